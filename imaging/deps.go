@@ -1,0 +1,74 @@
+package imaging
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+// Database is what the cold path needs of PostgreSQL; resolver/postgres
+// implements it. Every method is one transaction, bounded in time by the
+// implementation as well as by ctx. Errors wrap thumb.ErrDatabase unless said
+// otherwise.
+type Database interface {
+	// Lease takes the lease on a capture for holder, for ttl by the database's
+	// clock, unless another holder's has not lapsed, and reads the capture, its
+	// rows and its original in the same statement. A capture that does not exist
+	// is thumb.ErrUnknownCapture, and leaves no lease. Without the thumbedge
+	// schema the lease is always held.
+	Lease(ctx context.Context, id thumb.ID, holder string, ttl time.Duration) (thumb.Work, error)
+	// Prolong extends a lease that holder still has; held is false where it was
+	// lost.
+	Prolong(ctx context.Context, id thumb.ID, holder string, ttl time.Duration) (held bool, err error)
+	// Release gives up a lease that holder still has, and does nothing otherwise.
+	Release(ctx context.Context, id thumb.ID, holder string) error
+	// Upsert writes the row, unless one with a path, the same width and a strictly
+	// later LastModified is there. The file that is not named any more, the old
+	// row's or this one's, is recorded for deletion after deleteAfter, in the same
+	// transaction. A capture that is gone (foreign key, at COMMIT) is
+	// thumb.ErrUnknownCapture.
+	Upsert(ctx context.Context, id thumb.ID, row thumb.Row, deleteAfter time.Duration) (thumb.Upserted, error)
+	// Discard records a stored file for deletion after a delay.
+	Discard(ctx context.Context, id thumb.ID, path string, after time.Duration) error
+	// Sweep claims up to limit files whose time has come, hands each that no row
+	// names to remove, and forgets those that were removed. Two replicas never
+	// get the same file. It returns how many it forgot.
+	Sweep(ctx context.Context, limit int, remove func(ctx context.Context, id thumb.ID, path string) error) (int, error)
+}
+
+// Storage is where thumbnails lie; imaging/s3 and imaging/filesystem implement
+// it, and pass one conformance suite. Keys are as in thumbnail rows, without
+// storage.location. A missing file is thumb.ErrFileMissing.
+type Storage interface {
+	// Put stores a JPEG under a key that was never used before. When it returns
+	// nil, the file is confirmed: it is whole and will be there after a crash.
+	Put(ctx context.Context, key string, jpeg []byte) error
+	// Open opens a file for reading.
+	Open(ctx context.Context, key string) (body io.ReadCloser, size int64, err error)
+	// Exists says whether a file is there.
+	Exists(ctx context.Context, key string) (bool, error)
+	// Delete removes a file; one that is not there is no error.
+	Delete(ctx context.Context, key string) error
+	// List calls each for every file whose key begins with prefix and sorts after
+	// the key after, in the bytewise order of keys, until one returns an error.
+	List(ctx context.Context, prefix, after string, each func(File) error) error
+	// AppendURL appends the storage URL of the file under key. See the contract of
+	// the URL in proxy.Resolver.
+	AppendURL(dst, key []byte) (url []byte, expires time.Time)
+}
+
+// File is a stored file as List finds it.
+type File struct {
+	Key      string
+	Size     int64
+	Modified time.Time // by the storage's clock
+}
+
+// Buckets signs URLs of originals that lie in a deployment's own bucket.
+type Buckets interface {
+	// Presign returns a URL that reads key from bucket with the bucket's own keys,
+	// endpoint and region, and works for ttl.
+	Presign(ctx context.Context, bucket thumb.Bucket, key string, ttl time.Duration) (string, error)
+}

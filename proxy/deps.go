@@ -1,0 +1,71 @@
+package proxy
+
+import (
+	"context"
+	"time"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+// Resolver answers which captures are warm, and at which URL. The resolver
+// package implements it; every method may be called from many goroutines.
+type Resolver interface {
+	// Resolve fills answers[i] with what is known of ids[i]; the ids are distinct.
+	// It asks the database at most once, and waits for it no longer than the
+	// configured page timeout. On an error the answers that were in memory are
+	// there all the same and the others are Unresolved: a page goes out as the app
+	// wrote it where nothing better is known.
+	Resolve(ctx context.Context, ids []thumb.ID, answers []thumb.Answer) error
+	// Fresh reads one capture past the warm set, and remembers the answer. An
+	// error wraps thumb.ErrDatabase.
+	Fresh(ctx context.Context, id thumb.ID) (thumb.Answer, error)
+	// AppendURL appends the storage URL of a warm label to dst. The URL holds no
+	// byte that JSON would escape. One that begins with a slash is on the site
+	// itself. Expires is the moment from which it no longer works; zero: it has
+	// none. The same label gives the same bytes until shortly before that.
+	AppendURL(dst []byte, id thumb.ID, answer *thumb.Answer, position int) (url []byte, expires time.Time)
+}
+
+// Renderer makes thumbnails that are not there yet. The imaging package
+// implements it; every method may be called from many goroutines.
+type Renderer interface {
+	// Thumbnail fetches, renders, stores and records the thumbnail of a capture,
+	// together with whoever else asks for the same capture, and returns when it is
+	// there, when it has failed, or when ctx ends. A caller that leaves cancels
+	// nobody else's work. Errors wrap one of thumb's errors.
+	Thumbnail(ctx context.Context, id thumb.ID, position int) (Thumbnail, error)
+	// OriginalURL returns a URL at which anyone may fetch the original of a public
+	// capture for the next five minutes at least, or "" where there is none that a
+	// browser may be sent to (DESIGN.md section 6).
+	OriginalURL(ctx context.Context, id thumb.ID) (string, error)
+	// Prefetch starts on a label that a page showed cold, at a lower priority than
+	// anything a client waits for. It returns at once and may do nothing.
+	Prefetch(id thumb.ID, position int)
+}
+
+// Thumbnail is what Renderer.Thumbnail made; cmd converts imaging's own type.
+type Thumbnail struct {
+	// URL of the stored file and the moment it expires (zero: never). Empty when
+	// the picture was made but could not be kept.
+	URL     string
+	Expires time.Time
+	// JPEG is the picture, when URL is empty. Read only.
+	JPEG []byte
+}
+
+// Files serves stored files that lie on this machine (storage.serve); nil where
+// storage serves itself.
+type Files interface {
+	// Open opens the file under key, a path within the storage's root, as it
+	// stands after the URL path. An error wraps thumb.ErrFileMissing when there is
+	// no such file, or key is not one of ours.
+	Open(key string) (File, error)
+}
+
+// File is an open stored file. The caller closes it.
+type File interface {
+	ReadAt(p []byte, off int64) (int, error)
+	Close() error
+	Size() int64
+	Modified() time.Time
+}

@@ -1,0 +1,67 @@
+package thumb
+
+// Standing is what is known of a capture as a whole.
+type Standing uint8
+
+// The standings. Unresolved is the zero value: nobody could say, so the app's
+// answer stands.
+const (
+	Unresolved Standing = iota
+	Missing             // the database has no such capture
+	Private             // the app's to answer for
+	Public
+)
+
+// String returns the standing as metrics and logs name it.
+func (s Standing) String() string {
+	return [...]string{"unresolved", "missing", "private", "public"}[s]
+}
+
+// Answer is what the warm set or the database said about one capture: its
+// standing, and for each configured label, by position in Specs, the verdict and
+// the path of the file. It is a plain value; copying one shares only immutable
+// memory, so it may be kept and read from any goroutine.
+//
+// Verdicts are set only where Standing is Public.
+type Answer struct {
+	Standing Standing
+	Verdicts [MaxSpecs]Verdict
+	// Digits of a warm label's key, where its path follows the key scheme.
+	Digits [MaxSpecs]uint64
+	// Paths of warm labels that do not follow the scheme, "" for one that does;
+	// nil when all do.
+	Paths *[MaxSpecs]string
+}
+
+// AppendPath appends the path of label's file, of capture id, to dst. The label
+// must be Warm.
+func (a *Answer) AppendPath(dst []byte, keys Keys, id ID, label string, position int) []byte {
+	if a.Paths != nil && a.Paths[position] != "" {
+		return append(dst, a.Paths[position]...)
+	}
+	return keys.Append(dst, id, label, a.Digits[position])
+}
+
+// Decide makes the answer that the database's words about a capture amount to.
+func Decide(c *Capture, specs Specs, keys Keys) Answer {
+	if !c.Public {
+		return Answer{Standing: Private}
+	}
+	a := Answer{Standing: Public}
+	for i, spec := range specs {
+		row := c.Row(spec.Label)
+		a.Verdicts[i] = Judge(row, spec, c.LastModified)
+		if a.Verdicts[i] != Warm {
+			continue
+		}
+		if digits, ok := keys.Parse(row.Path, c.ID, spec.Label); ok {
+			a.Digits[i] = digits
+			continue
+		}
+		if a.Paths == nil {
+			a.Paths = new([MaxSpecs]string)
+		}
+		a.Paths[i] = row.Path
+	}
+	return a
+}

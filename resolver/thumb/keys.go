@@ -1,0 +1,59 @@
+package thumb
+
+import "strconv"
+
+// Keys is the scheme by which thumbedge names the files that it stores:
+//
+//	<prefix>capture_<id>/<label>_<16 lower-case hex digits>.jpg
+//
+// The digits are random, so a key is used once: nothing that deletes an old file
+// can hit a new one. The value is storage.prefix, such as "thumbnails/".
+type Keys string
+
+const (
+	keySuffix = ".jpg"
+	keyDigits = 16
+	hex       = "0123456789abcdef"
+)
+
+// Append appends the key of a thumbnail to dst.
+func (k Keys) Append(dst []byte, id ID, label string, digits uint64) []byte {
+	dst = k.AppendFolder(dst, id)
+	dst = append(dst, label...)
+	dst = append(dst, '_')
+	for shift := 60; shift >= 0; shift -= 4 {
+		dst = append(dst, hex[digits>>shift&15])
+	}
+	return append(dst, keySuffix...)
+}
+
+// AppendFolder appends the folder that holds every file of a capture, with its
+// closing slash. Files are only ever deleted under it.
+func (k Keys) AppendFolder(dst []byte, id ID) []byte {
+	dst = append(dst, k...)
+	dst = append(dst, "capture_"...)
+	dst = strconv.AppendInt(dst, int64(id), 10)
+	return append(dst, '/')
+}
+
+// Parse returns the digits of path where it is exactly the key that Append makes
+// of id and label, so that Append gives the same path back.
+func (k Keys) Parse(path string, id ID, label string) (digits uint64, ok bool) {
+	head := len(path) - keyDigits - len(keySuffix)
+	if head < 0 || path[head+keyDigits:] != keySuffix {
+		return 0, false
+	}
+	for i := head; i < head+keyDigits; i++ {
+		c := path[i]
+		switch {
+		case '0' <= c && c <= '9':
+			digits = digits<<4 | uint64(c-'0')
+		case 'a' <= c && c <= 'f':
+			digits = digits<<4 | uint64(c-'a'+10)
+		default:
+			return 0, false
+		}
+	}
+	var buf [256]byte
+	return digits, string(k.Append(buf[:0], id, label, digits)) == path
+}

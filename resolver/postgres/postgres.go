@@ -1,0 +1,88 @@
+// Package postgres is everything that thumbedge asks of, and tells, the database:
+// what it says about captures (for the warm set), the leases and rows of the cold
+// path, and the notifications that keep the warm set right. It is the only package
+// beside migrations that knows pgx and the app's tables.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Config says where the database is and how it is used ([database] in the
+// configuration file).
+type Config struct {
+	URL         string        // of the pool; required
+	ListenURL   string        // direct, for LISTEN, where URL is a pooler's; "": URL
+	Pooler      bool          // URL is a transaction pooler's: no prepared statements
+	PageTimeout time.Duration // that a page waits for its query at most
+	MaxConns    int           // of the pool
+	Tables      Tables
+}
+
+// Tables are the names of the app's tables. Each may be qualified by a schema.
+type Tables struct {
+	Capture, Project, Deployment, DataSource, Thumbnail string
+}
+
+// Antenna is the naming of schema "antenna".
+var Antenna = Tables{
+	Capture:    "main_sourceimage",
+	Project:    "main_project",
+	Deployment: "main_deployment",
+	DataSource: "main_s3storagesource",
+	Thumbnail:  "main_sourceimagethumbnail",
+}
+
+// Validate reports every problem of the configuration, joined.
+func (c *Config) Validate() error {
+	var errs []error
+	for _, url := range []struct{ key, value string }{{"database.url", c.URL}, {"database.listen_url", c.ListenURL}} {
+		if url.value == "" && url.key != "database.url" {
+			continue
+		}
+		if _, err := pgconn.ParseConfig(url.value); err != nil || url.value == "" {
+			errs = append(errs, fmt.Errorf("%s: must be a URL such as postgres://user:password@host/name", url.key))
+		}
+	}
+	if c.PageTimeout <= 0 {
+		errs = append(errs, errors.New("database.page_timeout: must be above 0"))
+	}
+	if c.MaxConns < 1 {
+		errs = append(errs, errors.New("database.max_conns: must be 1 or more"))
+	}
+	return errors.Join(errs...)
+}
+
+// Open makes the pool. It connects to nothing yet: thumbedge starts while the
+// database is away. The caller closes the pool. Tracer may be nil; tests count
+// queries with it.
+func Open(cfg Config, tracer pgx.QueryTracer) (*pgxpool.Pool, error) {
+	pool, err := pgxpool.ParseConfig(cfg.URL)
+	if err != nil {
+		return nil, fmt.Errorf("reading database.url: %w", err)
+	}
+	pool.MaxConns = int32(cfg.MaxConns)
+	pool.ConnConfig.Tracer = tracer
+	pool.ConnConfig.ConnectTimeout = 2 * time.Second
+	if cfg.Pooler {
+		pool.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+	}
+	// A context that ends asks the server to cancel the query, and gives the
+	// answer a moment, rather than closing the connection at once.
+	pool.ConnConfig.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: time.Second}
+	}
+	made, err := pgxpool.NewWithConfig(context.Background(), pool)
+	if err != nil {
+		return nil, fmt.Errorf("making the database pool: %w", err)
+	}
+	return made, nil
+}

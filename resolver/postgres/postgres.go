@@ -14,6 +14,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 // Config says where the database is and how it is used ([database] in the
@@ -85,4 +87,19 @@ func Open(cfg Config, tracer pgx.QueryTracer) (*pgxpool.Pool, error) {
 		return nil, fmt.Errorf("making the database pool: %w", err)
 	}
 	return made, nil
+}
+
+// Sink is told what the notifications say; resolver.WarmSet implements it. Its
+// methods are called from one goroutine, in the order in which things happened.
+type Sink interface {
+	// Listening: LISTEN has committed on a new connection. A new generation begins.
+	Listening()
+	// Heard: a notification that the proxy itself sent came back just now.
+	Heard()
+	// Lost: the connection has ended.
+	Lost()
+	// Changed: what is known of these captures is out of date.
+	Changed(ids []thumb.ID)
+	// ChangedAll: what is known of any capture may be out of date.
+	ChangedAll()
 }

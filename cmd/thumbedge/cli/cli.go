@@ -37,8 +37,8 @@ const configVariable = "THUMBEDGE_CONFIG"
 // command is one of thumbedge's commands.
 type command struct {
 	name, synopsis string
-	summary        string // one line
-	text           string // what --help says beside the flags
+	summary        string   // one line
+	text           string   // what --help says beside the flags
 	verbs          []string // one of which stands beside the flags; nil for none
 	// run registers its flags on flags, then calls parse, which returns the verb.
 	run func(ctx context.Context, env Env, flags *flag.FlagSet, parse func() (string, error)) error

@@ -38,16 +38,15 @@ The proxy works without them, degraded as the README says.`,
 			if file.Database.ListenURL != "" {
 				url = file.Database.ListenURL // DDL goes past a pooler
 			}
-			m, err := migrations.Open(ctx, url, file.Migrations(), func(line string) { fmt.Fprintln(env.Stdout, line) })
+			m, err := migrations.New(url, file.Migrations(), func(line string) { fmt.Fprintln(env.Stdout, line) })
 			if err != nil {
 				return err
 			}
-			defer m.Close(context.WithoutCancel(ctx))
 			switch verb {
 			case "up":
 				return m.Up(ctx)
 			case "down":
-				return m.Down(ctx)
+				return m.Down(ctx, 0)
 			}
 			return status(ctx, env, m)
 		},
@@ -62,8 +61,8 @@ func status(ctx context.Context, env Env, m *migrations.Migrator) error {
 	table := tabwriter.NewWriter(env.Stdout, 0, 0, 2, ' ', 0)
 	for _, state := range states {
 		applied := "not installed"
-		if !state.AppliedAt.IsZero() {
-			applied = "installed " + state.AppliedAt.Format("2006-01-02 15:04:05 MST")
+		if !state.Applied.IsZero() {
+			applied = "installed " + state.Applied.Format("2006-01-02 15:04:05 MST")
 		}
 		fmt.Fprintf(table, "%04d\t%s\t%s\n", state.Number, state.Name, applied)
 	}

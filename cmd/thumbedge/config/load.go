@@ -35,16 +35,10 @@ func Parse(name string, document []byte, getenv func(string) (string, bool)) (*F
 	file := Defaults()
 	b := binder{getenv: getenv}
 	b.table(reflect.ValueOf(file).Elem(), tree, "")
-	mistyped := map[string]bool{} // its value is not there to be judged
-	for _, problem := range b.found {
-		mistyped[problem.Key] = true
-	}
-	var invalid problems
-	invalid.validation(file.Validate())
-	for _, problem := range invalid {
-		if !mistyped[problem.Key] {
-			b.found = append(b.found, problem)
-		}
+	// What a mistyped value would have been is not there to be judged; its key has its
+	// problem already, which keeps validation from adding another.
+	for _, err := range file.validations() {
+		b.found.validation(err)
 	}
 	if len(b.found) > 0 {
 		return nil, b.found.join(name, linesOf(document))

@@ -23,8 +23,17 @@ const (
 	DriverFilesystem = "filesystem"
 )
 
-// Validate reports every impossible value, joined, each beginning with its key.
+// Validate reports every impossible value, joined.
 func (f *File) Validate() error {
+	var found problems
+	for _, err := range f.validations() {
+		found.validation(err)
+	}
+	return found.join("configuration", nil)
+}
+
+// validations returns what each package says of its part of the file.
+func (f *File) validations() []error {
 	proxyConfig, resolverConfig, postgresConfig, imagingConfig := f.Proxy(), f.Resolver(), f.Postgres(), f.Imaging()
 	errs := []error{
 		f.validateOwn(),
@@ -35,15 +44,11 @@ func (f *File) Validate() error {
 	}
 	switch f.Storage.Driver {
 	case DriverS3:
-		cfg := f.S3()
-		errs = append(errs, cfg.Validate())
+		return append(errs, f.S3().Validate())
 	case DriverFilesystem:
-		cfg := f.Filesystem()
-		errs = append(errs, cfg.Validate())
-	default:
-		errs = append(errs, fmt.Errorf(`storage.driver: must be "s3" or "filesystem", not %q`, f.Storage.Driver))
+		return append(errs, f.Filesystem().Validate())
 	}
-	return errors.Join(errs...)
+	return append(errs, fmt.Errorf(`storage.driver: must be "s3" or "filesystem", not %q`, f.Storage.Driver))
 }
 
 // validateOwn judges the keys that no package but cmd uses.
@@ -142,7 +147,8 @@ func (f *File) Imaging() imaging.Config {
 func (f *File) S3() s3.Config {
 	presign, _ := f.presign() // validateOwn has said so where it is wrong
 	return s3.Config{
-		Bucket: f.Storage.Bucket, Region: f.Storage.Region, Endpoint: f.Storage.Endpoint,
+		Timeout: s3.Defaults().Timeout,
+		Bucket:  f.Storage.Bucket, Region: f.Storage.Region, Endpoint: f.Storage.Endpoint,
 		AccessKey: f.Storage.AccessKey, SecretKey: f.Storage.SecretKey, Location: f.Storage.Location,
 		PathStyle: f.Storage.PathStyle, ACL: f.Storage.ACL, PublicBaseURL: f.Storage.PublicBaseURL, Presign: presign,
 	}

@@ -37,23 +37,42 @@ func (p *problems) add(key, format string, args ...any) {
 	*p = append(*p, Problem{Key: key, Text: fmt.Sprintf(format, args...)})
 }
 
-// validation adds what a package's Validate says. Each of its joined errors begins
-// with the key it is about, and a colon.
+// validation adds what one package's Validate says, unless another's has judged the
+// same key already: upstream.url, say, is of use to two. Each of the joined errors
+// begins with the key that it is about, and a colon.
 func (p *problems) validation(err error) {
-	if err == nil {
-		return
-	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, e := range joined.Unwrap() {
-			p.validation(e)
+	judged := len(*p)
+	for _, e := range leaves(err) {
+		key, text, ok := strings.Cut(e.Error(), ": ")
+		if !ok {
+			key, text = "", e.Error()
 		}
-		return
+		if !slices.ContainsFunc((*p)[:judged], func(other Problem) bool { return within(other.Key, key) }) {
+			p.add(key, "%s", text)
+		}
 	}
-	key, text, ok := strings.Cut(err.Error(), ": ")
+}
+
+// within says whether key is table, or stands in it.
+func within(key, table string) bool {
+	rest, ok := strings.CutPrefix(key, table)
+	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+}
+
+// leaves returns the errors that err joins.
+func leaves(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
-		key, text = "", err.Error()
+		if err == nil {
+			return nil
+		}
+		return []error{err}
 	}
-	p.add(key, "%s", text)
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, leaves(e)...)
+	}
+	return all
 }
 
 // join returns the problems as one error, in the order of their lines, each once.

@@ -153,11 +153,10 @@ func (d *Demo) Close(ctx context.Context) error {
 }
 
 func migrateUp(ctx context.Context, url string, log *slog.Logger) error {
-	m, err := migrations.Open(ctx, url, migrations.Names(postgres.Antenna), func(line string) { log.Debug("migrating", "step", line) })
+	m, err := migrations.New(url, migrations.Names(postgres.Antenna), func(line string) { log.Debug("migrating", "step", line) })
 	if err != nil {
 		return err
 	}
-	defer m.Close(context.WithoutCancel(ctx))
 	return m.Up(ctx)
 }
 

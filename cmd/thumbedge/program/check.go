@@ -143,9 +143,12 @@ func checkTriggers(ctx context.Context, file *config.File) (fact string, err err
 // checkStorage stores a small picture under a key that no capture has, reads it
 // back, and deletes it.
 func checkStorage(ctx context.Context, file *config.File) (string, error) {
-	storage, _, _, err := NewStorage(ctx, file)
+	storage, _, _, err := NewStorage(ctx, file, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return "", err
+	}
+	if closer, ok := storage.(io.Closer); ok {
+		defer closer.Close()
 	}
 	var picture bytes.Buffer
 	img := image.NewGray(image.Rect(0, 0, 8, 8))

@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -104,7 +105,7 @@ func (p *Program) build(ctx context.Context) error {
 	if err := p.buildDatabase(registry); err != nil {
 		return err
 	}
-	storage, buckets, files, err := NewStorage(ctx, p.file)
+	storage, buckets, files, err := NewStorage(ctx, p.file, p.opts.Log)
 	if err != nil {
 		return err
 	}
@@ -202,6 +203,9 @@ func (p *Program) closeParts(ctx context.Context) error {
 	}
 	if p.pool != nil {
 		p.pool.Close()
+	}
+	if closer, ok := p.storage.(io.Closer); ok {
+		errs = append(errs, closer.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -73,8 +73,12 @@ func scaleFrom(last, decoded *picture, s size) *picture {
 	for i := range to.planes {
 		fromX, fromY := from.sub(i)
 		toX, toY := to.sub(i)
-		scalePlane(&to.planes[i], &from.planes[i],
-			from.w/fromX/(to.w/toX), from.h/fromY/(to.h/toY))
+		extentX, extentY := to.w/toX, to.h/toY
+		k := lumaKernel
+		if i > 0 {
+			k = chromaKernel
+		}
+		scalePlane(&to.planes[i], &from.planes[i], extentX, extentY, from.w/fromX/extentX, from.h/fromY/extentY, k)
 	}
 	return to
 }

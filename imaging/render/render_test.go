@@ -104,8 +104,9 @@ func TestLikePillow(t *testing.T) {
 	}
 }
 
-// grid is the mean colour of each cell of an 8×8 grid, pixels that lie in two
-// cells shared between them by area.
+// grid is the mean colour of each cell of an 8×8 grid, as Pillow's BOX filter has
+// it: a pixel that lies in two cells is shared by area, and where there are fewer
+// pixels than cells, a cell is the pixel in its middle.
 func grid(m image.Image) (cells [64][3]float64) {
 	b := m.Bounds()
 	across, down := shares(b.Dx()), shares(b.Dy())
@@ -134,6 +135,13 @@ type share struct {
 func shares(n int) [][]share {
 	pixels := make([][]share, n)
 	cell := float64(n) / 8
+	if n < 8 {
+		for c := range 8 {
+			x := int((float64(c) + 0.5) * cell)
+			pixels[x] = append(pixels[x], share{c, 1})
+		}
+		return pixels
+	}
 	for x := range pixels {
 		for c := range 8 {
 			low, high := max(float64(x), float64(c)*cell), min(float64(x+1), float64(c+1)*cell)

@@ -24,16 +24,17 @@ func settle(sum uint64) uint64 {
 	return (v | (v>>8&lanes)*0xff) & laneByte // over 255: 255
 }
 
-// scalePlane fills dst with src scaled down, scaleX by scaleY samples to one. It
+// scalePlane fills dst, of which extentX by extentY samples are picture, with src
+// scaled down, scaleX by scaleY samples to one. It
 // averages whole samples first where that leaves at least two to one for the
 // kernel, as Pillow does (reducing_gap=2): it costs far less and shows nowhere.
-func scalePlane(dst, src *plane, scaleX, scaleY float64) {
+func scalePlane(dst, src *plane, extentX, extentY, scaleX, scaleY float64, k kernel) {
 	if fx, fy := max(1, int(scaleX/2)), max(1, int(scaleY/2)); fx > 1 || fy > 1 {
 		reduced := reduce(src, fx, fy)
 		src, scaleX, scaleY = &reduced, scaleX/float64(fx), scaleY/float64(fy)
 	}
-	across := newWeights(dst.w, src.w, scaleX)
-	down := newWeights(dst.h, src.h, scaleY)
+	across := newWeights(dst.w, src.w, extentX, scaleX, k)
+	down := newWeights(dst.h, src.h, extentY, scaleY, k)
 	var rows [4][]byte
 	line := make([]byte, 4*src.w)
 	for r := range rows {

@@ -29,6 +29,10 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/postgres"
 )
 
+// nights is how many nights of photos the gallery has: 24 photos a night make 216
+// public captures.
+const nights = 9
+
 // Options say where the demo lies and listens.
 type Options struct {
 	Dir      string    // kept between starts
@@ -67,7 +71,11 @@ func (d *Demo) start(ctx context.Context, opts Options) error {
 	media := filepath.Join(dir, "media")
 	// Drawing takes every core for a while; the database starts beside it.
 	starting, startCtx := errgroup.WithContext(ctx)
-	starting.Go(func() error { return sampleapp.Draw(startCtx, filepath.Join(media, "originals"), opts.Progress) })
+	var photos []sampleapp.Photo
+	starting.Go(func() (err error) {
+		photos, err = sampleapp.Album{Dir: filepath.Join(dir, "photos")}.Draw(startCtx, opts.Progress)
+		return err
+	})
 	starting.Go(func() error {
 		database, err := postgresd.Start(startCtx, postgresd.Config{Dir: databaseDir(dir), Settings: []string{"synchronous_commit=off"}})
 		d.database = database
@@ -77,7 +85,7 @@ func (d *Demo) start(ctx context.Context, opts Options) error {
 		return err
 	}
 	url := d.database.URL("postgres")
-	if err := d.startApp(ctx, url, media, opts); err != nil {
+	if err := d.startApp(ctx, url, media, photos, opts); err != nil {
 		return err
 	}
 	if err := migrateUp(ctx, url, opts.Log); err != nil {
@@ -86,7 +94,7 @@ func (d *Demo) start(ctx context.Context, opts Options) error {
 	return d.startProgram(url, media, opts)
 }
 
-func (d *Demo) startApp(ctx context.Context, url, media string, opts Options) error {
+func (d *Demo) startApp(ctx context.Context, url, media string, photos []sampleapp.Photo, opts Options) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("listening for the sample app: %w", err)
@@ -99,7 +107,7 @@ func (d *Demo) startApp(ctx context.Context, url, media string, opts Options) er
 	if err != nil {
 		return errors.Join(fmt.Errorf("making the sample app: %w", err), listener.Close())
 	}
-	if err := d.App.Seed(ctx); err != nil {
+	if err := d.App.Seed(ctx, photos, nights); err != nil {
 		return errors.Join(fmt.Errorf("making the sample captures: %w", err), listener.Close())
 	}
 	d.appHTTP = &http.Server{Handler: d.App.Handler(), ReadHeaderTimeout: 10 * time.Second}

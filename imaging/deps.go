@@ -19,6 +19,8 @@ type Database interface {
 	// is thumb.ErrUnknownCapture, and leaves no lease. Without the thumbedge
 	// schema the lease is always held.
 	Lease(ctx context.Context, id thumb.ID, holder string, ttl time.Duration) (thumb.Work, error)
+	// Original reads what Lease reads, and takes no lease: Held is false.
+	Original(ctx context.Context, id thumb.ID) (thumb.Work, error)
 	// Prolong extends a lease that holder still has; held is false where it was
 	// lost.
 	Prolong(ctx context.Context, id thumb.ID, holder string, ttl time.Duration) (held bool, err error)

@@ -21,9 +21,9 @@ const (
 
 // version is what would have to differ for a capture's original to be another one.
 type version struct {
-	modified            int64 // nanoseconds; 0: null
-	path, base          string
-	bucket, endpoint    string
+	modified         int64 // nanoseconds; 0: null
+	path, base       string
+	bucket, endpoint string
 }
 
 func versionOf(w *thumb.Work) version {
@@ -51,7 +51,6 @@ func versionOf(w *thumb.Work) version {
 // Its memory is bounded: the oldest are forgotten first.
 type failures struct {
 	retryAfter time.Duration
-	metrics    *Metrics
 
 	mu   sync.Mutex
 	byID map[thumb.ID]*list.Element // of *failure
@@ -73,8 +72,8 @@ type failure struct {
 	keepUntil time.Time
 }
 
-func newFailures(retryAfter time.Duration, metrics *Metrics) *failures {
-	return &failures{retryAfter: retryAfter, metrics: metrics, byID: map[thumb.ID]*list.Element{}, age: list.New()}
+func newFailures(retryAfter time.Duration) *failures {
+	return &failures{retryAfter: retryAfter, byID: map[thumb.ID]*list.Element{}, age: list.New()}
 }
 
 // recall returns what is to be answered for a label without trying again.
@@ -162,7 +161,6 @@ func (f *failures) remember(id thumb.ID, note func(*failure)) {
 	for f.age.Len() > maxRemembered || f.kept > maxKept && f.age.Len() > 1 {
 		f.forget(f.age.Front())
 	}
-	f.measure()
 }
 
 // changed heeds a notification that names a capture: what is remembered of it is
@@ -182,7 +180,6 @@ func (f *failures) changed(id thumb.ID) {
 		f.drop(known)
 		known.until = time.Time{}
 	}
-	f.measure()
 }
 
 // changedAll does as much for every capture, but that what is remembered for
@@ -210,11 +207,6 @@ func (f *failures) drop(known *failure) {
 		f.kept -= int64(len(picture))
 		known.pictures[i] = nil
 	}
-}
-
-func (f *failures) measure() {
-	f.metrics.remembered.Set(float64(f.age.Len()))
-	f.metrics.kept.Set(float64(f.kept))
 }
 
 func (f *failures) state() (captures int, kept int64) {

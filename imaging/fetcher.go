@@ -81,10 +81,10 @@ func (f *fetcher) fetch(ctx context.Context, at location, room roomFor) ([]byte,
 			return f.readAll(ctx, response.Body, response.ContentLength, room)
 		case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 		default:
-			discard(response)
+			_ = response.Body.Close()
 			return nil, fmt.Errorf("%w: %s answered %d", thumb.ErrOriginalUnavailable, at.url.Host, response.StatusCode)
 		}
-		discard(response)
+		_ = response.Body.Close()
 		if hop == f.cfg.MaxRedirects {
 			return nil, fmt.Errorf("%w: more than %d redirects", thumb.ErrOriginalUnavailable, f.cfg.MaxRedirects)
 		}
@@ -121,13 +121,6 @@ func (f *fetcher) get(ctx context.Context, at location, first bool) (*http.Respo
 	return f.app.RoundTrip(request)
 }
 
-// discard ends an answer whose body nobody needs; a short one leaves its
-// connection fit for use.
-func discard(response *http.Response) {
-	_, _ = io.CopyN(io.Discard, response.Body, 4<<10)
-	_ = response.Body.Close()
-}
-
 // readAll reads an original of the declared size (negative: not declared). Room is
 // made for as much as it may come to, before the first byte is read.
 func (f *fetcher) readAll(ctx context.Context, body io.ReadCloser, size int64, room roomFor) ([]byte, error) {
@@ -156,8 +149,10 @@ func (f *fetcher) readAll(ctx context.Context, body io.ReadCloser, size int64, r
 			stalled.Reset(f.cfg.ReadTimeout)
 		}
 		switch {
-		case int64(len(buf)) > most:
+		case int64(len(buf)) > most && size < 0:
 			return nil, errTooLarge
+		case int64(len(buf)) > most:
+			return nil, fmt.Errorf("%w: more than the declared %d bytes came", thumb.ErrOriginalUnavailable, size)
 		case errors.Is(err, io.EOF) && int64(len(buf)) < size:
 			return nil, fmt.Errorf("%w: %d of %d bytes came", thumb.ErrOriginalUnavailable, len(buf), size)
 		case errors.Is(err, io.EOF):

@@ -18,6 +18,7 @@ import (
 type gate struct {
 	places int   // at most this many at once
 	bytes  int64 // at most this many bytes at once; 0: not bounded by bytes
+	spared int   // places that prefetches leave to clients' jobs
 
 	mu      sync.Mutex
 	taken   int
@@ -89,7 +90,11 @@ func (g *gate) admit() {
 			}
 		}
 		t := g.waiting[first]
-		if g.taken >= g.places || g.bytes > 0 && g.held+t.bytes > g.bytes {
+		places := g.places
+		if t.job.prefetch.Load() {
+			places -= g.spared
+		}
+		if g.taken >= places || g.bytes > 0 && g.held+t.bytes > g.bytes {
 			return
 		}
 		g.taken++

@@ -64,11 +64,11 @@ func (j *job) before(other *job) bool {
 
 // jobs are the captures in hand: at most one job a capture, at most limit at once.
 type jobs struct {
-	limit   int
-	start   func(*job)          // begins the goroutine of a new job
-	promote func()              // told that a job's priority has risen
-	lifetime context.Context    // of all jobs
-	metrics *Metrics
+	limit    int
+	start    func(*job)      // begins the goroutine of a new job
+	promote  func()          // told that a job's priority has risen
+	lifetime context.Context // of all jobs
+	metrics  *Metrics
 
 	mu      sync.Mutex
 	byID    map[thumb.ID]*job
@@ -138,7 +138,6 @@ func (s *jobs) begin(id thumb.ID, prefetch bool) *job {
 	j.prefetch.Store(prefetch)
 	j.ctx, j.cancel = context.WithCancelCause(s.lifetime)
 	s.byID[id] = j
-	s.metrics.captures.Set(float64(len(s.byID)))
 	s.start(j)
 	return j
 }
@@ -209,6 +208,12 @@ func (*jobs) conclude(o *outcome, made Thumbnail, err error) {
 	}
 }
 
+func (s *jobs) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.byID)
+}
+
 // leave takes the job from among those that can be joined.
 func (s *jobs) leave(j *job) {
 	if j.left {
@@ -216,7 +221,6 @@ func (s *jobs) leave(j *job) {
 	}
 	j.left = true
 	delete(s.byID, j.id)
-	s.metrics.captures.Set(float64(len(s.byID)))
 }
 
 // wake tells a job that waits for another replica that its capture has changed.

@@ -23,6 +23,7 @@ const (
 	// Where another replica holds the lease, it is asked for again after a pause
 	// that doubles from the first to the last; a notification ends it early.
 	firstPause = 50 * time.Millisecond
+	shortPause = 10 * time.Millisecond // where the lease is about to lapse
 	lastPause  = 500 * time.Millisecond
 )
 
@@ -44,30 +45,42 @@ type turn struct {
 // meanwhile are settled from their rows. The turn is nil when nothing is left.
 func (r *Renderer) takeTurn(j *job) (*turn, *thumb.Work, error) {
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		if err := r.await(j, "wait", &r.turns, 0); err != nil {
-			return nil, nil, err
-		}
-		if !r.jobs.firstTurn(j) {
-			r.turns.leave(0)
-			return nil, nil, errDropped
-		}
-		work, err := r.lease(j)
-		if err == nil && work.Held {
-			t := &turn{r: r, job: j}
-			t.prolong()
-			return t, work, nil
-		}
-		r.turns.leave(0)
-		if err != nil {
-			return nil, nil, err
+		t, work, err := r.tryTurn(j)
+		if err != nil || t != nil {
+			return t, work, err
 		}
 		if r.settleFromRows(j, work) == 0 {
 			return nil, nil, nil
 		}
-		if err := r.pause(j, min(pause, work.HeldFor)); err != nil {
+		if err := r.pause(j, max(min(pause, work.HeldFor), shortPause)); err != nil {
 			return nil, nil, err
 		}
 	}
+}
+
+// tryTurn waits for a turn and asks for the lease. The turn is nil, and given back,
+// where another replica holds it.
+func (r *Renderer) tryTurn(j *job) (*turn, *thumb.Work, error) {
+	if err := r.await(j, "wait", &r.turns, 0); err != nil {
+		return nil, nil, err
+	}
+	held := false
+	defer func() {
+		if !held {
+			r.turns.leave(0)
+		}
+	}()
+	if !r.jobs.firstTurn(j) {
+		return nil, nil, errDropped
+	}
+	work, err := r.lease(j)
+	if err != nil || !work.Held {
+		return nil, work, err
+	}
+	held = true
+	t := &turn{r: r, job: j}
+	t.prolong()
+	return t, work, nil
 }
 
 // lease asks for the lease once. One that was taken for a capture that must not be
@@ -82,10 +95,6 @@ func (r *Renderer) lease(j *job) (*thumb.Work, error) {
 		r.metrics.leases.WithLabelValues("failed").Inc()
 		if !errors.Is(err, thumb.ErrUnknownCapture) && !errors.Is(err, thumb.ErrDatabase) {
 			err = fmt.Errorf("%w: %w", thumb.ErrDatabase, err)
-		}
-		// It may have been taken all the same.
-		if errors.Is(err, thumb.ErrDatabase) {
-			r.release(j)
 		}
 		return nil, fmt.Errorf("taking the lease: %w", err)
 	case !work.Held:
@@ -110,7 +119,7 @@ func (r *Renderer) pause(j *job, about time.Duration) error {
 		return errLeased
 	}
 	began := time.Now()
-	timer := time.NewTimer(min(about/2+rand.N(about/2+time.Millisecond), j.patience))
+	timer := time.NewTimer(min(about/2+rand.N(about/2), j.patience))
 	defer timer.Stop()
 	select {
 	case <-timer.C:

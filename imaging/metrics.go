@@ -2,6 +2,7 @@ package imaging
 
 import (
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,12 +17,8 @@ type Metrics struct {
 	stages     *prometheus.HistogramVec
 	coalesced  prometheus.Counter
 	dropped    prometheus.Counter
-	captures   prometheus.Gauge
-	used       *prometheus.GaugeVec // by resource, set when read
-	limits     *prometheus.GaugeVec
+	resources  *resources
 	originals  prometheus.Counter // bytes fetched
-	remembered prometheus.Gauge
-	kept       prometheus.Gauge
 	leases     *prometheus.CounterVec
 	swept      *prometheus.CounterVec
 }
@@ -38,27 +35,13 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		reg.MustRegister(c)
 		return c
 	}
-	gauge := func(name, help string) prometheus.Gauge {
-		g := prometheus.NewGauge(prometheus.GaugeOpts{Name: "thumbedge_" + name, Help: help})
-		reg.MustRegister(g)
-		return g
-	}
-	gauges := func(name, help string) *prometheus.GaugeVec {
-		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "thumbedge_" + name, Help: help}, []string{"resource"})
-		reg.MustRegister(g)
-		return g
-	}
 	m := &Metrics{
 		thumbnails: counters("cold_thumbnails_total", "Cold thumbnails that clients asked for, by what they got.", "outcome"),
 		jobs:       counters("cold_labels_total", "Labels that were worked on, by what became of each.", "outcome"),
 		coalesced:  counter("cold_coalesced_total", "Requests that joined work already in hand for their capture."),
 		dropped:    counter("cold_prefetch_dropped_total", "Prefetches given up because clients needed the room, or refused for lack of it."),
-		captures:   gauge("cold_captures", "Captures in hand, waiting or worked on. The limit is render.queue plus the workers."),
-		used:       gauges("cold_used", "What cold work takes now of each bounded resource."),
-		limits:     gauges("cold_limit", "How much of each bounded resource cold work may take."),
+		resources:  &resources{},
 		originals:  counter("cold_original_bytes_total", "Bytes of originals fetched."),
-		remembered: gauge("cold_failures_remembered", "Captures whose failure is remembered."),
-		kept:       gauge("cold_kept_picture_bytes", "Bytes of pictures kept because storage or database did not take them."),
 		leases:     counters("cold_leases_total", "Statements that ask for a lease, by outcome.", "outcome"),
 		swept:      counters("swept_files_total", "Replaced or left-over files that the sweep looked at, by outcome.", "outcome"),
 	}
@@ -66,8 +49,39 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		Name: "thumbedge_cold_stage_seconds", Help: "Time that one capture spends in each stage of the cold path.",
 		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 	}, []string{"stage"})
-	reg.MustRegister(m.stages)
+	reg.MustRegister(m.stages, m.resources)
 	return m
+}
+
+// resources collects what the cold path takes of everything that is bounded, when
+// the metrics are read.
+type resources struct{ state atomic.Pointer[func() State] }
+
+var (
+	usedDesc  = prometheus.NewDesc("thumbedge_cold_used", "What cold work takes now of each bounded resource.", []string{"resource"}, nil)
+	limitDesc = prometheus.NewDesc("thumbedge_cold_limit", "How much of each bounded resource cold work may take.", []string{"resource"}, nil)
+)
+
+func (*resources) Describe(ch chan<- *prometheus.Desc) {
+	ch <- usedDesc
+	ch <- limitDesc
+}
+
+func (c *resources) Collect(ch chan<- prometheus.Metric) {
+	state := c.state.Load()
+	if state == nil {
+		return // no Renderer yet
+	}
+	for name, gauge := range (*state)().gauges() {
+		ch <- prometheus.MustNewConstMetric(usedDesc, prometheus.GaugeValue, float64(gauge.Now), name)
+		ch <- prometheus.MustNewConstMetric(limitDesc, prometheus.GaugeValue, float64(gauge.Limit), name)
+	}
+}
+
+// observe makes a Renderer the one whose resources are shown.
+func (m *Metrics) observe(r *Renderer) {
+	state := r.State
+	m.resources.state.Store(&state)
 }
 
 // stage begins to time a stage; calling what it returns ends it.

@@ -32,7 +32,6 @@ package imaging
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -91,7 +90,7 @@ type Renderer struct {
 	holder  string // the beginning of every lease token of this process
 	stop    context.CancelCauseFunc
 	sweeper sync.WaitGroup
-	working sync.WaitGroup // jobs' goroutines
+	working sync.WaitGroup     // jobs' goroutines
 	halt    context.CancelFunc // of the sweeper
 }
 
@@ -105,13 +104,13 @@ func New(cfg Config, deps Deps) (*Renderer, error) {
 		log: deps.Log, metrics: deps.Metrics, stored: deps.Stored, hook: deps.Hook,
 		inspect:   inspectOriginal,
 		locations: newLocations(cfg, deps.Storage),
-		failures:  newFailures(cfg.Source.RetryAfter, deps.Metrics),
-		turns:     gate{places: cfg.Render.turns()},
+		failures:  newFailures(cfg.Source.RetryAfter),
+		turns:     gate{places: cfg.Render.turns(), spared: cfg.Render.turns() / 2},
 		originals: gate{places: cfg.Render.turns(), bytes: cfg.originals()},
 		renders:   gate{places: cfg.Render.workers(), bytes: cfg.Render.Memory},
 		holder:    rand.Text(),
 	}
-	r.fetcher = newFetcher(cfg, r.locations.upstream)
+	r.fetcher = newFetcher(cfg, r.locations)
 	if r.stored == nil {
 		r.stored = func(thumb.ID) {}
 	}
@@ -124,7 +123,7 @@ func New(cfg Config, deps Deps) (*Renderer, error) {
 		limit: cfg.Render.captures(), start: r.start, promote: r.reorder, lifetime: lifetime,
 		metrics: deps.Metrics, byID: map[thumb.ID]*job{},
 	}
-	r.metrics.limit(r)
+	r.metrics.observe(r)
 	sweeping, halt := context.WithCancel(context.Background())
 	r.halt = halt
 	r.sweeper.Go(func() { r.sweep(sweeping) })
@@ -245,5 +244,5 @@ func (r *Renderer) await(j *job, stage string, g *gate, bytes int64) error {
 var (
 	errWaited = fmt.Errorf("%w: render.max_wait is over", thumb.ErrBusy)
 	errHung   = fmt.Errorf("%w: the work took too long", thumb.ErrBusy)
-	errPanic  = errors.New("panic while working on the capture")
+	errPanic  = fmt.Errorf("%w: a panic while working on the capture", thumb.ErrBusy)
 )

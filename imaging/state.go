@@ -8,8 +8,7 @@ type State struct {
 	Memory    Gauge // bytes that renders take, as estimated
 	Originals Gauge // bytes of originals in hand
 	Kept      Gauge // bytes of pictures that could not be stored
-	// Remembered is how many captures' failures are remembered.
-	Remembered int
+	Failures  Gauge // captures whose failure is remembered
 }
 
 // Gauge is a figure and its limit.
@@ -22,12 +21,20 @@ func (r *Renderer) State() State {
 	_, originals, _ := r.originals.state()
 	remembered, kept := r.failures.state()
 	return State{
-		Captures:   Gauge{int64(r.jobs.count()), int64(r.jobs.limit)},
-		Working:    Gauge{int64(working), int64(r.turns.places)},
-		Workers:    Gauge{int64(workers), int64(r.renders.places)},
-		Memory:     Gauge{memory, r.renders.bytes},
-		Originals:  Gauge{originals, r.originals.bytes},
-		Kept:       Gauge{kept, maxKept},
-		Remembered: remembered,
+		Captures:  Gauge{int64(r.jobs.count()), int64(r.jobs.limit)},
+		Working:   Gauge{int64(working), int64(r.turns.places)},
+		Workers:   Gauge{int64(workers), int64(r.renders.places)},
+		Memory:    Gauge{memory, r.renders.bytes},
+		Originals: Gauge{originals, r.originals.bytes},
+		Kept:      Gauge{kept, maxKept},
+		Failures:  Gauge{int64(remembered), maxRemembered},
+	}
+}
+
+// gauges names the figures as the metrics do.
+func (s State) gauges() map[string]Gauge {
+	return map[string]Gauge{
+		"captures": s.Captures, "working": s.Working, "workers": s.Workers, "memory_bytes": s.Memory,
+		"original_bytes": s.Originals, "kept_picture_bytes": s.Kept, "failures": s.Failures,
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/thumbedge/thumbedge/imaging/render"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -28,14 +29,14 @@ const (
 
 // keep stores and records the pictures of one pass, side by side, and settles
 // their labels.
-func (r *Renderer) keep(j *job, work *thumb.Work, batch labels, pictures []picture) {
+func (r *Renderer) keep(j *job, work *thumb.Work, batch labels, pictures []render.Picture) {
 	var all sync.WaitGroup
 	next := 0
 	batch.each(func(position int) {
 		p := pictures[next]
 		next++
 		all.Go(func() {
-			made, err := Thumbnail{JPEG: p.jpeg}, errPanic
+			made, err := Thumbnail{JPEG: p.JPEG}, errPanic
 			defer func() { r.settleKept(j, position, p, made, err) }()
 			defer r.recovered("storing a picture")
 			made, err = r.keepOne(j, work, position, p)
@@ -46,12 +47,12 @@ func (r *Renderer) keep(j *job, work *thumb.Work, batch labels, pictures []pictu
 
 // settleKept settles a picture's label: by its URL, or by the picture itself, which
 // is remembered, where it could not be kept.
-func (r *Renderer) settleKept(j *job, position int, p picture, made Thumbnail, err error) {
+func (r *Renderer) settleKept(j *job, position int, p render.Picture, made Thumbnail, err error) {
 	if err != nil && !errors.Is(err, thumb.ErrUnknownCapture) {
 		r.log.Warn("thumbnail not kept", slog.Int64("capture", int64(j.id)),
 			slog.String("label", r.cfg.Specs[position].Label), slog.Any("error", err))
-		made, err = Thumbnail{JPEG: p.jpeg}, nil
-		r.failures.rememberPicture(j.id, position, p.jpeg)
+		made, err = Thumbnail{JPEG: p.JPEG}, nil
+		r.failures.rememberPicture(j.id, position, p.JPEG)
 	}
 	r.settle(j, labelAt(position), made, err)
 }
@@ -60,7 +61,7 @@ func (r *Renderer) settleKept(j *job, position int, p picture, made Thumbnail, e
 // it stops, no row without a file and no file that nobody will find: the key is
 // recorded for deletion first. That record does nothing to a file that a row names,
 // so an upsert whose fate is unknown needs no repair.
-func (r *Renderer) keepOne(j *job, work *thumb.Work, position int, p picture) (Thumbnail, error) {
+func (r *Renderer) keepOne(j *job, work *thumb.Work, position int, p render.Picture) (Thumbnail, error) {
 	if !r.breaker.closed() {
 		return Thumbnail{}, errors.New("storage failed several times just now, and is left alone")
 	}
@@ -77,7 +78,7 @@ func (r *Renderer) keepOne(j *job, work *thumb.Work, position int, p picture) (T
 	r.hook("recorded")
 
 	ended = r.metrics.stage("store")
-	err := r.storage.Put(ctx, key, p.jpeg)
+	err := r.storage.Put(ctx, key, p.JPEG)
 	r.breaker.note(err)
 	if err != nil {
 		return Thumbnail{}, fmt.Errorf("storing %s: %w", key, err)
@@ -87,8 +88,8 @@ func (r *Renderer) keepOne(j *job, work *thumb.Work, position int, p picture) (T
 
 	defer r.metrics.stage("upsert")()
 	upserted, err := r.database.Upsert(ctx, j.id, thumb.Row{
-		Label: spec.Label, Path: key, Width: spec.Width, Height: p.height,
-		Size: int64(len(p.jpeg)), LastModified: work.Version(),
+		Label: spec.Label, Path: key, Width: spec.Width, Height: p.Height,
+		Size: int64(len(p.JPEG)), LastModified: work.Version(),
 	}, r.cfg.DeleteAfter)
 	r.stored(j.id) // also where the fate is unknown: the row may be there
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/thumbedge/thumbedge/imaging/render"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -45,12 +46,17 @@ func (r *Renderer) run(j *job) {
 
 // work does everything that a job is for. Labels that have come to something are
 // settled on the way; the error is for all others.
-func (r *Renderer) work(j *job) error {
+func (r *Renderer) work(j *job) (err error) {
 	t, work, err := r.takeTurn(j)
 	if err != nil || t == nil {
 		return err
 	}
 	defer t.giveBack()
+	defer func() {
+		if err != nil {
+			r.jobs.end(j, err) // nobody waits for the lease to be released
+		}
+	}()
 	r.hook("leased")
 	if r.settleFromRows(j, work) == 0 {
 		return nil
@@ -110,7 +116,7 @@ func (r *Renderer) pass(j *job, work *thumb.Work, original []byte) (again bool, 
 // alone, and a label that is too big even so is settled: then the batch is empty.
 func (r *Renderer) plan(j *job, work *thumb.Work, original []byte, wanted labels) (labels, *plan, error) {
 	for _, batch := range []labels{wanted, wanted & -wanted} {
-		made, err := r.inspect(original, r.specs(batch), r.cfg)
+		made, err := r.inspect(original, r.specs(batch), r.cfg.Source.MaxPixels)
 		if err != nil {
 			return 0, nil, r.fault(work, ^labels(0), err)
 		}
@@ -134,7 +140,7 @@ func (r *Renderer) specs(which labels) thumb.Specs {
 
 // render decodes, scales and encodes, then leaves the gate. A panic is the fault
 // of the picture, which is not tried again.
-func (r *Renderer) render(j *job, p *plan) (pictures []picture, err error) {
+func (r *Renderer) render(j *job, p *plan) (pictures []render.Picture, err error) {
 	defer r.renders.leave(p.memory)
 	defer r.metrics.stage("render")()
 	err = fmt.Errorf("%w: %w", thumb.ErrOriginalUnusable, errPanic)

@@ -28,9 +28,9 @@ import (
 // WarmSet is what the admin listener shows and steers of the warm set.
 type WarmSet interface {
 	State() resolver.State
-	Lookup(id thumb.ID) (thumb.Answer, bool)
+	Lookup(id thumb.ID) (resolver.Entry, bool)
 	Forget(id thumb.ID)
-	Clear()
+	Clear() error
 	Resize(bytes int64) error
 }
 
@@ -53,7 +53,6 @@ type Part struct {
 type Deps struct {
 	Token    string // "": none is set; the listener must be on loopback then
 	WarmSet  WarmSet
-	Specs    thumb.Specs
 	Ready    func(ctx context.Context) Readiness
 	Gatherer prometheus.Gatherer
 	Log      *slog.Logger

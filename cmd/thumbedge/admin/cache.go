@@ -9,13 +9,6 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-// capture is the body of /cache/captures/<id>.
-type capture struct {
-	ID       thumb.ID          `json:"id"`
-	Standing string            `json:"standing"`
-	Labels   map[string]string `json:"labels,omitempty"`
-}
-
 func (s *Server) cacheState(w http.ResponseWriter, _ *http.Request) {
 	reply(w, http.StatusOK, s.deps.WarmSet.State())
 }
@@ -44,7 +37,10 @@ func (s *Server) cacheResize(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) cacheClear(w http.ResponseWriter, r *http.Request) {
-	s.deps.WarmSet.Clear()
+	if err := s.deps.WarmSet.Clear(); err != nil {
+		problem(w, http.StatusInternalServerError, err.Error())
+		return
+	}
 	s.deps.Log.Info("warm set emptied")
 	s.cacheState(w, r)
 }
@@ -54,19 +50,12 @@ func (s *Server) captureState(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	answer, known := s.deps.WarmSet.Lookup(id)
+	entry, known := s.deps.WarmSet.Lookup(id)
 	if !known {
-		problem(w, http.StatusNotFound, "the warm set does not hold this capture")
+		problem(w, http.StatusNotFound, "the warm set does not hold this capture, or does not trust what it holds any more")
 		return
 	}
-	body := capture{ID: id, Standing: answer.Standing.String()}
-	if answer.Standing == thumb.Public {
-		body.Labels = map[string]string{}
-		for i, spec := range s.deps.Specs {
-			body.Labels[spec.Label] = answer.Verdicts[i].String()
-		}
-	}
-	reply(w, http.StatusOK, body)
+	reply(w, http.StatusOK, entry)
 }
 
 func (s *Server) captureForget(w http.ResponseWriter, r *http.Request) {

@@ -48,15 +48,16 @@ type Program struct {
 	file *config.File
 	opts Options
 
-	pool     *pgxpool.Pool
-	store    *postgres.Store
-	storage  imaging.Storage
-	warm     *resolver.WarmSet
-	renderer *imaging.Renderer
-	proxy    *proxy.Server
-	admin    *admin.Server
-	app      *appProbe
-	schema   *schemaProbe
+	pool            *pgxpool.Pool
+	store           *postgres.Store
+	databaseMetrics *postgres.Metrics // of the store, and of the listener
+	storage         imaging.Storage
+	warm            *resolver.WarmSet
+	renderer        *imaging.Renderer
+	proxy           *proxy.Server
+	admin           *admin.Server
+	app             *appProbe
+	schema          *schemaProbe
 
 	listener, adminListener net.Listener
 
@@ -128,9 +129,9 @@ func (p *Program) build(ctx context.Context) error {
 		return fmt.Errorf("making the proxy: %w", err)
 	}
 	p.app = &appProbe{url: p.file.Upstream.URL}
-	p.schema = &schemaProbe{store: p.store, log: p.opts.Log}
+	p.schema = &schemaProbe{store: p.store}
 	p.admin = admin.New(admin.Deps{
-		Token: p.file.Server.AdminToken, WarmSet: p.warm, Specs: p.file.Specs(), Ready: p.ready, Gatherer: registry, Log: p.opts.Log,
+		Token: p.file.Server.AdminToken, WarmSet: p.warm, Ready: p.ready, Gatherer: registry, Log: p.opts.Log,
 	})
 	return nil
 }
@@ -141,7 +142,8 @@ func (p *Program) buildDatabase(registry *prometheus.Registry) error {
 	if p.pool, err = postgres.Open(cfg, p.opts.Tracer); err != nil {
 		return err
 	}
-	if p.store, err = postgres.New(cfg, p.pool, p.opts.Log, postgres.NewMetrics(registry)); err != nil {
+	p.databaseMetrics = postgres.NewMetrics(registry)
+	if p.store, err = postgres.New(cfg, p.pool, p.opts.Log, p.databaseMetrics); err != nil {
 		return fmt.Errorf("making the database's part: %w", err)
 	}
 	return nil
@@ -151,7 +153,7 @@ func (p *Program) buildDatabase(registry *prometheus.Registry) error {
 func (p *Program) run(ctx context.Context) {
 	p.warnOnce()
 	p.background("notifications", func() error {
-		return postgres.Listen(ctx, p.file.Postgres(), sink{p.warm, p.renderer}, p.opts.Log, p.store.Metrics())
+		return postgres.Listen(ctx, p.file.Postgres(), sink{p.warm, p.renderer}, p.opts.Log, p.databaseMetrics)
 	})
 	p.background("schema", func() error { p.schema.watch(ctx); return nil })
 	p.background("admin listener", func() error { return p.admin.Serve(p.adminListener) })

@@ -2,7 +2,6 @@ package program
 
 import (
 	"context"
-	"log/slog"
 	"net"
 	"net/url"
 	"sync"
@@ -99,28 +98,24 @@ func (a *appProbe) state(ctx context.Context) admin.Part {
 }
 
 // schemaProbe watches whether the proxy's own schema and triggers are installed,
-// so that `thumbedge migrate up` beside a running proxy is noticed.
+// so that `thumbedge migrate up` beside a running proxy is noticed. The store logs
+// what has changed.
 type schemaProbe struct {
 	store *postgres.Store
-	log   *slog.Logger
 	found atomic.Pointer[postgres.Installed]
 }
 
 func (s *schemaProbe) watch(ctx context.Context) {
-	warned := false
+	again := time.NewTicker(10 * time.Second)
+	defer again.Stop()
 	for {
-		installed, err := s.store.Installed(ctx)
-		if err == nil {
+		if installed, err := s.store.Installed(ctx); err == nil {
 			s.found.Store(&installed)
-			if !warned && !(installed.Schema && installed.Triggers) {
-				warned = true
-				s.log.Warn("the database lacks thumbedge's own schema; run thumbedge migrate up", "effect", s.state().Effect)
-			}
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(10 * time.Second):
+		case <-again.C:
 		}
 	}
 }

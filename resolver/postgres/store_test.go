@@ -163,6 +163,7 @@ func eventually(t testing.TB, claim string, holds func() bool) {
 // waiting says how many other connections wait for a lock in app's database.
 func waiting(t testing.TB, app *pgx.Conn) int {
 	t.Helper()
+	exec(t, app, `SELECT pg_stat_clear_snapshot()`) // app may be in a transaction, which sees one snapshot
 	return ask[int](t, app, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`)
 }
 

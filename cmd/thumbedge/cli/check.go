@@ -35,6 +35,8 @@ fails. It is safe beside a running proxy.`,
 				case f.Err != nil:
 					failed = true
 					say(env, "FAILED", f.Part, f.Err.Error())
+				case f.Unknown:
+					say(env, "-", f.Part, f.Fact)
 				case f.Degraded:
 					say(env, "degraded", f.Part, f.Fact)
 				default:
@@ -51,5 +53,5 @@ fails. It is safe beside a running proxy.`,
 
 // say prints one finding on one line.
 func say(env Env, verdict, part, text string) {
-	fmt.Fprintf(env.Stdout, "%-9s %-14s %s\n", verdict, part, strings.ReplaceAll(strings.TrimSpace(text), "\n", " "))
+	fmt.Fprintf(env.Stdout, "%-9s %-14s %s\n", verdict, part, strings.Join(strings.Fields(text), " "))
 }

@@ -31,6 +31,8 @@ type Finding struct {
 	Err  error // nil: the part works
 	// Degraded: thumbedge works without, as Fact says.
 	Degraded bool
+	// Unknown: not looked at, since what it lies in does not work.
+	Unknown bool
 }
 
 // checkLimit bounds the look at one part.
@@ -40,17 +42,22 @@ const checkLimit = 10 * time.Second
 // goes: the app, the database with its tables and triggers, the storage by a put, a
 // get and a delete, the listeners. It changes nothing that stays.
 func Check(ctx context.Context, file *config.File, tell func(Finding)) {
+	failed := map[string]bool{}
 	for _, part := range []struct {
-		name string
-		look func(context.Context, *config.File) (string, error)
+		name, within string
+		look         func(context.Context, *config.File) (string, error)
 	}{
-		{"app", checkApp},
-		{"database", checkDatabase},
-		{"tables", checkTables},
-		{"triggers", checkTriggers},
-		{"storage", checkStorage},
-		{"listener", checkListener},
+		{"app", "", checkApp},
+		{"database", "", checkDatabase},
+		{"tables", "database", checkTables},
+		{"triggers", "database", checkTriggers},
+		{"storage", "", checkStorage},
+		{"listener", "", checkListener},
 	} {
+		if failed[part.within] {
+			tell(Finding{Part: part.name, Unknown: true, Fact: "not looked at: the " + part.within + " does not answer"})
+			continue
+		}
 		limited, cancel := context.WithTimeout(ctx, checkLimit)
 		fact, err := part.look(limited, file)
 		cancel()
@@ -59,6 +66,7 @@ func Check(ctx context.Context, file *config.File, tell func(Finding)) {
 		if errors.As(err, &d) {
 			finding.Err, finding.Degraded, finding.Fact = nil, true, d.Error()
 		}
+		failed[part.name] = finding.Err != nil
 		tell(finding)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,17 +16,20 @@ import (
 // whoever gives them out, and are asked for no more after the end.
 func TestCredentialsAreRenewed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		asked, issued := 0, aws.Credentials{}
-		issue := func(id string) {
-			issued = aws.Credentials{AccessKeyID: id, SecretAccessKey: "SK", CanExpire: true, Expires: time.Now().Add(time.Hour)}
+		expiring := func(id string) *aws.Credentials {
+			return &aws.Credentials{AccessKeyID: id, SecretAccessKey: "SK", CanExpire: true, Expires: time.Now().Add(time.Hour)}
 		}
-		issue("FIRST")
-		p := newPresigner(time.Hour, issued)
-		var failure error
+		var asked atomic.Int64
+		var issued atomic.Pointer[aws.Credentials] // nil: nobody answers
 		provider := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			asked++
-			return issued, failure
+			asked.Add(1)
+			if c := issued.Load(); c != nil {
+				return *c, nil
+			}
+			return aws.Credentials{}, errors.New("metadata service is down")
 		})
+		issued.Store(expiring("FIRST"))
+		p := newPresigner(time.Hour, *issued.Load())
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() {
@@ -41,16 +45,15 @@ func TestCredentialsAreRenewed(t *testing.T) {
 			}
 		}
 		using("FIRST")
-		failure = errors.New("metadata service is down")
-		issue("SECOND")
+		issued.Store(nil)
 		using("FIRST")
-		failure = nil
+		issued.Store(expiring("SECOND"))
 		using("SECOND")
 		stop()
 		<-ended
-		before := asked
+		before := asked.Load()
 		time.Sleep(time.Hour)
-		if asked != before {
+		if asked.Load() != before {
 			t.Error("asked after the end")
 		}
 	})

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -66,15 +67,21 @@ func TestServerThatCannotBeReached(t *testing.T) {
 			// Far longer than the storage's own timeout, which has to end it.
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			_, _, openErr := s.Open(ctx, key)
-			_, existsErr := s.Exists(ctx, key)
-			for what, err := range map[string]error{
-				"put": s.Put(ctx, key, []byte("x")), "open": openErr, "exists": existsErr, "delete": s.Delete(ctx, key), "list": s.List(ctx, "", "", nil),
+			var waits sync.WaitGroup
+			for what, call := range map[string]func() error{
+				"put":    func() error { return s.Put(ctx, key, []byte("x")) },
+				"open":   func() error { _, _, err := s.Open(ctx, key); return err },
+				"exists": func() error { _, err := s.Exists(ctx, key); return err },
+				"delete": func() error { return s.Delete(ctx, key) },
+				"list":   func() error { return s.List(ctx, "", "", nil) },
 			} {
-				if err == nil || errors.Is(err, thumb.ErrFileMissing) || ctx.Err() != nil {
-					t.Errorf("%s: %v", what, err)
-				}
+				waits.Go(func() {
+					if err := call(); err == nil || errors.Is(err, thumb.ErrFileMissing) || ctx.Err() != nil {
+						t.Errorf("%s: %v", what, err)
+					}
+				})
 			}
+			waits.Wait()
 			link.Up()
 			link.Set()
 			if err := s.Put(ctx, key, []byte("x")); err != nil {

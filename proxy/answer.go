@@ -1,0 +1,198 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// appResponse is the app's answer, its head read and its body not yet. It must be
+// ended by exactly one of pass, discard or Close.
+type appResponse struct {
+	// Header as the app sent it, hop-by-hop headers removed. It may be edited
+	// before pass.
+	Header fasthttp.ResponseHeader
+
+	conn    *appConn
+	body    body
+	length  int
+	keep    bool   // the connection can be used again
+	pending []byte // see unread
+}
+
+// begin sets the answer up from the head that was read.
+func (r *appResponse) begin() error {
+	c := r.conn.client
+	h := &r.Header
+	r.pending = nil
+	r.keep = !h.ConnectionClose()
+	r.length = h.ContentLength()
+	switch {
+	case h.StatusCode() == 101:
+		if c.req.upgrade == nil {
+			return errBadAnswer
+		}
+		r.length, r.keep = 0, false
+		r.body.reset(r.conn.br, bodyNone, 0)
+	case c.hasNoBody(h.StatusCode()):
+		r.length = 0
+		r.body.reset(r.conn.br, bodyNone, 0)
+	case r.length == -1:
+		r.body.reset(r.conn.br, bodyChunked, 0)
+	case r.length >= 0:
+		r.body.reset(r.conn.br, bodySized, int64(r.length))
+	default:
+		r.length, r.keep = -2, false
+		r.body.reset(r.conn.br, bodyUntilClose, 0)
+	}
+	r.removeNamed()
+	return nil
+}
+
+// removeNamed removes the headers that Connection names. The hop-by-hop headers
+// that every answer may have are left out where heads are written.
+func (r *appResponse) removeNamed() {
+	h := &r.Header
+	h.ResetConnectionClose()
+	value := h.Peek("Connection")
+	if len(value) == 0 {
+		return
+	}
+	named := bytes.Clone(value)
+	h.Del("Connection")
+	for token := range tokens(named) {
+		switch string(bytes.ToLower(token)) {
+		case "close", "keep-alive", "upgrade", "content-length", "transfer-encoding":
+		default:
+			h.DelBytes(token)
+		}
+	}
+}
+
+// Read reads the body's bytes, its framing removed. A body that ended before its
+// time is io.ErrUnexpectedEOF.
+func (r *appResponse) Read(p []byte) (int, error) {
+	if len(r.pending) > 0 {
+		n := copy(p, r.pending)
+		r.pending = r.pending[n:]
+		return n, nil
+	}
+	return r.body.Read(p)
+}
+
+// ContentLength is the body's length in bytes, -1 for a chunked body and -2 for
+// one that ends with the connection. A response without a body (HEAD, 204, 304)
+// has 0, whatever its header says.
+func (r *appResponse) ContentLength() int { return r.length }
+
+// SetReadTimeout bounds each following Read: one in which nothing arrives for d
+// fails with an error that wraps os.ErrDeadlineExceeded, and may be tried again.
+// Zero takes the limit away.
+func (r *appResponse) SetReadTimeout(d time.Duration) { r.conn.stall = d }
+
+// unread makes following Reads, and pass, begin with p, which must stay as it is
+// until the answer is over.
+func (r *appResponse) unread(p []byte) { r.pending = p }
+
+// discard ends an answer whose body was read, or is not wanted. The connection is
+// used again only where the body was read whole.
+func (r *appResponse) discard() { r.end(false) }
+
+// Close is discard, for an answer that is used as an io.ReadCloser.
+func (r *appResponse) Close() error { r.discard(); return nil }
+
+// end gives the connection back. An upload that is still running is stopped, and
+// the connection is then of no more use.
+func (r *appResponse) end(passed bool) {
+	a, c := r.conn, r.conn.client
+	keep := r.keep && r.body.done
+	if u := c.req.upload; u != nil {
+		if !u.ended() {
+			keep = false
+			c.req.closing = true
+		}
+		if err := u.stop(); err != nil {
+			keep = false
+			c.req.aborted = c.req.aborted || passed
+		}
+	}
+	r.pending = nil
+	a.release(keep)
+}
+
+// pass streams the header and what is left of the body to the client, trailers
+// too, and ends the answer.
+func (r *appResponse) pass(ctx *fasthttp.RequestCtx) {
+	c := clientOf(ctx)
+	r.conn.stall = 0
+	if r.Header.StatusCode() == 101 {
+		r.tunnel(c)
+		return
+	}
+	if u := c.req.upload; u != nil && !u.ended() {
+		c.req.closing = true
+	}
+	length := r.framing(c)
+	if err := r.stream(c, length); err != nil {
+		c.s.metrics.answersBroken.Inc()
+		c.s.log.Warn("answer broke off", logError(err), logURI(c))
+		c.req.aborted = true
+	}
+	r.end(true)
+}
+
+// framing chooses how the client is told where the body ends.
+func (r *appResponse) framing(c *client) int64 {
+	switch r.body.kind {
+	case bodyNone:
+		if c.req.status = r.Header.StatusCode(); c.req.status == 204 {
+			return lengthClose
+		}
+		return lengthHeader
+	case bodySized:
+		return int64(len(r.pending)) + r.body.left
+	}
+	return c.unsizedLength()
+}
+
+// stream sends the head and the body. Each part goes out as soon as it is there,
+// with as much as had arrived by then. An error is the app's; one of the client's
+// is noted by whoever wrote.
+func (r *appResponse) stream(c *client, length int64) error {
+	first, err := r.pending, error(nil)
+	r.pending = nil
+	taken := 0
+	if len(first) == 0 && !r.body.done && r.conn.br.Buffered() > 0 {
+		first, err = r.body.peek()
+		taken = len(first)
+	}
+	if err != nil && err != io.EOF {
+		return err
+	}
+	if !c.sendHead(&r.Header, length, first) {
+		return nil
+	}
+	c.req.sent += int64(len(first))
+	r.body.skip(taken)
+	for {
+		part, err := r.body.peek()
+		if err == io.EOF {
+			c.sendEnd(length, r.body.trailer)
+			return nil
+		}
+		if errors.Is(err, errClientGone) {
+			c.gone()
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if !c.sendPart(part, length) {
+			return nil
+		}
+		r.body.skip(len(part))
+	}
+}

@@ -1,0 +1,246 @@
+package proxy
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/valyala/fasthttp"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	clientBuffer = 4 << 10                // bytes; a larger head gets a larger one
+	drainQuiet   = 250 * time.Millisecond // that an idle connection is kept when draining
+	lingerTime   = 2 * time.Second        // that an unread upload is listened to after its answer
+	maxDrain     = 256 << 10              // bytes of an unread body that are read past
+)
+
+// client is one connection of a client, and the goroutine that serves it. All
+// fields but the atomic ones are that goroutine's.
+type client struct {
+	streamConn
+	s   *Server
+	raw syscall.RawConn
+	ctx fasthttp.RequestCtx
+	req request
+
+	peer    []byte // the address, as headers and logs have it
+	trusted bool   // it is one of server.trusted_proxies
+
+	br      *bufio.Reader // nil while idle
+	pending []byte        // read before br's buffer was exchanged for a larger one
+	probing int           // the descriptor that Read must not block on, plus one
+	fillErr error
+	fill    func(fd uintptr) bool
+
+	readUntil  time.Time // the read deadline that is set
+	writeUntil time.Time // the write deadline that is set
+	out        []byte    // scratch for heads
+	path       []byte    // scratch for canonical paths
+	ownID      []byte    // scratch for request ids
+	bufs       [3][]byte // scratch for vectored writes
+	vec        net.Buffers
+
+	idle atomic.Bool             // between two requests
+	app  atomic.Pointer[appConn] // in use for the request in hand
+}
+
+// request is what is known of the request in hand, and of its answer.
+type request struct {
+	started  time.Time
+	target   []byte // origin form, as sent
+	path     []byte // canonical, see Server.path
+	host     []byte
+	upgrade  []byte // the protocol asked for; nil: none
+	length   int64  // Content-Length; -1: none
+	named    bool   // Connection names further headers
+	http10   bool
+	body     body
+	expect   bool // the client waits for 100 Continue before it sends the body
+	inBody   bool // the body is being read
+	facts    facts
+	upload   *upload
+	tunnel   bool
+	closing  bool // the connection ends after this answer
+	aborted  bool // the answer is broken: the connection is cut
+	answered bool // the head of the answer was sent
+	fromApp  bool
+	status   int
+	sent     int64 // bytes of the answer's body
+	route    routeName
+	cache    string // parameters of Cache-Status
+}
+
+func (s *Server) newClient(conn streamConn) (*client, error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	c := &client{streamConn: conn, s: s, raw: raw}
+	c.peer, c.trusted = s.peers.of(conn.RemoteAddr())
+	c.fill = c.fillFrom
+	c.ctx.Init2(c, noLogger{}, false)
+	return c, nil
+}
+
+// serve answers the connection's requests one after another, until it ends.
+func (c *client) serve() {
+	defer c.s.forget(c)
+	defer c.releaseReader()
+	for first := true; c.serveNext(first); first = false {
+	}
+}
+
+// Read is what br reads from. It bounds stalls in the middle of a body.
+func (c *client) Read(p []byte) (int, error) {
+	if len(c.pending) > 0 {
+		n := copy(p, c.pending)
+		c.pending = c.pending[n:]
+		return n, nil
+	}
+	if c.probing > 0 {
+		n, err := readNonblocking(c.probing-1, p)
+		if n == 0 && err == nil {
+			err = io.EOF
+		}
+		return n, err
+	}
+	if c.req.inBody {
+		if now, stall := time.Now(), c.s.cfg.Server.IdleTimeout; c.readUntil.Sub(now) < stall/2 {
+			c.readBy(now.Add(stall))
+		}
+		if u := c.req.upload; u != nil && u.stopping.Load() { // its deadline may have been overwritten just now
+			return 0, os.ErrDeadlineExceeded
+		}
+	}
+	return c.streamConn.Read(p)
+}
+
+func (c *client) readBy(deadline time.Time) {
+	c.readUntil = deadline
+	_ = c.SetReadDeadline(deadline)
+}
+
+// awaitHead waits for a request and returns its raw head, which stays in br. An
+// error that is no rejection ends the connection without an answer.
+func (c *client) awaitHead(first bool) ([]byte, error) {
+	if err := c.awaitByte(first); err != nil {
+		return nil, err
+	}
+	limit := c.s.cfg.Server.MaxHeader
+	for timed := first; ; {
+		buf, _ := c.br.Peek(c.br.Buffered())
+		for bytes.HasPrefix(buf, []byte("\r\n")) { // RFC 9112 section 2.2
+			_, _ = c.br.Discard(2)
+			buf = buf[2:]
+		}
+		end := bytes.Index(buf, []byte("\r\n\r\n"))
+		if end >= 0 && end+4 <= limit {
+			return buf[:end+4], nil
+		}
+		if len(buf) >= limit || end >= 0 {
+			if bytes.IndexByte(buf, '\n') < 0 {
+				return nil, rejectTargetSize
+			}
+			return nil, rejectHeaderSize
+		}
+		if bareLineFeed(buf) {
+			return nil, rejectLineEnd
+		}
+		if !timed {
+			timed = true
+			c.readBy(time.Now().Add(c.s.cfg.Server.HeaderTimeout))
+		}
+		if len(buf) == c.br.Size() {
+			c.growReader(buf)
+		}
+		if _, err := c.br.Peek(len(buf) + 1); err != nil {
+			if errors.Is(err, os.ErrDeadlineExceeded) && len(buf) > 0 {
+				return nil, rejectTimeout
+			}
+			return nil, err
+		}
+	}
+}
+
+// awaitByte waits until something was read, holding no buffer meanwhile.
+func (c *client) awaitByte(first bool) error {
+	if c.br != nil {
+		return nil // the client sent the next request along with the last one
+	}
+	now := time.Now()
+	cfg := &c.s.cfg.Server
+	c.idle.Store(true)
+	switch {
+	case first:
+		c.readBy(now.Add(cfg.HeaderTimeout))
+	case c.readUntil.Sub(now) < cfg.IdleTimeout*9/10 || c.readUntil.Sub(now) > cfg.IdleTimeout:
+		c.readBy(now.Add(cfg.IdleTimeout))
+	}
+	if c.s.draining.Load() {
+		c.readBy(now.Add(drainQuiet))
+	}
+	err := c.raw.Read(c.fill)
+	c.idle.Store(false)
+	if err != nil {
+		return err
+	}
+	return c.fillErr
+}
+
+// fillFrom tries to read into a buffer from the pool, and returns it where nothing
+// is there yet.
+func (c *client) fillFrom(fd uintptr) bool {
+	br := c.s.readers.Get().(*bufio.Reader)
+	br.Reset(c)
+	c.probing = int(fd) + 1
+	_, err := br.Peek(1)
+	c.probing = 0
+	if err == unix.EAGAIN {
+		c.s.readers.Put(br)
+		return false
+	}
+	c.br, c.fillErr = br, err
+	return true
+}
+
+// growReader exchanges the reader for one that holds the largest head allowed.
+func (c *client) growReader(buffered []byte) {
+	c.pending = bytes.Clone(buffered)
+	c.s.readers.Put(c.br)
+	c.br = bufio.NewReaderSize(c, c.s.cfg.Server.MaxHeader)
+}
+
+func (c *client) releaseReader() {
+	if c.br != nil && c.br.Size() == clientBuffer {
+		c.br.Reset(nil)
+		c.s.readers.Put(c.br)
+	}
+	c.br = nil
+}
+
+func bareLineFeed(buf []byte) bool {
+	for {
+		i := bytes.IndexByte(buf, '\n')
+		if i < 0 {
+			return false
+		}
+		if i == 0 || buf[i-1] != '\r' {
+			return true
+		}
+		buf = buf[i+1:]
+	}
+}
+
+// noLogger takes what fasthttp would log of a request; errors are logged by who
+// handles them.
+type noLogger struct{}
+
+func (noLogger) Printf(string, ...any) {}

@@ -1,0 +1,36 @@
+package proxy
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+)
+
+// peers are the networks whose word about their clients is believed.
+type peers []netip.Prefix
+
+func parsePeers(prefixes []string) (peers, error) {
+	var p peers
+	for _, text := range prefixes {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("server.trusted_proxies: %w", err)
+		}
+		p = append(p, prefix)
+	}
+	return p, nil
+}
+
+// of returns the text of a peer's address, and whether it is trusted. A peer by a
+// Unix socket is on this machine, and trusted.
+func (p peers) of(remote net.Addr) (text []byte, trusted bool) {
+	tcp, ok := remote.(*net.TCPAddr)
+	if !ok {
+		return []byte("127.0.0.1"), true
+	}
+	addr := tcp.AddrPort().Addr().Unmap().WithZone("")
+	for _, prefix := range p {
+		trusted = trusted || prefix.Contains(addr)
+	}
+	return addr.AppendTo(nil), trusted
+}

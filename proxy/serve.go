@@ -1,0 +1,171 @@
+package proxy
+
+import (
+	"io"
+	"log/slog"
+	"runtime/debug"
+	"time"
+)
+
+// serveNext reads one request and answers it. It returns false when the
+// connection is over.
+func (c *client) serveNext(first bool) bool {
+	raw, err := c.awaitHead(first)
+	if err == nil {
+		err = c.begin(raw)
+	}
+	if err != nil {
+		reason, refused := err.(*rejection)
+		if !refused {
+			_ = c.streamConn.Close()
+			return false
+		}
+		c.refuse(reason)
+		return c.end()
+	}
+	c.handle()
+	return c.end()
+}
+
+// begin checks the framing of a raw head, lets fasthttp parse it, and sets the
+// request up.
+func (c *client) begin(raw []byte) error {
+	c.req = request{started: time.Now(), length: -1, body: body{trailer: c.req.body.trailer[:0]}}
+	h, err := checkHead(raw)
+	if err != nil {
+		return err
+	}
+	r := &c.req
+	header := &c.ctx.Request.Header
+	size, buffered := len(raw), c.br.Buffered()
+	targetLength := len(h.target)
+	if err := header.Read(c.br); err != nil || buffered-c.br.Buffered() != size {
+		return rejectValue
+	}
+	c.ctx.Response.Header.SetNoDefaultContentType(true)
+	uri := header.RequestURI()
+	r.target = uri[len(uri)-targetLength:]
+	r.host = header.Host()
+	r.http10, r.named, r.length = h.http10, h.named, h.length
+	r.closing = h.close || h.http10 && !h.keepAlive || c.s.draining.Load()
+	switch {
+	case h.chunked:
+		r.body.reset(c.br, bodyChunked, 0)
+	case h.length > 0:
+		r.body.reset(c.br, bodySized, h.length)
+	default:
+		r.body.reset(c.br, bodyNone, 0)
+	}
+	if h.connection && h.upgrade != nil && !h.http10 && r.body.done && !isH2C(h.upgrade) {
+		r.upgrade = header.Peek("Upgrade")
+	}
+	r.expect = h.expect && !h.http10
+	if most := c.s.cfg.Server.MaxRequestBody; most > 0 && h.length > most {
+		return rejectBodySize
+	}
+	return nil
+}
+
+// isH2C finds the upgrade to HTTP/2 that would take a connection past every rule
+// of this proxy.
+func isH2C(protocols []byte) bool {
+	for protocol := range tokens(protocols) {
+		if isName(protocol, "h2c") {
+			return true
+		}
+	}
+	return false
+}
+
+// handle runs the routes, and survives their panics.
+func (c *client) handle() {
+	defer func() {
+		failure := recover()
+		if failure == nil {
+			return
+		}
+		c.s.metrics.panics.Inc()
+		c.s.log.Error("handler panicked", slog.Any("panic", failure), slog.String("stack", string(debug.Stack())))
+		c.ctx.Response.Reset()
+		c.ctx.Response.Header.SetNoDefaultContentType(true)
+		c.s.answerDetail(&c.ctx, 500, "Internal error.")
+		c.req.closing = true
+		c.req.aborted = c.req.answered
+	}()
+	c.s.route(&c.ctx)
+}
+
+// refuse answers a request whose head is not to be trusted, and ends the
+// connection.
+func (c *client) refuse(reason *rejection) {
+	c.req.closing = true
+	c.s.failed(&c.ctx, reason)
+}
+
+// end sends an answer that is not sent yet, leaves nothing of the request behind,
+// and says whether the connection goes on.
+func (c *client) end() bool {
+	r := &c.req
+	if app := c.app.Load(); app != nil { // a handler that failed left it
+		app.close()
+	}
+	if !r.answered && !r.aborted {
+		c.respond()
+	}
+	unread := c.endUpload()
+	c.observe()
+	switch {
+	case r.aborted:
+		cut(c.streamConn)
+		return false
+	case r.closing && unread:
+		c.linger()
+		return false
+	case r.closing:
+		_ = c.streamConn.Close()
+		return false
+	}
+	r.inBody = false
+	c.ctx.Request.Reset()
+	c.ctx.Response.Reset()
+	if c.br.Buffered() == 0 && len(c.pending) == 0 {
+		c.releaseReader()
+	}
+	if cap(c.out) > 16<<10 {
+		c.out = nil
+	}
+	return true
+}
+
+// endUpload reads past what is left of a small body, and says whether more than
+// that is unread.
+func (c *client) endUpload() (unread bool) {
+	r := &c.req
+	if r.upload != nil {
+		r.upload.stop()
+	}
+	if r.body.br == nil { // a head that was refused: whatever follows it is unread
+		return true
+	}
+	if r.aborted || r.body.done {
+		return false
+	}
+	if r.closing || r.expect {
+		r.closing = true
+		return true
+	}
+	r.inBody = true
+	_, _ = io.CopyN(io.Discard, &r.body, maxDrain)
+	r.closing = !r.body.done
+	return r.closing
+}
+
+// linger lets the client read its answer although it is still sending: closing on
+// unread bytes would reset the connection and could take the answer with it.
+func (c *client) linger() {
+	_ = c.CloseWrite()
+	c.req.inBody = false
+	c.readBy(time.Now().Add(lingerTime))
+	_, _ = io.Copy(io.Discard, struct{ io.Reader }{c.streamConn})
+	_ = c.streamConn.Close()
+}

@@ -54,7 +54,7 @@ func newDecodings() []*decoding {
 
 var errEncoding = errors.New("content coding is unknown or broken")
 
-// decode makes j.text of j.raw. What comes out is bounded by rewrite.max_body
+// decode makes j.text of j.body. What comes out is bounded by rewrite.max_body
 // however little went in.
 func (p *pages) decode(j *job, encoding []byte) error {
 	for _, d := range p.decodings {
@@ -72,7 +72,7 @@ func (p *pages) decodeWith(j *job, d *decoding) error {
 	defer j.uncharge(d.state)
 	dec := d.idle.Get().(decoder)
 	defer d.idle.Put(dec)
-	if err := dec.Reset(bytes.NewReader(j.raw)); err != nil {
+	if err := dec.Reset(bytes.NewReader(j.body)); err != nil {
 		return errEncoding
 	}
 	err := j.fill(&j.text, dec, -1, p.s.cfg.Rewrite.MaxBody)

@@ -8,7 +8,6 @@ import (
 
 // The reasons why a page stays as the app sent it, beside passThrough's own.
 const (
-	reasonMethod      passReason = "method"
 	reasonRange       passReason = "range"
 	reasonHead        passReason = "head"
 	reasonStatus      passReason = "status"

@@ -37,9 +37,11 @@ type job struct {
 	memory  *memory
 	charged int64
 
-	raw     []byte // the body as the app sent it
+	body    []byte // as the app sent it; raw, or the connection's own buffer
+	raw     []byte
 	text    []byte // decoded, where it was encoded
 	out     []byte // rewritten
+	tag     []byte // its entity tag
 	packed  []byte // compressed
 	found   page.Found
 	answers []thumb.Answer // of found.IDs
@@ -61,6 +63,11 @@ func (j *job) charge(n int) bool {
 	return true
 }
 
+func (j *job) uncharge(n int) {
+	j.memory.take(-int64(n))
+	j.charged -= int64(n)
+}
+
 // end gives everything back, and lets go of buffers that are too large to keep.
 func (j *job) end() {
 	j.memory.take(-j.charged)
@@ -77,6 +84,7 @@ func (j *job) end() {
 		j.answers = nil
 	}
 	clear(j.answers) // they hold on to paths
+	j.body = nil
 	j.cold = j.cold[:0]
 	j.labels = labelCounts{}
 	j.soonest = expiry{}

@@ -82,7 +82,8 @@ func (p *pages) rewritten(ctx *fasthttp.RequestCtx, j *job) {
 
 // passed counts and logs a page that stays as the app sent it.
 func (p *pages) passed(ctx *fasthttp.RequestCtx, reason passReason) {
-	p.s.metrics.pages.passed(reason).Inc()
+	p.s.metrics.passed[reason].Inc()
+	p.s.metrics.pages.untouched.Inc()
 	if p.s.cfg.Server.DebugHeaders {
 		p.s.cacheStatus(ctx, "fwd=bypass; detail="+string(reason))
 	}

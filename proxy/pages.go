@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/url"
 	"os"
@@ -25,13 +24,15 @@ const stall = 5 * time.Second
 // cannot be done, what was read and what is still to come goes to the client as
 // the app sent it.
 type pages struct {
-	s        *Server
-	scanner  *page.Scanner
-	memory   memory
-	jobs     sync.Pool
-	prefetch [thumb.MaxSpecs]bool // by position: start rendering where a page shows it cold
-	prepare  func(h *fasthttp.RequestHeader)
-	stall    time.Duration
+	s         *Server
+	scanner   *page.Scanner
+	memory    memory
+	jobs      sync.Pool
+	decodings []*decoding
+	encodings encodings
+	prefetch  [thumb.MaxSpecs]bool // by position: start rendering where a page shows it cold
+	prepare   func(h *fasthttp.RequestHeader)
+	stall     time.Duration
 }
 
 func newPages(s *Server) (*pages, error) {
@@ -43,7 +44,7 @@ func newPages(s *Server) (*pages, error) {
 		}
 	}
 	scanner, err := page.NewScanner(page.Config{Field: cfg.Rewrite.Field, Route: cfg.Rewrite.Route, Specs: cfg.Specs, Hosts: hosts})
-	p := &pages{s: s, scanner: scanner, prepare: prepareRequest, stall: stall}
+	p := &pages{s: s, scanner: scanner, prepare: prepareRequest, stall: stall, decodings: newDecodings()}
 	p.memory.limit = cfg.Rewrite.Memory
 	p.jobs.New = func() any { return &job{memory: &p.memory} }
 	for _, label := range cfg.Rewrite.Prefetch {
@@ -66,16 +67,9 @@ func prepareRequest(h *fasthttp.RequestHeader) {
 	h.Set(fasthttp.HeaderAcceptEncoding, "identity")
 }
 
-// serve answers a request under rewrite.paths.
+// serve answers GET and HEAD under rewrite.paths.
 func (p *pages) serve(ctx *fasthttp.RequestCtx) {
-	header := &ctx.Request.Header
-	switch {
-	case !ctx.IsGet() && !ctx.IsHead():
-		p.passed(ctx, reasonMethod)
-		p.s.passThrough(ctx, reasonMethod)
-		return
-	case len(header.Peek(fasthttp.HeaderRange)) > 0:
-		p.passed(ctx, reasonRange)
+	if len(ctx.Request.Header.Peek(fasthttp.HeaderRange)) > 0 {
 		p.s.passThrough(ctx, reasonRange)
 		return
 	}
@@ -94,12 +88,10 @@ func (p *pages) serve(ctx *fasthttp.RequestCtx) {
 	}
 	j := p.jobs.Get().(*job)
 	defer p.release(j)
-	if reason := p.read(j, answer); reason != "" {
-		answer.unread(j.raw)
-		p.passAnswer(ctx, answer, reason)
-		return
+	reason := p.read(j, answer)
+	if reason == "" {
+		reason = p.rewrite(ctx, j, answer.Header.Peek(fasthttp.HeaderContentEncoding))
 	}
-	reason := p.rewrite(ctx, j, answer.Header.Peek(fasthttp.HeaderContentEncoding))
 	if reason == "" {
 		p.send(ctx, j, answer)
 	} else {
@@ -119,8 +111,9 @@ func (p *pages) head(ctx *fasthttp.RequestCtx, answer *appResponse) {
 	answer.pass(ctx)
 }
 
-// read reads the body. A reason is why the page streams through; what was read
-// is in j.raw then, too.
+// read makes j.body the whole body: in place where it fits into the buffer that
+// it was read into, in j.raw otherwise. A reason is why the page streams through;
+// what was taken off the answer is in j.raw then, too.
 func (p *pages) read(j *job, answer *appResponse) passReason {
 	length := int64(answer.ContentLength())
 	limit := p.s.cfg.Rewrite.MaxBody
@@ -134,7 +127,16 @@ func (p *pages) read(j *job, answer *appResponse) passReason {
 	}
 	answer.SetReadTimeout(p.stall)
 	defer answer.SetReadTimeout(0)
-	err := j.fill(&j.raw, answer, length, limit)
+	body, fits, err := answer.inPlace()
+	if fits {
+		if !j.charge(len(body)) {
+			err = errMemory
+		}
+		j.body = body
+	} else {
+		err = j.fill(&j.raw, answer, length, limit)
+		j.body = j.raw
+	}
 	switch {
 	case err == nil:
 		return ""
@@ -150,7 +152,7 @@ func (p *pages) read(j *job, answer *appResponse) passReason {
 
 // rewrite makes j.out of what was read. A reason is why it stays as it is.
 func (p *pages) rewrite(ctx *fasthttp.RequestCtx, j *job, encoding []byte) passReason {
-	body := j.raw
+	body := j.body
 	if len(encoding) > 0 && string(encoding) != "identity" {
 		if err := p.decode(j, encoding); err != nil {
 			switch {
@@ -208,6 +210,7 @@ func (p *pages) startCold(j *job) {
 }
 
 func (p *pages) release(j *job) {
+	p.s.metrics.pages.memory.Set(float64(p.memory.used.Load()))
 	j.end()
 	p.jobs.Put(j)
 }
@@ -217,5 +220,3 @@ var (
 	errTooLarge = errors.New("body is larger than rewrite.max_body")
 	errMemory   = errors.New("rewrite.memory is in use")
 )
-
-var _ io.Reader = (*appResponse)(nil)

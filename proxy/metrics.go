@@ -10,7 +10,7 @@ const (
 	reasonNotEligible passReason = "not_eligible"
 )
 
-var passReasons = []passReason{reasonNotEligible}
+var passReasons = append([]passReason{reasonNotEligible}, pageReasons...)
 
 // routeName says which part answered a request; a metric's label.
 type routeName uint8
@@ -44,6 +44,7 @@ type Metrics struct {
 	tunnels        prometheus.Gauge
 	panics         prometheus.Counter
 	bodyBytes      prometheus.Counter
+	pages          *pageMetrics
 }
 
 // NewMetrics registers the package's collectors with reg.
@@ -59,6 +60,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		tunnels:        gauge(reg, "thumbedge_tunnels", "Upgraded connections that are open."),
 		panics:         counter(reg, "thumbedge_panics_total", "Panics that were recovered; each is a bug."),
 		bodyBytes:      counter(reg, "thumbedge_response_body_bytes_total", "Bytes of bodies sent to clients."),
+		pages:          newPageMetrics(reg),
 	}
 	requests := counters(reg, "thumbedge_requests_total", "Requests answered, by who answered and by class of status.", "route", "status")
 	durations := prometheus.NewHistogramVec(prometheus.HistogramOpts{

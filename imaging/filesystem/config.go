@@ -1,0 +1,36 @@
+package filesystem
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/thumbedge/thumbedge/imaging"
+)
+
+// Config says which folder thumbnails lie in, and at which URLs browsers find
+// them. The names are the keys of [storage].
+type Config struct {
+	// Root is the folder that keys are relative to, the app's MEDIA_ROOT. It must
+	// be there: one that is made anew would hide a volume that is not mounted.
+	Root string
+	// URLPath is where the site serves Root, the app's MEDIA_URL.
+	URLPath string
+}
+
+// Defaults returns the configuration of an empty [storage], but for the root.
+func Defaults() Config { return Config{URLPath: "/media/"} }
+
+// Validate reports every problem, joined, each under its key.
+func (c Config) Validate() error {
+	var errs []error
+	if !filepath.IsAbs(c.Root) {
+		errs = append(errs, fmt.Errorf("storage.root: %q must be an absolute path for the filesystem driver", c.Root))
+	}
+	p := c.URLPath
+	if !strings.HasPrefix(p, "/") || strings.HasPrefix(p, "//") || !strings.HasSuffix(p, "/") || string(imaging.AppendEscaped(nil, p)) != p {
+		errs = append(errs, fmt.Errorf("storage.url_path: %q must begin and end with a slash, and hold only what needs no escaping in a URL", p))
+	}
+	return errors.Join(errs...)
+}

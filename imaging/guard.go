@@ -124,7 +124,10 @@ func (g *guard) check(host, address string) error {
 func (g *guard) allowed(host string) bool {
 	host = canonicalHost(host)
 	return slices.ContainsFunc(g.hosts, func(entry string) bool {
-		return host == entry || entry[0] == '.' && len(host) > len(entry) && strings.HasSuffix(host, entry)
+		if entry[0] == '.' {
+			return len(host) > len(entry) && strings.HasSuffix(host, entry)
+		}
+		return host == entry
 	})
 }
 

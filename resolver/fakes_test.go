@@ -143,12 +143,19 @@ func newWarmSet(t testing.TB, db resolver.Database, edit ...func(*resolver.Confi
 	return w
 }
 
+// patient is for tests on the real clock, on a machine that may be busy.
+func patient(c *resolver.Config) { c.PageTimeout, c.TTLUnlistened = 20*time.Second, time.Hour }
+
+func sized(bytes int64) func(*resolver.Config) {
+	return func(c *resolver.Config) { c.MaxSize = bytes }
+}
+
 // page resolves ids as a page does.
 func page(t testing.TB, w *resolver.WarmSet, ids ...thumb.ID) []thumb.Answer {
 	t.Helper()
 	answers := make([]thumb.Answer, len(ids))
 	if err := w.Resolve(t.Context(), ids, answers); err != nil {
-		t.Fatalf("Resolve(%v): %v", ids, err)
+		t.Fatalf("resolving %d captures: %v", len(ids), err)
 	}
 	return answers
 }
@@ -167,4 +174,16 @@ func inBubble(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, test)
+}
+
+// eventually waits until claim holds, on the real clock.
+func eventually(t testing.TB, claim string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(20 * time.Second); !holds(); <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within 20 s: %s", claim)
+		}
+	}
 }

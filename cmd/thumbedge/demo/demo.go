@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
@@ -40,7 +41,10 @@ type Options struct {
 	Progress io.Writer // of the drawing
 	Log      *slog.Logger
 	Version  string
-	Program  program.Options // Log and Version are set by Start
+	// Width of the photos in pixels; 0: 4096. Tests draw smaller ones.
+	Width int
+	// Tracer sees thumbedge's queries; nil for none.
+	Tracer pgx.QueryTracer
 }
 
 // Demo is a running demo. Close it once.
@@ -73,7 +77,7 @@ func (d *Demo) start(ctx context.Context, opts Options) error {
 	starting, startCtx := errgroup.WithContext(ctx)
 	var photos []sampleapp.Photo
 	starting.Go(func() (err error) {
-		photos, err = sampleapp.Album{Dir: filepath.Join(dir, "photos")}.Draw(startCtx, opts.Progress)
+		photos, err = sampleapp.Album{Dir: filepath.Join(dir, "photos"), Width: opts.Width}.Draw(startCtx, opts.Progress)
 		return err
 	})
 	starting.Go(func() error {
@@ -118,9 +122,7 @@ func (d *Demo) startApp(ctx context.Context, url, media string, photos []samplea
 func (d *Demo) startProgram(url, media string, opts Options) error {
 	file := Config(url, d.AppURL, media)
 	file.Server.Listen = opts.Listen
-	options := opts.Program
-	options.Log, options.Version = opts.Log, opts.Version
-	p, err := program.Start(file, options)
+	p, err := program.Start(file, program.Options{Log: opts.Log, Version: opts.Version, Tracer: opts.Tracer})
 	if err != nil {
 		return err
 	}

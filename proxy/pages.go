@@ -32,7 +32,6 @@ type pages struct {
 	encodings encodings
 	prefetch  [thumb.MaxSpecs]bool // by position: start rendering where a page shows it cold
 	prepare   func(h *fasthttp.RequestHeader)
-	stall     time.Duration
 }
 
 func newPages(s *Server) (*pages, error) {
@@ -44,7 +43,7 @@ func newPages(s *Server) (*pages, error) {
 		}
 	}
 	scanner, err := page.NewScanner(page.Config{Field: cfg.Rewrite.Field, Route: cfg.Rewrite.Route, Specs: cfg.Specs, Hosts: hosts})
-	p := &pages{s: s, scanner: scanner, prepare: prepareRequest, stall: stall, decodings: newDecodings()}
+	p := &pages{s: s, scanner: scanner, prepare: prepareRequest, decodings: newDecodings()}
 	p.memory.limit = cfg.Rewrite.Memory
 	p.jobs.New = func() any { return &job{memory: &p.memory} }
 	for _, label := range cfg.Rewrite.Prefetch {
@@ -125,7 +124,7 @@ func (p *pages) read(j *job, answer *appResponse) passReason {
 	case !j.begin():
 		return reasonMemory
 	}
-	answer.SetReadTimeout(p.stall)
+	answer.SetReadTimeout(stall)
 	defer answer.SetReadTimeout(0)
 	body, fits, err := answer.inPlace()
 	if fits {

@@ -280,3 +280,20 @@ func TestPageFraming(t *testing.T) {
 		}
 	}
 }
+
+// startSlow starts a proxy whose app sends the begin of an answer and, when goOn
+// is closed, ends the connection.
+func startSlow(t *testing.T, metrics *Metrics, begin string, goOn chan struct{}) *testProxy {
+	t.Helper()
+	a := startApp(t, func(a *app, conn *net.TCPConn, br *bufio.Reader) {
+		if _, err := a.read(br); err != nil {
+			return
+		}
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"+begin)
+		<-goOn
+	})
+	return startProxy(t, a.addr, func(cfg *Config, deps *Deps) {
+		cfg.Specs = pageSpecs
+		deps.Resolver, deps.Metrics = warmCaptures(), metrics
+	})
+}

@@ -185,6 +185,7 @@ func (d *memoryDatabase) Upsert(ctx context.Context, id thumb.ID, row thumb.Row,
 		}
 		*old = row
 	}
+	delete(d.files, row.Path)
 	return thumb.Upserted{Path: row.Path, Won: true}, d.lost()
 }
 

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -187,25 +186,6 @@ func eventually(t *testing.T, claim func() bool, what string) {
 		case <-tick.C:
 		}
 	}
-}
-
-// TestMain fails the run where goroutines of ours outlive the tests.
-func TestMain(m *testing.M) {
-	code := m.Run()
-	stacks := func() string {
-		buf := make([]byte, 1<<20)
-		return string(buf[:runtime.Stack(buf, true)])
-	}
-	deadline := time.Now().Add(20 * time.Second)
-	for strings.Contains(stacks(), "thumbedge/imaging.(*") {
-		if time.Now().After(deadline) {
-			fmt.Fprintf(os.Stderr, "goroutines are left:\n%s\n", stacks())
-			code = 1
-			break
-		}
-		runtime.Gosched()
-	}
-	os.Exit(code)
 }
 
 // photo reads one of the made-up photos.

@@ -18,6 +18,9 @@ INSERT INTO thumbedge.file_to_delete (path, capture_id, due)
 VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3))
 ON CONFLICT (path) DO NOTHING`
 
+// unrecordSQL takes back what recordSQL did.
+const unrecordSQL = `DELETE FROM thumbedge.file_to_delete WHERE path = $1`
+
 // claimSQL claims files by moving the time at which they are due. That time is the
 // claim's end as well as that of the next try, so a replica that dies meanwhile,
 // or a removal that fails, needs no clearing up. SKIP LOCKED keeps two replicas
@@ -118,7 +121,7 @@ func (s *Store) sweepOne(ctx context.Context, f claimed, remove func(context.Con
 		}
 	}
 	err = s.run(ctx, "sweep", "forgetting a deleted file", func(ctx context.Context) error {
-		_, err := s.pool.Exec(ctx, `DELETE FROM thumbedge.file_to_delete WHERE path = $1`, f.Path)
+		_, err := s.pool.Exec(ctx, unrecordSQL, f.Path)
 		return err
 	})
 	return err == nil, err

@@ -32,7 +32,9 @@ ON CONFLICT (source_image_id, label) DO NOTHING`
 // and a strictly later LastModified is there. The file that no row names after it
 // (the old row's, or the caller's where it is refused) is recorded for deletion
 // after deleteAfter, in the same transaction. A row that is overwritten keeps its
-// primary key and created_at.
+// primary key and created_at. Where the file of the row was recorded for deletion
+// before it was stored, that record goes: a file that is named is in no danger, and
+// one that is replaced later has all of its time from then on.
 //
 // The path that is replaced is read under the row's lock, so that of any number of
 // writers at once, the app among them, each records the one file that it replaced
@@ -48,8 +50,16 @@ func (s *Store) Upsert(ctx context.Context, id thumb.ID, row thumb.Row, deleteAf
 			return func() error {
 				return s.transact(ctx, func(tx pgx.Tx) error {
 					unnamed, err := s.upsertRow(ctx, tx, id, row, &up)
-					if err != nil || !record || !s.ours(id, unnamed) {
+					if err != nil || !record {
 						return err
+					}
+					if up.Won {
+						if _, err := tx.Exec(ctx, unrecordSQL, row.Path); err != nil {
+							return err
+						}
+					}
+					if !s.ours(id, unnamed) {
+						return nil
 					}
 					_, err = tx.Exec(ctx, recordSQL, unnamed, int64(id), deleteAfter.Seconds())
 					return err

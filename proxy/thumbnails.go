@@ -123,7 +123,6 @@ func (t *thumbnails) redirectToFile(ctx *fasthttp.RequestCtx, w *wanted) {
 		t.pass(ctx, reasonNoURL)
 		return
 	}
-	t.s.cacheStatus(ctx, "hit")
 	t.redirect(ctx, url, expires)
 	t.done(ctx, w, outcomeWarm)
 }
@@ -135,7 +134,6 @@ func (t *thumbnails) render(ctx *fasthttp.RequestCtx, wait context.Context, w *w
 	if w.answer.Verdicts[w.position] == thumb.Stale {
 		outcome = outcomeStale
 	}
-	t.s.cacheStatus(ctx, "fwd=miss; detail="+string(outcome))
 	switch {
 	case err != nil && wait.Err() != nil:
 		t.abandon(ctx, w)
@@ -169,6 +167,9 @@ func (t *thumbnails) redirect(ctx *fasthttp.RequestCtx, url []byte, expires time
 // one that it may be sent to.
 func (t *thumbnails) redirectToOriginal(ctx *fasthttp.RequestCtx, wait context.Context, w *wanted) bool {
 	url, err := t.s.renderer.OriginalURL(wait, w.id)
+	if err != nil {
+		t.s.log.Debug("original has no address", logURI(clientOf(ctx)), logError(err))
+	}
 	if err != nil || url == "" {
 		return false
 	}

@@ -141,9 +141,14 @@ func (t *thumbnails) abandon(ctx *fasthttp.RequestCtx, w *wanted) {
 	t.done(ctx, w, outcomeAbandoned)
 }
 
-// done counts and logs what became of a request.
+// done counts, marks and logs what became of a request.
 func (t *thumbnails) done(ctx *fasthttp.RequestCtx, w *wanted, outcome thumbnailOutcome) {
 	t.s.metrics.thumbnails[outcome].Inc()
-	t.s.log.Debug("thumbnail", slog.Int64("capture", int64(w.id)), slog.String("label", w.spec.Label),
+	if outcome == outcomeWarm {
+		t.s.cacheStatus(ctx, "hit")
+	} else {
+		t.s.cacheStatus(ctx, "fwd=miss; detail="+string(outcome))
+	}
+	t.s.log.LogAttrs(t.s.ctx, slog.LevelDebug, "thumbnail", slog.Int64("capture", int64(w.id)), slog.String("label", w.spec.Label),
 		slog.String("outcome", string(outcome)), slog.Int("status", ctx.Response.StatusCode()))
 }

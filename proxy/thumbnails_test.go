@@ -252,6 +252,9 @@ func TestThumbnailRoute(t *testing.T) {
 			if joinedField(got, "X-Content-Type-Options") != "nosniff" || joinedField(got, "Access-Control-Allow-Origin") != "https://ui.example" || joinedField(got, "Vary") != "Origin" {
 				t.Errorf("headers of the proxy's own answers: %s", got)
 			}
+			if want := "thumbedge; fwd=miss; detail=" + string(c.outcome); joinedField(got, "Cache-Status") != want && (c.outcome != outcomeWarm || joinedField(got, "Cache-Status") != "thumbedge; hit") {
+				t.Errorf("Cache-Status is not %q: %s", want, got)
+			}
 			if c.status == "503" && joinedField(got, "Retry-After") == "" {
 				t.Errorf("no Retry-After: %s", got)
 			}

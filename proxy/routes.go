@@ -46,6 +46,9 @@ func (s *Server) onPagePath(path []byte) bool {
 // untouched. Reason is the label of the metric: why nothing better was done.
 func (s *Server) passThrough(ctx *fasthttp.RequestCtx, reason passReason) {
 	s.metrics.passed[reason].Inc()
+	if s.cfg.Server.DebugHeaders {
+		s.cacheStatus(ctx, "fwd=bypass; detail="+string(reason))
+	}
 	answer, err := s.roundTrip(ctx, nil)
 	if err != nil {
 		s.failed(ctx, err)

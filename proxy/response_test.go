@@ -1,0 +1,332 @@
+package proxy
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The client gets the answer as it was sent: status and reason, headers with their
+// duplicates in order, nothing put in, hop-by-hop headers left out.
+func TestAnswerReachesClientAsSent(t *testing.T) {
+	t.Parallel()
+	a := startApp(t, answering("HTTP/1.1 299 Quite Fine\r\n"+
+		"Set-Cookie: a=1; Path=/; HttpOnly\r\nVary: Accept\r\nSet-Cookie: b=2\r\nVary: Cookie\r\nX-Empty:\r\n"+
+		"Connection: keep-alive, X-Gone\r\nX-Gone: 1\r\nKeep-Alive: timeout=2\r\n"+
+		"Content-Length: 5\r\n\r\nhello"))
+	p := startProxy(t, a.addr, nil)
+	w := p.dial()
+	for range 2 {
+		raw := w.send(get("/x")).answer()
+		if !strings.HasPrefix(raw, "HTTP/1.1 299 Quite Fine\r\n") || bodyOf(raw) != "hello" {
+			t.Errorf("answer %q", raw)
+		}
+		for name, want := range map[string][]string{
+			"Set-Cookie": {"a=1; Path=/; HttpOnly", "b=2"}, "Vary": {"Accept", "Cookie"}, "X-Empty": {""},
+			"Server": nil, "Date": nil, "Content-Type": nil, "X-Gone": nil, "Keep-Alive": nil, "Connection": nil,
+		} {
+			if diff := cmp.Diff(want, fieldsOf(raw, name)); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", name, diff)
+			}
+		}
+	}
+}
+
+func TestAnswerWithoutReason(t *testing.T) {
+	t.Parallel()
+	a := startApp(t, answering("HTTP/1.1 200 \r\nContent-Length: 2\r\n\r\nok"))
+	p := startProxy(t, a.addr, nil)
+	if raw := p.exchange(get("/x")); !strings.HasPrefix(raw, "HTTP/1.1 200 \r\n") {
+		t.Errorf("answer %q", raw)
+	}
+}
+
+// Answers that have no body get none, and the connection goes on after them.
+func TestAnswersWithoutBody(t *testing.T) {
+	t.Parallel()
+	cases := []struct{ name, method, answer, length string }{
+		{"204", "GET", "HTTP/1.1 204 No Content\r\n\r\n", ""},
+		{"204 that claims a length", "DELETE", "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n", ""},
+		{"304", "GET", "HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\n\r\n", ""},
+		{"304 with the length of what it stands for", "GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n", "7"},
+		{"HEAD", "HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n", "1234"},
+		{"HEAD of a chunked answer", "HEAD", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", ""},
+		{"empty", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "0"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			a := startApp(t, answering(c.answer))
+			p := startProxy(t, a.addr, nil)
+			w := p.dial()
+			for range 3 {
+				w.send(c.method + " /x HTTP/1.1\r\nHost: site.test\r\n\r\n")
+				raw, err := readHead(w.br)
+				if err != nil || !strings.HasPrefix(raw, c.answer[:12]) {
+					t.Fatalf("answer %q, %v", raw, err)
+				}
+				if got := strings.Join(fieldsOf(raw, "Content-Length"), "|"); got != c.length {
+					t.Errorf("Content-Length %q, want %q", got, c.length)
+				}
+			}
+			if n := a.connections(); n != 1 {
+				t.Errorf("%d connections to the app", n)
+			}
+		})
+	}
+}
+
+// A body that an app sends to HEAD all the same is not read as the next answer.
+func TestBodyAfterHeadIsDropped(t *testing.T) {
+	t.Parallel()
+	a := startApp(t, answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-N: 1\r\n\r\nok"))
+	p := startProxy(t, a.addr, nil)
+	w := p.dial()
+	for range 3 {
+		w.send("HEAD /x HTTP/1.1\r\nHost: site.test\r\n\r\n")
+		if raw, err := readHead(w.br); err != nil || !strings.HasPrefix(raw, "HTTP/1.1 200 OK") {
+			t.Fatalf("answer %q, %v", raw, err)
+		}
+	}
+	if raw := w.send(get("/x")).answer(); bodyOf(raw) != "ok" {
+		t.Errorf("answer %q", raw)
+	}
+}
+
+// An interim answer is passed on, and never taken for the final one.
+func TestInterimAnswers(t *testing.T) {
+	t.Parallel()
+	a := startApp(t, answering("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nLink: </b.js>\r\n\r\n"+
+		"HTTP/1.1 102 Processing\r\n\r\n"+okAnswer))
+	p := startProxy(t, a.addr, nil)
+	w := p.dial()
+	for range 3 {
+		w.send(get("/x"))
+		if raw := w.answer(); raw != "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nLink: </b.js>\r\n\r\n" {
+			t.Fatalf("first %q", raw)
+		}
+		if raw := w.answer(); raw != "HTTP/1.1 102 Processing\r\n\r\n" {
+			t.Fatalf("second %q", raw)
+		}
+		if raw := w.answer(); !strings.HasPrefix(raw, "HTTP/1.1 200 ") || bodyOf(raw) != "ok" {
+			t.Fatalf("third %q", raw)
+		}
+	}
+	old := p.exchange("GET /x HTTP/1.0\r\nHost: site.test\r\n\r\n")
+	if !strings.HasPrefix(old, "HTTP/1.1 200 ") {
+		t.Errorf("HTTP/1.0 client got %q", old)
+	}
+}
+
+// An app that never comes to its final answer is an app that failed.
+func TestEndlessInterimAnswers(t *testing.T) {
+	t.Parallel()
+	a := startApp(t, func(a *app, conn *net.TCPConn, br *bufio.Reader) {
+		_, _ = a.read(br)
+		for {
+			if _, err := io.WriteString(conn, "HTTP/1.1 100 Continue\r\n\r\n"); err != nil {
+				return
+			}
+		}
+	})
+	p := startProxy(t, a.addr, nil)
+	if raw := p.exchange(get("/x")); !strings.HasPrefix(raw, "HTTP/1.1 502 ") {
+		t.Errorf("answer %q", raw)
+	}
+}
+
+func TestChunkedAnswerWithTrailer(t *testing.T) {
+	t.Parallel()
+	a := startApp(t, answering("HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n"+
+		"3;ext\r\nabc\r\n10\r\n0123456789abcdef\r\n0\r\nX-Sum: 7\r\n\r\n"))
+	p := startProxy(t, a.addr, nil)
+	w := p.dial()
+	for range 2 {
+		raw := w.send(get("/x")).answer()
+		if fieldsOf(raw, "Trailer") == nil || !strings.HasSuffix(raw, "\r\n0\r\nX-Sum: 7\r\n\r\n") {
+			t.Errorf("answer %q", raw)
+		}
+		if data := unchunk(t, bodyOf(raw)); data != "abc0123456789abcdef" {
+			t.Errorf("body %q", data)
+		}
+	}
+	old := p.dial().send("GET /x HTTP/1.0\r\nHost: site.test\r\n\r\n")
+	raw, failed := old.rest()
+	if failed || bodyOf(raw) != "abc0123456789abcdef" || fieldsOf(raw, "Transfer-Encoding") != nil || fieldsOf(raw, "Trailer") != nil {
+		t.Errorf("HTTP/1.0 client got %q", raw)
+	}
+}
+
+// An answer that ends with the app's connection ends properly for the client,
+// whose connection goes on.
+func TestCloseDelimitedAnswer(t *testing.T) {
+	t.Parallel()
+	a := startApp(t, func(a *app, conn *net.TCPConn, br *bufio.Reader) {
+		_, _ = a.read(br)
+		_, _ = io.WriteString(conn, "HTTP/1.0 200 OK\r\nX-A: b\r\n\r\nuntil the end")
+	})
+	p := startProxy(t, a.addr, nil)
+	w := p.dial()
+	for range 2 {
+		raw := w.send(get("/x")).answer()
+		if !strings.HasPrefix(raw, "HTTP/1.1 200 OK\r\n") || unchunk(t, bodyOf(raw)) != "until the end" {
+			t.Errorf("answer %q", raw)
+		}
+	}
+	old, failed := p.dial().send("GET /x HTTP/1.0\r\nHost: site.test\r\n\r\n").rest()
+	if failed || bodyOf(old) != "until the end" {
+		t.Errorf("HTTP/1.0 client got %q", old)
+	}
+}
+
+func TestHTTP10Clients(t *testing.T) {
+	t.Parallel()
+	a := startApp(t, answering(okAnswer))
+	p := startProxy(t, a.addr, nil)
+	raw, failed := p.dial().send("GET /x HTTP/1.0\r\nHost: site.test\r\n\r\n").rest()
+	if failed || bodyOf(raw) != "ok" || fieldsOf(raw, "Connection")[0] != "close" {
+		t.Errorf("answer %q", raw)
+	}
+	w := p.dial()
+	for range 2 {
+		raw := w.send("GET /x HTTP/1.0\r\nHost: site.test\r\nConnection: keep-alive\r\n\r\n").answer()
+		if bodyOf(raw) != "ok" || fieldsOf(raw, "Connection")[0] != "keep-alive" {
+			t.Errorf("answer %q", raw)
+		}
+	}
+}
+
+func TestConnectionCloseIsHonoured(t *testing.T) {
+	t.Parallel()
+	a := startApp(t, answering(okAnswer))
+	p := startProxy(t, a.addr, nil)
+	raw, failed := p.dial().send("GET /x HTTP/1.1\r\nHost: site.test\r\nConnection: close\r\n\r\n").rest()
+	if failed || bodyOf(raw) != "ok" {
+		t.Errorf("answer %q", raw)
+	}
+}
+
+// Server-sent events arrive as they are sent, and so does a head without a body.
+func TestEventsArriveAsTheyAreSent(t *testing.T) {
+	t.Parallel()
+	next := make(chan string)
+	a := startApp(t, func(a *app, conn *net.TCPConn, br *bufio.Reader) {
+		_, _ = a.read(br)
+		for part := range next {
+			if _, err := io.WriteString(conn, part); err != nil {
+				return
+			}
+		}
+	})
+	p := startProxy(t, a.addr, nil)
+	w := p.dial()
+	w.send(get("/events"))
+	next <- "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+	if raw, err := readHead(w.br); err != nil {
+		t.Fatalf("head %q, %v", raw, err)
+	}
+	for range 5 {
+		sent := time.Now()
+		next <- "9\r\ndata: x\n\n\r\n"
+		want := "9\r\ndata: x\n\n\r\n"
+		got := make([]byte, len(want))
+		if _, err := io.ReadFull(w.br, got); err != nil || string(got) != want {
+			t.Fatalf("event %q, %v", got, err)
+		}
+		t.Logf("an event took %v", time.Since(sent))
+	}
+	close(next)
+	if more, failed := w.rest(); !failed || strings.Contains(more, "0\r\n\r\n") {
+		t.Errorf("an answer that broke off ended with %q, reset: %v", more, failed)
+	}
+}
+
+// An app that dies in the middle of a body breaks the client's connection too, so
+// that nothing cut off ever looks complete.
+func TestAppDiesInTheMiddle(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]string{
+		"sized":        "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npartial",
+		"chunked":      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nparti\r\n",
+		"in a chunk":   "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n50\r\nparti",
+		"bad chunk":    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\npartial",
+		"close, reset": "HTTP/1.1 200 OK\r\n\r\npartial",
+	} {
+		for _, version := range []string{"1.1", "1.0"} {
+			t.Run(name+" "+version, func(t *testing.T) {
+				t.Parallel()
+				a := startApp(t, func(a *app, conn *net.TCPConn, br *bufio.Reader) {
+					_, _ = a.read(br)
+					_, _ = io.WriteString(conn, answer)
+					_, _ = io.Copy(io.Discard, br) // until the client has the beginning
+					if name == "close, reset" {
+						_ = conn.SetLinger(0)
+					}
+				})
+				p := startProxy(t, a.addr, nil)
+				w := p.dial()
+				w.send("GET /x HTTP/" + version + "\r\nHost: site.test\r\n\r\n")
+				if _, err := readHead(w.br); err != nil {
+					t.Fatal(err)
+				}
+				a.mu.Lock()
+				for conn := range a.conns {
+					_ = conn.(*net.TCPConn).CloseRead()
+				}
+				a.mu.Unlock()
+				more, failed := w.rest()
+				if !failed || strings.Contains(more, "0\r\n\r\n") {
+					t.Errorf("the client got %q, reset: %v", more, failed)
+				}
+			})
+		}
+	}
+}
+
+// What cannot be understood is a 502, not a guess.
+func TestBadAnswers(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]string{
+		"no HTTP":              "SSH-2.0-OpenSSH_9.2\r\n\r\n",
+		"two lengths":          "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok",
+		"unknown encoding":     "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nok",
+		"status of two digits": "HTTP/1.1 99 Low\r\n\r\n",
+		"switching unasked":    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n",
+		"head too large":       "HTTP/1.1 200 OK\r\nX-A: " + strings.Repeat("a", appBuffer) + "\r\n\r\n",
+		"nothing":              "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := startApp(t, func(a *app, conn *net.TCPConn, br *bufio.Reader) {
+				_, _ = a.read(br)
+				_, _ = io.WriteString(conn, answer)
+			})
+			p := startProxy(t, a.addr, nil)
+			raw := p.exchange("POST /x HTTP/1.1\r\nHost: site.test\r\nContent-Length: 1\r\n\r\nx")
+			if !strings.HasPrefix(raw, "HTTP/1.1 502 ") || !strings.HasPrefix(bodyOf(raw), `{"detail":"`) {
+				t.Errorf("answer %q", raw)
+			}
+			if n := a.connections(); n != 1 {
+				t.Errorf("sent %d times", n)
+			}
+		})
+	}
+}
+
+// Cache-Status tells on every answer what was done, where it is asked for.
+func TestCacheStatus(t *testing.T) {
+	t.Parallel()
+	a := startApp(t, answering(okAnswer))
+	for _, on := range []bool{true, false} {
+		p := startProxy(t, a.addr, func(cfg *Config, _ *Deps) { cfg.Server.DebugHeaders = on })
+		got := fieldsOf(p.exchange(get("/x")), "Cache-Status")
+		if want := map[bool]int{true: 1}[on]; len(got) != want {
+			t.Errorf("debug_headers %v: Cache-Status %q", on, got)
+		}
+	}
+}

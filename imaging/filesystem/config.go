@@ -3,7 +3,6 @@ package filesystem
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/thumbedge/thumbedge/imaging"
@@ -25,8 +24,8 @@ func Defaults() Config { return Config{URLPath: "/media/"} }
 // Validate reports every problem, joined, each under its key.
 func (c Config) Validate() error {
 	var errs []error
-	if !filepath.IsAbs(c.Root) {
-		errs = append(errs, fmt.Errorf("storage.root: %q must be an absolute path for the filesystem driver", c.Root))
+	if c.Root == "" {
+		errs = append(errs, errors.New("storage.root: must be set for the filesystem driver"))
 	}
 	p := c.URLPath
 	if !strings.HasPrefix(p, "/") || strings.HasPrefix(p, "//") || !strings.HasSuffix(p, "/") || string(imaging.AppendEscaped(nil, p)) != p {

@@ -10,6 +10,11 @@
 // Every operation is bounded in time, retries and all. A Put that fails may have
 // stored the object all the same, when the answer got lost; that is a file
 // without a row, which reconcile finds.
+//
+// The keys need s3:GetObject, s3:PutObject and s3:DeleteObject below location,
+// s3:PutObjectAcl where an ACL is configured, and s3:ListBucket: without the last,
+// AWS answers 403 for an object that is not there, and nobody can say that it is
+// missing.
 package s3
 
 import (

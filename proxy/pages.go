@@ -31,7 +31,6 @@ type pages struct {
 	decodings []*decoding
 	encodings encodings
 	prefetch  [thumb.MaxSpecs]bool // by position: start rendering where a page shows it cold
-	prepare   func(h *fasthttp.RequestHeader)
 }
 
 func newPages(s *Server) (*pages, error) {
@@ -43,7 +42,7 @@ func newPages(s *Server) (*pages, error) {
 		}
 	}
 	scanner, err := page.NewScanner(page.Config{Field: cfg.Rewrite.Field, Route: cfg.Rewrite.Route, Specs: cfg.Specs, Hosts: hosts})
-	p := &pages{s: s, scanner: scanner, prepare: prepareRequest, decodings: newDecodings()}
+	p := &pages{s: s, scanner: scanner, decodings: newDecodings()}
 	p.memory.limit = cfg.Rewrite.Memory
 	p.jobs.New = func() any { return &job{memory: &p.memory} }
 	for _, label := range cfg.Rewrite.Prefetch {
@@ -57,22 +56,13 @@ func newPages(s *Server) (*pages, error) {
 	return p, err
 }
 
-// prepareRequest asks the app for a body that can be read. The app's validators
-// do not describe a rewritten body, so its answer must not depend on them.
-func prepareRequest(h *fasthttp.RequestHeader) {
-	h.Del(fasthttp.HeaderIfNoneMatch)
-	h.Del(fasthttp.HeaderIfModifiedSince)
-	h.Del(fasthttp.HeaderIfRange)
-	h.Set(fasthttp.HeaderAcceptEncoding, "identity")
-}
-
 // serve answers GET and HEAD under rewrite.paths.
 func (p *pages) serve(ctx *fasthttp.RequestCtx) {
 	if len(ctx.Request.Header.Peek(fasthttp.HeaderRange)) > 0 {
 		p.s.passThrough(ctx, reasonRange)
 		return
 	}
-	answer, err := p.s.roundTrip(ctx, p.prepare)
+	answer, err := p.s.roundTrip(ctx, asPage)
 	if err != nil {
 		p.s.failed(ctx, err)
 		return

@@ -24,7 +24,7 @@ type pageLoop struct {
 }
 
 func (l *pageLoop) once(t testing.TB) {
-	if _, err := io.WriteString(l.conn, "GET "+pageTarget+" HTTP/1.1\r\nHost: site.test\r\nAccept: application/json\r\nAccept-Encoding: gzip, deflate, br\r\nAuthorization: Token abc\r\n\r\n"); err != nil {
+	if _, err := l.conn.Write(pageRequest); err != nil {
 		t.Fatal(err)
 	}
 	if l.length == 0 { // the first one
@@ -57,6 +57,9 @@ func (l *pageLoop) once(t testing.TB) {
 		t.Fatal(err)
 	}
 }
+
+var pageRequest = []byte("GET " + pageTarget + " HTTP/1.1\r\nHost: site.test\r\nAccept: application/json\r\n" +
+	"Accept-Encoding: gzip, deflate, br\r\nAuthorization: Token abc\r\n\r\n")
 
 // warmAll is a Resolver to which everything is warm.
 type warmAll struct{ Resolver }

@@ -67,6 +67,7 @@ async function load() {
   Object.assign(state, { images: [], complete: false, lastImage: 0, thumbnailsAtApp: 0, error: "" });
   history.replaceState(null, "", "?" + new URLSearchParams({ via: state.via, labels: state.labels.join(), offset: state.offset }));
   $("problem").hidden = true;
+  reserve();
   watchCounters();
   try {
     counters = await getJSON(base() + "/demo/counters");
@@ -99,18 +100,35 @@ async function getJSON(url) {
   return response.json();
 }
 
-// show fills the grid and starts the images.
-function show(began) {
+// reserve keeps a full page's place in an empty grid, so that nothing moves when
+// the page comes.
+function reserve() {
   const grid = $("grid");
   grid.classList.toggle("single", state.labels.length === 1);
-  grid.replaceChildren(...captures.map((capture, index) => {
+  if (grid.children.length) return;
+  grid.replaceChildren(...Array.from({ length: pageSize }, () => {
+    const card = $("card").content.cloneNode(true).firstElementChild;
+    card.querySelector("button").append(...state.labels.map((label) => {
+      const element = document.createElement("span");
+      element.className = `pane ${label}`;
+      return element;
+    }));
+    card.querySelector(".caption span").textContent = "\u00a0";
+    return card;
+  }));
+}
+
+// show fills the grid and starts the images.
+function show(began) {
+  $("grid").replaceChildren(...captures.map((capture, index) => {
     const card = $("card").content.cloneNode(true).firstElementChild;
     const pictures = card.querySelector("button");
     const [date, time] = (capture.timestamp || "T").split("T");
     const where = capture.deployment?.name ?? "no deployment";
     card.dataset.capture = capture.id;
     card.querySelector("strong").textContent = where;
-    card.querySelector("span").textContent = `${date} ${time.slice(0, 5)}`;
+    card.querySelector(".caption span").textContent = `${date} ${time.slice(0, 5)}`;
+    pictures.disabled = false;
     pictures.setAttribute("aria-label", `Capture ${capture.id}, ${where}, ${date} ${time}: enlarge`);
     pictures.addEventListener("click", () => openBox(index));
     pictures.append(...state.labels.map((label) => pane(capture, label, began)));
@@ -136,7 +154,10 @@ function pane(capture, label, began) {
   if (label === "medium") img.style.objectPosition = `${15 + capture.id * 37 % 70}% ${15 + capture.id * 53 % 70}%`;
   image.mark = () => {
     element.dataset.source = image.source;
-    badge.textContent = names[image.source];
+    const [name, kind] = names[image.source].split(" ");
+    const rest = document.createElement("i"); // left out where there is no room
+    rest.textContent = kind ? ` ${kind}` : "";
+    badge.replaceChildren(name, rest);
     badge.title = `${label}, ${names[image.source]}${image.cached ? ", from the browser's cache" : ""}: ${image.url}`;
   };
   image.settled = new Promise((settle) => {
@@ -256,7 +277,7 @@ function reportApp() {
     dot.classList.toggle("busy", n < counters.busy);
     return dot;
   }));
-  $("load").textContent = `${counters.busy} busy, ${counters.waiting} waiting, ${counters.renders} rendered`;
+  $("busy").textContent = `${counters.busy} busy, ${counters.waiting} waiting, ${counters.renders} rendered`;
 }
 
 function reportRuns() {
@@ -265,7 +286,7 @@ function reportRuns() {
     const run = runs[via];
     const row = document.createElement("tr");
     row.insertCell().outerHTML = `<th scope="row">${name}</th>`;
-    row.insertCell().textContent = run ? `${run.thumbnails} for ${run.images} images` : "–";
+    row.insertCell().textContent = run ? `${run.thumbnails} of ${run.images}` : "–";
     row.insertCell().textContent = run ? seconds(run.time) + (run.failed ? `, ${run.failed} failed` : "") : "–";
     return row;
   }));

@@ -202,8 +202,11 @@ func (s *site) check(t *testing.T) (rows, files int) {
 	for _, folder := range folders {
 		inside, _ := os.ReadDir(s.root + "/thumbnails/" + folder.Name())
 		for _, file := range inside {
+			if !strings.HasSuffix(file.Name(), ".jpg") {
+				continue // storage's own, of a write that was cut off
+			}
 			files++
-			if path := "thumbnails/" + folder.Name() + "/" + file.Name(); !names[path] && strings.HasSuffix(path, ".jpg") {
+			if path := "thumbnails/" + folder.Name() + "/" + file.Name(); !names[path] {
 				t.Errorf("%s is nobody's, and no sweep will find it", path)
 			}
 		}

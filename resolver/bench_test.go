@@ -21,7 +21,7 @@ func BenchmarkPage(b *testing.B) {
 		for _, goroutines := range []int{1, 16} {
 			b.Run(fmt.Sprintf("captures=%d/goroutines=%d", size, goroutines), func(b *testing.B) {
 				w := newWarmSet(b, &everyCapture{}, patient, sized(64<<20))
-				fill(b, w, 100_000)
+				fill(b, w, 1, 100_000)
 				b.ReportAllocs()
 				b.ResetTimer()
 				var all sync.WaitGroup
@@ -65,7 +65,7 @@ func BenchmarkMemory(b *testing.B) {
 		const captures = 1_000_000
 		heapBefore, residentBefore := memory(b)
 		w := newWarmSet(b, &everyCapture{}, patient, sized(256<<20))
-		fill(b, w, captures)
+		fill(b, w, 1, captures)
 		state := w.State()
 		if state.Captures != captures {
 			b.Fatalf("only %d captures are held", state.Captures)
@@ -78,20 +78,13 @@ func BenchmarkMemory(b *testing.B) {
 			b.Fatal(err)
 		}
 		for round := range thumb.ID(3) {
-			fillFrom(b, w, 1+(1+round)*captures, captures)
+			fill(b, w, 1+(1+round)*captures, (2+round)*captures)
 			heap, resident = memory(b)
 			share := func(bytes int64) float64 { return 100 * float64(bytes) / float64(64<<20) }
 			b.ReportMetric(share(heap-heapBefore), fmt.Sprintf("heap-%%of-max-after-%d", round+1))
 			b.ReportMetric(share(resident-residentBefore), fmt.Sprintf("resident-%%of-max-after-%d", round+1))
 		}
 		w.Close()
-	}
-}
-
-func fillFrom(b *testing.B, w *resolver.WarmSet, first, n thumb.ID) {
-	b.Helper()
-	for at := first; at < first+n; at += 500 {
-		page(b, w, idRange(at, at+499)...)
 	}
 }
 

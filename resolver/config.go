@@ -13,8 +13,9 @@ import (
 // configuration file.
 type Config struct {
 	// MaxSize is the live heap that the warm set takes at most, in bytes
-	// (cache.max_size). Resident memory may reach 1.3 times that, as Go's
-	// collector is set up by default to leave freed memory in place for a while.
+	// (cache.max_size). Resident memory is about that, 1.2 times after a long time
+	// of evictions, and up to twice that between two runs of the garbage collector
+	// (as for any live heap, unless GOGC or GOMEMLIMIT say otherwise).
 	MaxSize int64
 	// TTL is how long an answer is believed while the database's notifications
 	// are heard (cache.ttl), and TTLUnlistened while they are not

@@ -135,7 +135,14 @@ func (l *flights) shut(f *flight) {
 			delete(l.open, id)
 		}
 	}
+	if len(l.open) == 0 {
+		l.shutAll()
+	}
 }
+
+// shutAll closes every flight to be joined. A map keeps the memory of the most
+// that it ever held, so that it is made anew. The caller holds flights.mu.
+func (l *flights) shutAll() { l.open = make(map[thumb.ID]seat) }
 
 // fly carries out the query of a flight, on a context of its own.
 func (w *WarmSet) fly(f *flight) {

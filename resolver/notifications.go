@@ -63,5 +63,5 @@ func (w *WarmSet) changeAll(scope int) {
 	defer w.flights.mu.Unlock()
 	w.flights.seq++
 	w.floor.Store(w.flights.seq)
-	clear(w.flights.open)
+	w.flights.shutAll()
 }

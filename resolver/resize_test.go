@@ -6,18 +6,18 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 
 	"github.com/thumbedge/thumbedge/resolver"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-// fill puts captures 1 to n into the warm set, in pages of 500.
-func fill(t testing.TB, w *resolver.WarmSet, n thumb.ID) {
+// fill puts captures first to last into the warm set, in pages of 500.
+func fill(t testing.TB, w *resolver.WarmSet, first, last thumb.ID) {
 	t.Helper()
-	for first := thumb.ID(1); first <= n; first += 500 {
-		page(t, w, idRange(first, min(first+499, n))...)
+	for at := first; at <= last; at += 500 {
+		page(t, w, idRange(at, min(at+499, last))...)
 	}
+	eventually(t, "no query is on its way", func() bool { return w.State().Queries == 0 })
 }
 
 // everyCapture is a database in which every capture is warm.
@@ -35,8 +35,7 @@ func (e *everyCapture) Captures(_ context.Context, ids []thumb.ID) ([]thumb.Capt
 func TestSizeIsNotExceeded(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWarmSet(t, &everyCapture{})
-		fill(t, w, 40_000)
-		synctest.Wait()
+		fill(t, w, 1, 40_000)
 		s := w.State()
 		if s.Used > s.MaxSize || s.Used < s.MaxSize*95/100 {
 			t.Errorf("uses %d of %d bytes", s.Used, s.MaxSize)
@@ -51,8 +50,7 @@ func TestResizeActsAtOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		db := &everyCapture{}
 		w := newWarmSet(t, db)
-		fill(t, w, 10_000)
-		synctest.Wait()
+		fill(t, w, 1, 10_000)
 		held := w.State().Captures
 		if held != 10_000 {
 			t.Fatalf("holds %d captures, want 10000", held)
@@ -84,7 +82,7 @@ func TestClearActsAtOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		db := &everyCapture{}
 		w := newWarmSet(t, db)
-		fill(t, w, 1000)
+		fill(t, w, 1, 1000)
 		if err := w.Clear(); err != nil {
 			t.Fatal(err)
 		}

@@ -96,7 +96,17 @@ func (s *store) settle() { s.cache.Wait() }
 // used returns the bytes that the store takes, by its own account.
 func (s *store) used() int64 { return s.size - s.cache.RemainingCost() }
 
-func (s *store) full() bool { return s.cache.RemainingCost() < ristrettoSize+entrySize }
+// sample returns a choice of about as many of old's captures as fit. It takes
+// from every shard alike: a shard that once held many keeps the memory.
+func (s *store) sample(old *store) (fits func(thumb.ID) bool) {
+	const scale = 1 << 24
+	held := old.cache.MaxCost() - old.cache.RemainingCost()
+	below := uint64(scale)
+	if room := s.cache.MaxCost(); held > room {
+		below = uint64(scale * float64(room) / float64(held))
+	}
+	return func(id thumb.ID) bool { return mix(uint64(id))>>8%scale < below }
+}
 
 func (s *store) onEvict(item *ristretto.Item[*entry]) {
 	switch {

@@ -93,7 +93,7 @@ func New(cfg Config, deps Deps) (*WarmSet, error) {
 		cfg: cfg, db: deps.Database, urls: deps.URLs, log: deps.Log, metrics: deps.Metrics,
 		start: time.Now(), store: store,
 	}
-	w.flights.open = make(map[thumb.ID]seat)
+	w.flights.shutAll()
 	w.heard.Store(never)
 	w.metrics.state.Store(w)
 	return w, nil
@@ -150,15 +150,14 @@ func (w *WarmSet) Resize(bytes int64) error {
 	if err != nil {
 		return err
 	}
-	moved, full := 0, false
+	moved, fits := 0, next.sample(old)
 	old.close(func(id thumb.ID, e *entry) {
-		if full || w.outdated(id, e) {
+		if !fits(id) || w.outdated(id, e) {
 			return
 		}
 		next.put(id, e)
 		if moved++; moved%settleEvery == 0 {
 			next.settle()
-			full = next.full()
 		}
 	})
 	next.settle()

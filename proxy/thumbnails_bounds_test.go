@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/thumbedge/thumbedge/resolver/thumb"
@@ -18,6 +19,8 @@ import (
 func TestFallbacksAreBounded(t *testing.T) {
 	t.Parallel()
 	release, arrived := make(chan struct{}), make(chan struct{}, 10)
+	free := sync.OnceFunc(func() { close(release) })
+	defer free()
 	a := startApp(t, func(a *app, conn *net.TCPConn, br *bufio.Reader) {
 		for {
 			raw, err := a.read(br)
@@ -56,7 +59,7 @@ func TestFallbacksAreBounded(t *testing.T) {
 	if got := p.exchange(get(testRoute + "1/")); statusOf(got) != "302" {
 		t.Errorf("a warm one: %s", got)
 	}
-	close(release)
+	free()
 	for _, w := range []*wire{first, second} {
 		if got := w.answer(); statusOf(got) != "200" {
 			t.Errorf("one that went to the app: %s", got)

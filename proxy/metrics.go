@@ -37,8 +37,6 @@ var classes = [...]string{"0xx", "1xx", "2xx", "3xx", "4xx", "5xx"}
 type Metrics struct {
 	requests       [routeCount][len(classes)]prometheus.Counter
 	durations      [routeCount]prometheus.Observer
-	thumbnails     map[thumbnailOutcome]prometheus.Counter
-	files          *fileMetrics
 	passed         map[passReason]prometheus.Counter
 	rejected       map[*rejection]prometheus.Counter
 	upstreamErrors map[string]prometheus.Counter
@@ -50,12 +48,13 @@ type Metrics struct {
 	tunnels        prometheus.Gauge
 	panics         prometheus.Counter
 	bodyBytes      prometheus.Counter
+	thumbnails     map[thumbnailOutcome]prometheus.Counter
+	files          *fileMetrics
 }
 
 // NewMetrics registers the package's collectors with reg.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
-		thumbnails: newThumbnailMetrics(reg), files: newFileMetrics(reg),
 		passed: map[passReason]prometheus.Counter{}, rejected: map[*rejection]prometheus.Counter{},
 		upstreamErrors: map[string]prometheus.Counter{},
 		connections:    gauge(reg, "thumbedge_client_connections", "Connections of clients that are open."),
@@ -66,6 +65,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		tunnels:        gauge(reg, "thumbedge_tunnels", "Upgraded connections that are open."),
 		panics:         counter(reg, "thumbedge_panics_total", "Panics that were recovered; each is a bug."),
 		bodyBytes:      counter(reg, "thumbedge_response_body_bytes_total", "Bytes of bodies sent to clients."),
+		thumbnails:     newThumbnailMetrics(reg),
+		files:          newFileMetrics(reg),
 	}
 	requests := counters(reg, "thumbedge_requests_total", "Requests answered, by who answered and by class of status.", "route", "status")
 	durations := prometheus.NewHistogramVec(prometheus.HistogramOpts{

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -161,10 +162,20 @@ func TestFolderThatComesAndGoes(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	s := open(t, root)
+	deletes, stop := context.WithCancel(t.Context())
+	var pruning sync.WaitGroup
+	pruning.Go(func() {
+		for deletes.Err() == nil {
+			// There is no such file, and that is the moment to look at its folder.
+			if err := s.Delete(deletes, "thumbnails/capture_1/none.jpg"); err != nil && deletes.Err() == nil {
+				t.Error(err)
+			}
+		}
+	})
 	group, ctx := errgroup.WithContext(t.Context())
-	for worker := range uint64(4) {
+	for worker := range uint64(2) {
 		group.Go(func() error {
-			for round := range uint64(100) {
+			for round := range uint64(150) {
 				key := string(thumb.Keys("thumbnails/").Append(nil, 1, "small", worker<<32|round))
 				if err := putAndDelete(ctx, s, key); err != nil {
 					return err
@@ -174,6 +185,11 @@ func TestFolderThatComesAndGoes(t *testing.T) {
 		})
 	}
 	if err := group.Wait(); err != nil {
+		t.Error(err)
+	}
+	stop()
+	pruning.Wait()
+	if err := s.Delete(t.Context(), "thumbnails/capture_1/none.jpg"); err != nil {
 		t.Error(err)
 	}
 	if entries, err := os.ReadDir(filepath.Join(root, "thumbnails")); err != nil || len(entries) != 0 {

@@ -14,8 +14,9 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-// attempts bounds how often a Put makes a folder that a Delete takes away.
-const attempts = 10
+// attempts bounds how often a Put makes a folder that a Delete takes away. One is
+// over in microseconds, and a Delete that does nothing else wins a dozen in a row.
+const attempts = 1000
 
 // Put stores a JPEG. A key that is taken is an error.
 func (s *Storage) Put(ctx context.Context, key string, jpeg []byte) (err error) {
@@ -51,11 +52,12 @@ func (s *Storage) writeTemporary(ctx context.Context, folder string, jpeg []byte
 		if err := ctx.Err(); err != nil {
 			return "", err
 		}
-		if err := s.root.MkdirAll(folder, 0o755); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		// A Delete may find the folder empty while it is made, which looks as if it
+		// were there and were not, or right after. Once the temporary file is in
+		// it, it stays.
+		if err := s.root.MkdirAll(folder, 0o755); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
 			return "", err
 		}
-		// A Delete may have found the folder empty by now. Once the temporary file
-		// is in it, it stays.
 		file, err = s.root.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 		if !errors.Is(err, fs.ErrNotExist) {
 			break

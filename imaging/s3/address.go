@@ -47,8 +47,8 @@ func resolve(ctx context.Context, endpoint, region, bucket string, pathStyle boo
 }
 
 func newAddress(u *url.URL, location string) address {
-	host := u.Host
 	// As browsers send it, and as it is therefore signed.
+	host := strings.ToLower(u.Host)
 	if port := u.Port(); u.Scheme == "http" && port == "80" || u.Scheme == "https" && port == "443" {
 		host = strings.TrimSuffix(host, ":"+port)
 	}

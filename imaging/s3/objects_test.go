@@ -45,7 +45,7 @@ func faulty(t *testing.T) (s, direct *s3.Storage, link *testenv.FaultyLink) {
 	cfg := config(testenv.S3(t))
 	direct = open(t, cfg)
 	link = testenv.Toxiproxy(t, strings.TrimPrefix(cfg.Endpoint, "http://"))
-	cfg.Endpoint, cfg.Timeout = "http://"+link.Address, 2*time.Second
+	cfg.Endpoint, cfg.Timeout = "http://"+link.Address, 3*time.Second
 	return open(t, cfg), direct, link
 }
 

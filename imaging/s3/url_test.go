@@ -29,7 +29,7 @@ func TestPublicURLs(t *testing.T) {
 		"no location": {func(c *s3.Config) { c.Location = "" }, "https://moths.s3.eu-central-1.amazonaws.com/a%20b.jpg"},
 		"location that needs escaping": {func(c *s3.Config) { c.Location = "up&loads/" },
 			"https://moths.s3.eu-central-1.amazonaws.com/up%26loads/a%20b.jpg"},
-		"CDN":               {func(c *s3.Config) { c.PublicBaseURL = "https://cdn.example" }, "https://cdn.example/uploads/a%20b.jpg"},
+		"CDN":               {func(c *s3.Config) { c.PublicBaseURL = "HTTPS://CDN.example:443" }, "https://cdn.example/uploads/a%20b.jpg"},
 		"CDN below a path":  {func(c *s3.Config) { c.PublicBaseURL = "https://cdn.example/ami/" }, "https://cdn.example/ami/uploads/a%20b.jpg"},
 		"region by default": {func(c *s3.Config) { c.Region = "" }, "https://moths.s3.us-east-1.amazonaws.com/uploads/a%20b.jpg"},
 	} {

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	smallBody    = 64 << 10 // bytes of a request body that is read before the app hears of it
-	maxAttempts  = 3
+	smallBody    = 64 << 10              // bytes of a request body that is read before the app hears of it
+	maxAttempts  = 6                     // connections tried for one request; from the third on, new ones
 	maxInterim   = 100                   // 1xx answers before the final one
 	uploadMoment = 20 * time.Millisecond // that an upload gets to be seen as ended
 )
@@ -38,7 +38,7 @@ func (s *Server) roundTrip(ctx *fasthttp.RequestCtx, prepare func(h *fasthttp.Re
 	}
 	repeated := false
 	for attempt := 1; ; attempt++ {
-		a, err := s.pool.take(c, streamed || repeated || attempt == maxAttempts)
+		a, err := s.pool.take(c, streamed || repeated || attempt > 2)
 		if err != nil {
 			return nil, err
 		}

@@ -268,7 +268,7 @@ func (a *appConn) Read(p []byte) (int, error) {
 			return n, err
 		}
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			if err = a.lookAround(); err == nil {
+			if err = a.lookAround(time.Now()); err == nil {
 				continue
 			}
 		}
@@ -277,8 +277,8 @@ func (a *appConn) Read(p []byte) (int, error) {
 	}
 }
 
-func (a *appConn) lookAround() error {
-	now := time.Now()
+// lookAround says why the wait for the app is over; nil: it is not.
+func (a *appConn) lookAround(now time.Time) error {
 	if u := a.client.req.upload; u != nil {
 		if sent := u.sent.Load(); sent != a.uploaded { // the wait begins when the upload ends
 			a.uploaded = sent

@@ -69,7 +69,7 @@ func readSome(b *body, p []byte) (n int, err error) {
 	for {
 		m, err := b.Read(p[n:])
 		n += m
-		if err != nil || n == len(p) || b.br.Buffered() == 0 {
+		if err != nil || n == len(p) || !b.more() {
 			return n, err
 		}
 	}

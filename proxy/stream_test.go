@@ -36,7 +36,7 @@ func (c *check) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-const large = 64 << 20
+const large = 16 << 20
 
 // A large body goes up while another comes down, byte for byte, and neither is
 // held in memory.

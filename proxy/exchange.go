@@ -130,6 +130,9 @@ func (a *appConn) exchange(request []byte, streamed bool) error {
 // readHead reads the head of the final answer, and passes interim ones on.
 func (a *appConn) readHead() error {
 	r := &a.answer
+	if err := a.await(); err != nil {
+		return a.headError(err)
+	}
 	for range maxInterim {
 		if _, err := a.br.Peek(1); err != nil {
 			return a.headError(err)

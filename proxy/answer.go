@@ -104,13 +104,15 @@ func (r *appResponse) discard() { r.end(false) }
 // Close is discard, for an answer that is used as an io.ReadCloser.
 func (r *appResponse) Close() error { r.discard(); return nil }
 
-// end gives the connection back. An upload that is still running is stopped, and
-// the connection is then of no more use.
+// end gives the connection back. An upload that is still running may go on when
+// the answer was a good one; otherwise it is stopped, and the connection is then of
+// no more use.
 func (r *appResponse) end(passed bool) {
 	a, c := r.conn, r.conn.client
 	keep := r.keep && r.body.done
 	if u := c.req.upload; u != nil {
-		if !u.ended() {
+		good := passed && !c.req.aborted && r.body.done && r.Header.StatusCode() < 400
+		if whole := u.ended() || good && u.settle(); !whole {
 			keep = false
 			c.req.closing = true
 		}

@@ -78,6 +78,19 @@ func (b *body) skip(n int) {
 	_ = b.took(n, nil)
 }
 
+// more says whether a Read would return data without waiting for any.
+func (b *body) more() bool {
+	p, _ := b.br.Peek(b.br.Buffered())
+	if b.done || b.kind != bodyChunked || b.left > 0 {
+		return !b.done && len(p) > 0
+	}
+	if b.inChunk {
+		p = p[min(2, len(p)):]
+	}
+	end := bytes.IndexByte(p, '\n')
+	return end >= 0 && end+1 < len(p) && p[0] != '0'
+}
+
 // ready reads framing up to the next byte of the body, and says how many may
 // follow without any.
 func (b *body) ready() (most int64, err error) {

@@ -47,7 +47,7 @@ func (c *UpstreamConfig) validate() error {
 		positive("upstream.response_timeout", c.ResponseTimeout),
 		positive("upstream.idle_timeout", c.IdleTimeout),
 		within("upstream.max_conns", c.MaxConns, 1, 1<<16),
-		within("upstream.max_fallbacks", c.MaxFallbacks, 1, c.MaxConns),
+		within("upstream.max_fallbacks", c.MaxFallbacks, 1, max(1, c.MaxConns)),
 	)
 }
 

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	smallBody    = 64 << 10 // bytes of a request body that is read before the app hears of it
-	maxAttempts  = 3
+	smallBody    = 64 << 10              // bytes of a request body that is read before the app hears of it
+	maxAttempts  = 6                     // connections tried for one request; from the third on, new ones
 	maxInterim   = 100                   // 1xx answers before the final one
 	uploadMoment = 20 * time.Millisecond // that an upload gets to be seen as ended
 )
@@ -37,7 +37,7 @@ func (s *Server) roundTrip(ctx *fasthttp.RequestCtx, form requestForm) (*appResp
 	}
 	repeated := false
 	for attempt := 1; ; attempt++ {
-		a, err := s.pool.take(c, streamed || repeated || attempt == maxAttempts)
+		a, err := s.pool.take(c, streamed || repeated || attempt > 2)
 		if err != nil {
 			return nil, err
 		}
@@ -129,6 +129,9 @@ func (a *appConn) exchange(request []byte, streamed bool) error {
 // readHead reads the head of the final answer, and passes interim ones on.
 func (a *appConn) readHead() error {
 	r := &a.answer
+	if err := a.await(); err != nil {
+		return a.headError(err)
+	}
 	for range maxInterim {
 		if _, err := a.br.Peek(1); err != nil {
 			return a.headError(err)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"os"
@@ -122,7 +123,7 @@ func (p *pool) dial() (*appConn, error) {
 		_ = conn.Close()
 		return nil, fmt.Errorf("%w: %w", errUnreachable, err)
 	}
-	a.look = a.lookAt
+	a.look, a.fill = a.lookAt, a.fillFrom
 	a.answer.conn = a
 	a.answer.Header.SetNoDefaultContentType(true)
 	return a, nil
@@ -205,7 +206,10 @@ type appConn struct {
 	reused    bool
 
 	client   *client
-	br       *bufio.Reader // only while in use
+	br       *bufio.Reader // from the first byte of an answer to its end
+	fill     func(fd uintptr) bool
+	fillErr  error
+	probing  int // the descriptor that Read must not block on, plus one
 	answer   appResponse
 	got      int64 // bytes of this answer that were read
 	written  int   // bytes of this request's head that were written
@@ -233,8 +237,6 @@ func (a *appConn) lookAt(fd uintptr) {
 // begin readies the connection for a request.
 func (a *appConn) begin(c *client) {
 	a.client = c
-	a.br = a.pool.buffers.Get().(*bufio.Reader)
-	a.br.Reset(a)
 	a.got, a.written, a.lastErr, a.stall, a.uploaded = 0, 0, nil, 0, 0
 	now := time.Now()
 	a.headBy = now.Add(a.pool.cfg.ResponseTimeout)
@@ -254,9 +256,52 @@ func (a *appConn) wait(now time.Time) {
 	_ = a.SetReadDeadline(now.Add(max(next, time.Millisecond)))
 }
 
+// await waits for the first bytes of an answer. Until they are there the connection
+// holds no buffer: waiting takes most of a request's time, and a buffer that goes
+// from one answer to the next stays in the processor's cache.
+func (a *appConn) await() error {
+	for {
+		err := a.raw.Read(a.fill)
+		if err == nil {
+			return a.fillErr
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			if err = a.lookAround(time.Now()); err == nil {
+				continue
+			}
+		}
+		a.lastErr = err
+		return err
+	}
+}
+
+func (a *appConn) fillFrom(fd uintptr) bool {
+	br := a.pool.buffers.Get().(*bufio.Reader)
+	br.Reset(a)
+	a.probing = int(fd) + 1
+	_, err := br.Peek(1)
+	a.probing = 0
+	if err == unix.EAGAIN {
+		a.pool.buffers.Put(br)
+		return false
+	}
+	a.br, a.fillErr = br, err
+	return true
+}
+
 // Read is what br reads from. While the app is silent it looks at the client and
 // at the limits every now and then, which costs an ordinary request nothing.
 func (a *appConn) Read(p []byte) (int, error) {
+	if a.probing > 0 {
+		n, err := readNonblocking(a.probing-1, p)
+		if n == 0 && err == nil {
+			err = io.EOF
+		}
+		if a.got += int64(n); err != unix.EAGAIN {
+			a.lastErr = err
+		}
+		return n, err
+	}
 	if a.stall > 0 {
 		a.since = time.Now()
 		a.wait(a.since)
@@ -268,7 +313,7 @@ func (a *appConn) Read(p []byte) (int, error) {
 			return n, err
 		}
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			if err = a.lookAround(); err == nil {
+			if err = a.lookAround(time.Now()); err == nil {
 				continue
 			}
 		}
@@ -277,8 +322,8 @@ func (a *appConn) Read(p []byte) (int, error) {
 	}
 }
 
-func (a *appConn) lookAround() error {
-	now := time.Now()
+// lookAround says why the wait for the app is over; nil: it is not.
+func (a *appConn) lookAround(now time.Time) error {
 	if u := a.client.req.upload; u != nil {
 		if sent := u.sent.Load(); sent != a.uploaded { // the wait begins when the upload ends
 			a.uploaded = sent
@@ -302,11 +347,13 @@ func (a *appConn) lookAround() error {
 // release ends the use of the connection, and keeps it for others or closes it.
 func (a *appConn) release(keep bool) {
 	a.client.app.Store(nil)
-	keep = keep && a.br.Buffered() == 0
 	a.client = nil
-	a.br.Reset(nil)
-	a.pool.buffers.Put(a.br)
-	a.br = nil
+	if a.br != nil {
+		keep = keep && a.br.Buffered() == 0
+		a.br.Reset(nil)
+		a.pool.buffers.Put(a.br)
+		a.br = nil
+	}
 	if keep {
 		a.pool.put(a)
 		return

@@ -32,8 +32,8 @@ type testProxy struct {
 }
 
 // startProxy starts a proxy in front of the app at addr; edit may change its
-// configuration and what it is plugged into.
-func startProxy(t *testing.T, app string, edit func(*Config, *Deps)) *testProxy {
+// configuration and what it is plugged into, and each of tweaks the server itself.
+func startProxy(t *testing.T, app string, edit func(*Config, *Deps), tweaks ...func(*Server)) *testProxy {
 	t.Helper()
 	cfg := Defaults()
 	cfg.Upstream.URL = "http://" + app
@@ -49,6 +49,9 @@ func startProxy(t *testing.T, app string, edit func(*Config, *Deps)) *testProxy 
 	server, err := New(cfg, deps)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, tweak := range tweaks {
+		tweak(server)
 	}
 	ln := listen(t)
 	p := &testProxy{t: t, addr: ln.Addr().String(), server: server, log: log, served: make(chan error, 1)}

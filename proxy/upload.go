@@ -69,7 +69,7 @@ func readSome(b *body, p []byte) (n int, err error) {
 	for {
 		m, err := b.Read(p[n:])
 		n += m
-		if err != nil || n == len(p) || b.br.Buffered() == 0 {
+		if err != nil || n == len(p) || !b.more() {
 			return n, err
 		}
 	}
@@ -126,13 +126,39 @@ func (u *upload) stop() error {
 
 // ended says whether the whole body was sent. An upload whose last byte has just
 // been written gets a moment to say so.
-func (u *upload) ended() bool {
-	timer := time.NewTimer(uploadMoment)
+func (u *upload) ended() bool { return u.endedWithin(uploadMoment) }
+
+// settle lets an upload that its answer has overtaken go on for as long as the app
+// takes it, and says whether the whole body was sent.
+func (u *upload) settle() bool {
+	for taken := int64(-1); ; {
+		if u.endedWithin(lingerTime) {
+			return true
+		}
+		now := u.sent.Load()
+		if now == taken || u.isDone() {
+			return false
+		}
+		taken = now
+	}
+}
+
+func (u *upload) endedWithin(d time.Duration) bool {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-u.done:
-		return u.c.req.body.done
+		return u.c.req.body.done && u.err == nil
 	case <-timer.C:
+		return false
+	}
+}
+
+func (u *upload) isDone() bool {
+	select {
+	case <-u.done:
+		return true
+	default:
 		return false
 	}
 }

@@ -1,0 +1,52 @@
+//go:build !race
+
+// The race detector makes pools forget.
+
+package proxy
+
+import (
+	"bufio"
+	"io"
+	"log/slog"
+	"net"
+	"testing"
+)
+
+// A request that is passed through allocates its line in the access log, and next
+// to nothing else.
+func TestPassingThroughHardlyAllocates(t *testing.T) {
+	a := startApp(t, func(a *app, conn *net.TCPConn, _ *bufio.Reader) {
+		request, answer := make([]byte, 4096), []byte(okAnswer)
+		for {
+			if _, err := conn.Read(request); err != nil {
+				return
+			}
+			if _, err := conn.Write(answer); err != nil {
+				return
+			}
+		}
+	})
+	for logged, most := range map[bool]float64{false: 0, true: 2} {
+		p := startProxy(t, a.addr, func(_ *Config, deps *Deps) {
+			deps.AccessLog = logged
+			deps.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+		})
+		conn, err := net.Dial("tcp", p.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		request, answer := []byte(get("/x")), make([]byte, 4096)
+		allocations := testing.AllocsPerRun(1000, func() {
+			if _, err := conn.Write(request); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := conn.Read(answer); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if allocations > most {
+			t.Errorf("access log %v: %.1f allocations a request, want %.0f at most", logged, allocations, most)
+		}
+	}
+}

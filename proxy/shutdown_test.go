@@ -1,0 +1,138 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Shutdown lets what is in flight finish, tells clients to come back on another
+// connection, and refuses new ones.
+func TestShutdownDrains(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	a := startApp(t, func(a *app, conn *net.TCPConn, br *bufio.Reader) {
+		_, _ = a.read(br)
+		<-release
+		_, _ = io.WriteString(conn, okAnswer)
+	})
+	p := startProxy(t, a.addr, nil)
+	w := p.dial().send(get("/x"))
+	eventually(t, "the app has the request", func() bool { return len(a.seen()) == 1 })
+	down := make(chan error, 1)
+	go func() { down <- p.server.Shutdown(context.Background()) }()
+	eventually(t, "new connections are refused", func() bool {
+		conn, err := net.Dial("tcp", p.addr)
+		if err == nil {
+			_ = conn.Close()
+		}
+		return errors.Is(err, syscall.ECONNREFUSED)
+	})
+	if !p.server.Draining() {
+		t.Error("not draining")
+	}
+	select {
+	case err := <-down:
+		t.Fatalf("Shutdown did not wait: %v", err)
+	default:
+	}
+	close(release)
+	raw, failed := w.rest()
+	if failed || bodyOf(raw) != "ok" {
+		t.Errorf("answer %q", raw)
+	}
+	if err := <-down; err != nil {
+		t.Errorf("Shutdown: %v", err)
+	}
+}
+
+// When its context ends, Shutdown cuts off what is left: waiting for the app, and
+// in the middle of a body.
+func TestShutdownCutsOffInTheEnd(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []string{"", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbeginning"} {
+		a := startApp(t, func(a *app, conn *net.TCPConn, br *bufio.Reader) {
+			_, _ = a.read(br)
+			_, _ = io.WriteString(conn, answer)
+			_, _ = io.Copy(io.Discard, br)
+		})
+		p := startProxy(t, a.addr, nil)
+		w := p.dial().send(get("/x"))
+		eventually(t, "the app has the request", func() bool { return len(a.seen()) == 1 })
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		if err := p.server.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Shutdown: %v", err)
+		}
+		if _, failed := w.rest(); !failed {
+			t.Error("the client's connection ended as if all was well")
+		}
+	}
+}
+
+// Under load not one request is cut off: each client is answered until it is told
+// that the connection ends, or finds the listener closed.
+func TestShutdownUnderLoad(t *testing.T) {
+	t.Parallel()
+	a := startApp(t, answering(okAnswer))
+	p := startProxy(t, a.addr, func(_ *Config, deps *Deps) { deps.AccessLog = false })
+	var answered atomic.Int64
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			for {
+				conn, err := net.Dial("tcp", p.addr)
+				if err != nil {
+					return // refused: the server is going down
+				}
+				if !exchangeUntilClosed(t, conn, &answered) {
+					return
+				}
+			}
+		})
+	}
+	eventually(t, "load", func() bool { return answered.Load() > 500 })
+	if err := p.server.Shutdown(context.Background()); err != nil {
+		t.Errorf("Shutdown: %v", err)
+	}
+	all.Wait()
+}
+
+// exchangeUntilClosed sends requests until one is answered with Connection: close.
+// A connection that the listener had queued, but nobody accepted, ends before it is
+// used: that is a refusal.
+func exchangeUntilClosed(t *testing.T, conn net.Conn, answered *atomic.Int64) bool {
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(deadline))
+	br := bufio.NewReader(conn)
+	for first := true; ; first = false {
+		if _, err := io.WriteString(conn, get("/x")); err != nil {
+			if !first {
+				t.Errorf("sending: %v", err)
+			}
+			return false
+		}
+		raw, err := readMessage(br)
+		if err != nil {
+			if !first || raw != "" {
+				t.Errorf("a request was cut off: %v after %q", err, raw)
+			}
+			return false
+		}
+		answered.Add(1)
+		if bodyOf(raw) != "ok" {
+			t.Errorf("answer %q", raw)
+		}
+		if strings.Contains(raw, "Connection: close\r\n") {
+			return true
+		}
+	}
+}

@@ -1,0 +1,249 @@
+package proxy
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// pattern is an endless body that shows any byte that is missing or moved.
+type pattern struct{ at int }
+
+func (p *pattern) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = byte((p.at + i) * 31 >> 3)
+	}
+	p.at += len(b)
+	return len(b), nil
+}
+
+// check is a writer that compares with the pattern.
+type check struct{ want pattern }
+
+func (c *check) Write(b []byte) (int, error) {
+	want := make([]byte, len(b))
+	_, _ = c.want.Read(want)
+	if !bytes.Equal(want, b) {
+		return 0, fmt.Errorf("the body differs before byte %d", c.want.at)
+	}
+	return len(b), nil
+}
+
+const large = 16 << 20
+
+// A large body goes up while another comes down, byte for byte, and neither is
+// held in memory.
+func TestLargeBodiesBothWays(t *testing.T) {
+	a := startApp(t, func(a *app, conn *net.TCPConn, br *bufio.Reader) {
+		if _, err := readHead(br); err != nil {
+			return
+		}
+		var both sync.WaitGroup
+		both.Go(func() {
+			_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", large)
+			_, _ = io.CopyN(conn, &pattern{}, large)
+		})
+		if _, err := io.CopyN(&check{}, br, large); err != nil {
+			t.Errorf("upload: %v", err)
+		}
+		both.Wait()
+	})
+	p := startProxy(t, a.addr, nil)
+	var before, during runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	w := p.dial()
+	w.send(fmt.Sprintf("POST /x HTTP/1.1\r\nHost: site.test\r\nContent-Length: %d\r\n\r\n", large))
+	sent := make(chan error, 1)
+	go func() {
+		_, err := io.CopyN(w.TCPConn, &pattern{}, large)
+		sent <- err
+	}()
+	if raw, err := readHead(w.br); err != nil || !strings.HasPrefix(raw, "HTTP/1.1 200 ") {
+		t.Fatalf("answer %q, %v", raw, err)
+	}
+	if _, err := io.CopyN(&check{}, w.br, large/2); err != nil {
+		t.Fatalf("download: %v", err)
+	}
+	runtime.ReadMemStats(&during)
+	if _, err := io.CopyN(&check{}, w.br, large/2); err != nil {
+		t.Fatalf("download: %v", err)
+	}
+	if err := <-sent; err != nil {
+		t.Errorf("sending: %v", err)
+	}
+	if held := int64(during.HeapInuse) - int64(before.HeapInuse); held > 16<<20 {
+		t.Errorf("%d MiB more in use in the middle", held>>20)
+	}
+}
+
+// A client that reads slowly slows the app down, rather than fill memory.
+func TestSlowClientHoldsTheAppBack(t *testing.T) {
+	t.Parallel()
+	const size = 256 << 20
+	var mu sync.Mutex
+	sent := 0
+	a := startApp(t, func(a *app, conn *net.TCPConn, br *bufio.Reader) {
+		_, _ = a.read(br)
+		_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", size)
+		part := make([]byte, 64<<10)
+		for range size / len(part) {
+			n, err := conn.Write(part)
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			sent += n
+			mu.Unlock()
+		}
+	})
+	p := startProxy(t, a.addr, nil)
+	w := p.dial()
+	w.send(get("/x"))
+	if _, err := readHead(w.br); err != nil {
+		t.Fatal(err)
+	}
+	last, stable := -1, 0
+	eventually(t, "the app is held back", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		if sent != last {
+			last, stable = sent, 0
+		}
+		stable++
+		return stable > 100
+	})
+	if last > size/4 { // the kernel's buffers, four of them, take some MiB
+		t.Errorf("the app has sent %d MiB to a client that reads nothing", last>>20)
+	}
+}
+
+// A client that goes away ends the app's work: while it waits for the answer, and
+// in the middle of the body.
+func TestClientDisconnectEndsTheUpstreamRequest(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []string{"", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"} {
+		t.Run(fmt.Sprintf("after %d bytes", len(answer)), func(t *testing.T) {
+			t.Parallel()
+			asked, ended := make(chan struct{}), make(chan time.Time, 1)
+			a := startApp(t, func(a *app, conn *net.TCPConn, br *bufio.Reader) {
+				_, _ = a.read(br)
+				_, _ = io.WriteString(conn, answer)
+				close(asked)
+				_, _ = io.Copy(io.Discard, br)
+				ended <- time.Now()
+			})
+			p := startProxy(t, a.addr, nil)
+			w := p.dial()
+			w.send(get("/x"))
+			<-asked
+			left := time.Now()
+			_ = w.Close()
+			select {
+			case at := <-ended:
+				t.Logf("ended after %v", at.Sub(left))
+			case <-time.After(deadline):
+				t.Fatal("the app's connection stayed open")
+			}
+			eventually(t, "the client is counted as gone", func() bool { return count(p.server.metrics.clientsGone) == 1 })
+		})
+	}
+}
+
+// A client that goes away in the middle of its upload leaves the app a request
+// that is cut off, not one that ends.
+func TestClientDisconnectDuringUpload(t *testing.T) {
+	t.Parallel()
+	for _, framing := range []string{"Content-Length: 1000000", "Transfer-Encoding: chunked"} {
+		t.Run(framing, func(t *testing.T) {
+			t.Parallel()
+			got := make(chan string, 1)
+			started := make(chan struct{})
+			a := startApp(t, func(a *app, conn *net.TCPConn, br *bufio.Reader) {
+				_, _ = readHead(br)
+				close(started)
+				body, err := io.ReadAll(br)
+				got <- fmt.Sprint(string(body), err)
+			})
+			p := startProxy(t, a.addr, nil)
+			w := p.dial()
+			w.send("POST /x HTTP/1.1\r\nHost: site.test\r\n" + framing + "\r\n\r\n5\r\nhello\r\n")
+			<-started
+			_ = w.Close()
+			if body := <-got; strings.Contains(body, "0\r\n\r\n") || !strings.Contains(body, "reset") {
+				t.Errorf("the app got %q", body)
+			}
+		})
+	}
+}
+
+// An answer that comes before the upload has ended reaches the client, who is
+// still sending.
+func TestEarlyAnswerToAnUpload(t *testing.T) {
+	t.Parallel()
+	for _, ending := range []string{"keeps reading", "stops reading", "closes"} {
+		t.Run(ending, func(t *testing.T) {
+			t.Parallel()
+			a := startApp(t, func(a *app, conn *net.TCPConn, br *bufio.Reader) {
+				if _, err := readHead(br); err != nil {
+					return
+				}
+				_, _ = io.WriteString(conn, "HTTP/1.1 413 Payload Too Large\r\nContent-Length: 3\r\n\r\nno!")
+				switch ending {
+				case "keeps reading":
+					_, _ = io.Copy(io.Discard, br)
+				case "closes":
+					_ = conn.CloseWrite()
+					_, _ = io.CopyN(io.Discard, br, 1<<20)
+				default:
+					<-t.Context().Done()
+				}
+			})
+			p := startProxy(t, a.addr, nil)
+			w := p.dial()
+			w.send("POST /x HTTP/1.1\r\nHost: site.test\r\nContent-Length: 100000000\r\n\r\n")
+			sending := make(chan struct{})
+			go func() {
+				defer close(sending)
+				_, _ = io.CopyN(w.TCPConn, &pattern{}, 100000000)
+			}()
+			raw := w.answer()
+			if !strings.HasPrefix(raw, "HTTP/1.1 413 Payload Too Large\r\n") || bodyOf(raw) != "no!" {
+				t.Errorf("answer %q", raw)
+			}
+			_ = w.Close()
+			<-sending
+		})
+	}
+}
+
+// After a whole upload the client's connection, and the app's, go on.
+func TestConnectionsGoOnAfterAnUpload(t *testing.T) {
+	t.Parallel()
+	a := startApp(t, answering(okAnswer))
+	p := startProxy(t, a.addr, nil)
+	w := p.dial()
+	body := strings.Repeat("x", 3*smallBody)
+	for range 3 {
+		raw := w.send(fmt.Sprintf("POST /x HTTP/1.1\r\nHost: site.test\r\nContent-Length: %d\r\n\r\n%s", len(body), body)).answer()
+		if bodyOf(raw) != "ok" {
+			t.Fatalf("answer %q", raw)
+		}
+	}
+	w.send(get("/x")).answer()
+	if n := a.connections(); n != 3 {
+		t.Errorf("%d connections to the app, want one for each upload and none for the last request", n)
+	}
+	for _, request := range a.seen()[:3] {
+		if bodyOf(request) != body {
+			t.Errorf("the app was sent %d bytes", len(bodyOf(request)))
+		}
+	}
+}

@@ -1,0 +1,116 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"strings"
+	"testing"
+)
+
+const upgradeRequest = "GET /ws HTTP/1.1\r\nHost: site.test\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n" +
+	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+
+const upgradeAnswer = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+
+// upgrading is an app that answers 101 and then hands the connection over.
+func upgrading(then func(conn *net.TCPConn, br *bufio.Reader)) func(*app, *net.TCPConn, *bufio.Reader) {
+	return func(a *app, conn *net.TCPConn, br *bufio.Reader) {
+		if _, err := a.read(br); err == nil {
+			_, _ = io.WriteString(conn, upgradeAnswer+"early")
+			then(conn, br)
+		}
+	}
+}
+
+// A web socket is a tunnel: bytes go both ways as they are, those sent early too,
+// and the end of one side reaches the other, which may go on.
+func TestUpgradeIsATunnel(t *testing.T) {
+	t.Parallel()
+	a := startApp(t, upgrading(func(conn *net.TCPConn, br *bufio.Reader) {
+		data, err := io.ReadAll(br) // until the client has ended its side
+		_, _ = io.WriteString(conn, "|"+string(data)+"|")
+		if err != nil {
+			t.Errorf("the app read %q, %v", data, err)
+		}
+	}))
+	p := startProxy(t, a.addr, nil)
+	w := p.dial()
+	w.send(upgradeRequest + "hello")
+	head, err := readHead(w.br)
+	if err != nil || !strings.HasPrefix(head, "HTTP/1.1 101 Switching Protocols\r\n") {
+		t.Fatalf("answer %q, %v", head, err)
+	}
+	for name, want := range map[string]string{"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Accept": "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="} {
+		if got := fieldsOf(head, name); len(got) != 1 || got[0] != want {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	eventually(t, "the tunnel is counted", func() bool { return count(p.server.metrics.tunnels) == 1 })
+	w.send(" world")
+	_ = w.CloseWrite()
+	if data, failed := w.rest(); failed || data != "early|hello world|" {
+		t.Errorf("the client got %q, reset: %v", data, failed)
+	}
+	got := a.seen()[0]
+	for name, want := range map[string]string{"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"} {
+		if values := fieldsOf(got, name); len(values) != 1 || values[0] != want {
+			t.Errorf("the app was sent %s: %q", name, values)
+		}
+	}
+	eventually(t, "the tunnel is over", func() bool { return count(p.server.metrics.tunnels) == 0 })
+}
+
+func TestUpgradeEndedByTheApp(t *testing.T) {
+	t.Parallel()
+	ended := make(chan error, 1)
+	a := startApp(t, upgrading(func(conn *net.TCPConn, br *bufio.Reader) {
+		_ = conn.CloseWrite()
+		_, err := io.Copy(io.Discard, br)
+		ended <- err
+	}))
+	p := startProxy(t, a.addr, nil)
+	w := p.dial()
+	w.send(upgradeRequest)
+	if _, err := readHead(w.br); err != nil {
+		t.Fatal(err)
+	}
+	if data, failed := w.rest(); failed || data != "early" {
+		t.Errorf("the client got %q, reset: %v", data, failed)
+	}
+	w.send("still here")
+	_ = w.Close()
+	<-ended
+}
+
+// A refused upgrade is an answer like any other, and the connection goes on.
+func TestRefusedUpgrade(t *testing.T) {
+	t.Parallel()
+	a := startApp(t, answering("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno"))
+	p := startProxy(t, a.addr, nil)
+	w := p.dial()
+	for range 2 {
+		if raw := w.send(upgradeRequest).answer(); !strings.HasPrefix(raw, "HTTP/1.1 403 ") || bodyOf(raw) != "no" {
+			t.Errorf("answer %q", raw)
+		}
+	}
+}
+
+// A tunnel does not keep a shutdown waiting for longer than its grace.
+func TestShutdownCutsTunnels(t *testing.T) {
+	t.Parallel()
+	a := startApp(t, upgrading(func(conn *net.TCPConn, br *bufio.Reader) { _, _ = io.Copy(io.Discard, br) }))
+	p := startProxy(t, a.addr, nil)
+	w := p.dial()
+	w.send(upgradeRequest)
+	if _, err := readHead(w.br); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := p.server.Shutdown(ctx); err != context.Canceled {
+		t.Errorf("Shutdown: %v", err)
+	}
+	w.rest()
+}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/thumbedge/thumbedge/imaging/render"
 	"github.com/thumbedge/thumbedge/internal/sampleapp"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -159,9 +160,9 @@ func TestRequestsWaitForAWorker(t *testing.T) {
 	finish := func() { once.Do(func() { close(release) }) }
 	s := start(t, func(cfg *sampleapp.Config) {
 		cfg.Workers = 2
-		cfg.Render = func(ctx context.Context, original []byte, spec thumb.Spec) (sampleapp.Picture, error) {
+		cfg.Render = func(ctx context.Context, original []byte, spec thumb.Spec) (render.Picture, error) {
 			<-release
-			return sampleapp.RenderFully(ctx, original, spec)
+			return sampleapp.RenderOne(ctx, original, spec)
 		}
 	})
 	t.Cleanup(finish)

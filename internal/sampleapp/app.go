@@ -9,7 +9,8 @@
 // and a thumbnail that has no valid row is rendered inside the request.
 //
 // It is the peer that thumbedge is tested against, so it shares no code with
-// thumbedge but the vocabulary of resolver/thumb.
+// thumbedge but the vocabulary (resolver/thumb) and what makes pictures of bytes
+// (imaging/render).
 package sampleapp
 
 import (
@@ -54,7 +55,7 @@ type Config struct {
 	Workers int
 	// Specs are the labels; none: small 240, medium 1024, large 2560.
 	Specs thumb.Specs
-	// Render makes one thumbnail; nil: RenderFully.
+	// Render makes one thumbnail; nil: RenderOne.
 	Render Renderer
 	// CORS lets pages of any origin read the answers, as the demo's gallery needs.
 	CORS bool
@@ -111,7 +112,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (*App, error) {
 		cfg.OriginalsURL = OriginalsPath
 	}
 	if cfg.Render == nil {
-		cfg.Render = RenderFully
+		cfg.Render = RenderOne
 	}
 	if err := os.MkdirAll(cfg.MediaDir, 0o755); err != nil {
 		return nil, fmt.Errorf("making the media folder: %w", err)

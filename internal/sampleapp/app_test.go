@@ -18,7 +18,11 @@ import (
 	"github.com/thumbedge/thumbedge/internal/testenv"
 )
 
-func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
+func TestMain(m *testing.M) {
+	code := testenv.Main(m)
+	_ = os.RemoveAll(albumDir)
+	os.Exit(code)
+}
 
 // site is a running app with seeded captures.
 type site struct {
@@ -26,13 +30,16 @@ type site struct {
 	url, database, media string
 }
 
+// albumDir is the folder of album, removed when the tests are over.
+var albumDir string
+
 // album is a few small photos, drawn once for all tests.
 var album = sync.OnceValues(func() ([]sampleapp.Photo, error) {
-	dir, err := os.MkdirTemp("", "album-")
-	if err != nil {
+	var err error
+	if albumDir, err = os.MkdirTemp("", "album-"); err != nil {
 		return nil, err
 	}
-	return sampleapp.Album{Dir: dir, Scenes: 9, Width: 320}.Draw(context.Background(), io.Discard)
+	return sampleapp.Album{Dir: albumDir, Scenes: 9, Width: 320}.Draw(context.Background(), io.Discard)
 })
 
 // start runs an app over two nights of nine photos: captures 1 to 18 are public,

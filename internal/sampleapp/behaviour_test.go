@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/thumbedge/thumbedge/imaging/render"
 	"github.com/thumbedge/thumbedge/internal/sampleapp"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -56,7 +57,7 @@ func TestNotesComeBackAsTheyWereSent(t *testing.T) {
 			t.Errorf("%s: %d %s, want %d", name, got.StatusCode, got.body, c.status)
 		}
 	}
-	if got := s.do(t, http.MethodDelete, "/api/v2/captures/7/", "", asOwner); got.StatusCode != 405 || got.body != `{"detail":"Method \"DELETE\" not allowed."}` {
+	if got := s.do(t, http.MethodDelete, "/api/v2/captures/7/", "", asOwner); got.StatusCode != http.StatusMethodNotAllowed || got.body != `{"detail":"Method \"DELETE\" not allowed."}` {
 		t.Errorf("%d %s", got.StatusCode, got.body)
 	}
 }
@@ -96,7 +97,7 @@ func TestListIsFilteredOrderedAndCut(t *testing.T) {
 			t.Errorf("%s: %d, %v; want %d, %v", query, count, got, want.count, want.ids)
 		}
 	}
-	if got := s.get(t, "/api/v2/captures/?project_id=all"); got.StatusCode != 400 || got.body != `{"project_id":["A valid integer is required."]}` {
+	if got := s.get(t, "/api/v2/captures/?project_id=all"); got.StatusCode != http.StatusBadRequest || got.body != `{"project_id":["A valid integer is required."]}` {
 		t.Errorf("%d %s", got.StatusCode, got.body)
 	}
 }
@@ -159,9 +160,9 @@ func TestRequestsWaitForAWorker(t *testing.T) {
 	finish := func() { once.Do(func() { close(release) }) }
 	s := start(t, func(cfg *sampleapp.Config) {
 		cfg.Workers = 2
-		cfg.Render = func(ctx context.Context, original []byte, spec thumb.Spec) (sampleapp.Picture, error) {
+		cfg.Render = func(ctx context.Context, original []byte, spec thumb.Spec) (render.Picture, error) {
 			<-release
-			return sampleapp.RenderFully(ctx, original, spec)
+			return sampleapp.RenderOne(ctx, original, spec)
 		}
 	})
 	t.Cleanup(finish)
@@ -257,7 +258,7 @@ func TestPagesOfOtherOriginsMayRead(t *testing.T) {
 		}
 	}
 	got := s.do(t, http.MethodOptions, "/api/v2/captures/", "", origin, "Access-Control-Request-Method: GET")
-	if got.StatusCode != 200 || got.body != "" || !strings.Contains(got.Header.Get("Access-Control-Allow-Headers"), "authorization") {
+	if got.StatusCode != http.StatusOK || got.body != "" || !strings.Contains(got.Header.Get("Access-Control-Allow-Headers"), "authorization") {
 		t.Errorf("preflight: %d %v %s", got.StatusCode, got.Header, got.body)
 	}
 	if got := s.get(t, "/demo/config").body; got != `{"app":"http://127.0.0.1:8000","labels":["small","medium","large"],"proxy":""}` {

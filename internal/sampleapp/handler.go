@@ -1,6 +1,7 @@
 package sampleapp
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"runtime/debug"
@@ -85,7 +86,7 @@ func (a *App) serve(w http.ResponseWriter, r *http.Request) {
 	}()
 	defer func() {
 		if cause := recover(); cause != nil {
-			if cause == http.ErrAbortHandler {
+			if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(cause)
 			}
 			a.fail(w, r, fmt.Errorf("panic: %v\n%s", cause, debug.Stack()))

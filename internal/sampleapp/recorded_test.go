@@ -114,29 +114,29 @@ func shape(t *testing.T, body string) string {
 		return "not JSON"
 	}
 	decoder := json.NewDecoder(strings.NewReader(body))
-	var value func() string
-	value = func() string {
+	next := func() json.Token {
 		token, err := decoder.Token()
 		if err != nil {
 			t.Fatal(err)
 		}
+		return token
+	}
+	var value func() string
+	value = func() string {
+		token := next()
 		var inner []string
 		switch token {
 		case json.Delim('{'):
 			for decoder.More() {
-				name, err := decoder.Token()
-				if err != nil {
-					t.Fatal(err)
-				}
-				inner = append(inner, fmt.Sprintf("%s: %s", name, value()))
+				inner = append(inner, fmt.Sprintf("%s: %s", next(), value()))
 			}
-			_, err = decoder.Token()
+			next()
 			return "{\n" + strings.Join(inner, "\n") + "\n}"
 		case json.Delim('['):
 			for decoder.More() {
 				inner = append(inner, value())
 			}
-			_, err = decoder.Token()
+			next()
 			return "[" + strings.Join(inner[:min(1, len(inner))], "") + "]"
 		}
 		return fmt.Sprintf("%T", token)

@@ -164,7 +164,7 @@ func (a *App) store(key string, content []byte) (string, error) {
 func (a *App) original(ctx context.Context, c *capture) ([]byte, error) {
 	at := join(c.base, c.path)
 	if strings.HasPrefix(at, "/") {
-		file, err := a.media.ReadFile(strings.TrimPrefix(join(c.base, c.path), mediaPath))
+		file, err := a.media.ReadFile(strings.TrimPrefix(at, mediaPath))
 		if err != nil {
 			return nil, fmt.Errorf("reading original %s: %w", at, err)
 		}

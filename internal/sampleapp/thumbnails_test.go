@@ -13,7 +13,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/thumbedge/thumbedge/internal/sampleapp"
-	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 const route = "/api/v2/captures/thumbnails/"
@@ -181,31 +180,5 @@ func TestOriginalThatCannotBeRendered(t *testing.T) {
 	s.exec(t, `UPDATE main_sourceimage SET path = 'gone.jpg' WHERE id = 6`)
 	if got := s.get(t, route+"6/"); got.StatusCode != http.StatusInternalServerError || !strings.Contains(got.body, "Server Error (500)") {
 		t.Errorf("%d %s, want Django's 500", got.StatusCode, got.body)
-	}
-}
-
-func TestRenderingNeverUpscales(t *testing.T) {
-	t.Parallel()
-	photos, err := album()
-	if err != nil {
-		t.Fatal(err)
-	}
-	original, err := os.ReadFile(photos[0].File)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range []struct {
-		spec          thumb.Spec
-		width, height int
-	}{
-		{thumb.Spec{Label: "small", Width: 240}, 240, 126},
-		{thumb.Spec{Label: "large", Width: 2560}, 320, 168},
-		{thumb.Spec{Label: "low", Width: 240, Height: 42}, 80, 42},
-		{thumb.Spec{Label: "dot", Width: 1}, 1, 1},
-	} {
-		got, err := sampleapp.RenderFully(t.Context(), original, c.spec)
-		if err != nil || got.Width != c.width || got.Height != c.height {
-			t.Errorf("%s: %dx%d, %v; want %dx%d", c.spec.Label, got.Width, got.Height, err, c.width, c.height)
-		}
 	}
 }

@@ -124,7 +124,7 @@ func TestTrust(t *testing.T) {
 		"never listened":               {id: 1, trusted: 5 * time.Second},
 		"listening, but nothing heard": {id: 1, before: (*resolver.WarmSet).Listening, trusted: 5 * time.Second},
 		"connected":                    {id: 1, before: connect, during: hearFor(time.Hour), trusted: time.Hour},
-		"connected, unknown capture":   {id: 2, before: connect, during: hearFor(time.Hour), trusted: 5 * time.Second},
+		"connected, unknown capture":   {id: 2, before: connect, during: hearFor(4 * time.Second), trusted: 5 * time.Second},
 		"silence":                      {id: 1, before: connect, during: hearFor(4 * time.Second), trusted: 6 * time.Second},
 		"silence later":                {id: 1, before: connect, during: hearFor(60 * time.Second), trusted: 62 * time.Second},
 		"link lost": {id: 1, before: connect, during: func(w *resolver.WarmSet) {

@@ -84,7 +84,7 @@ func (p *Plan) decodeJPEG(context.Context) (*picture, error) {
 	switch colours {
 	case C.TJCS_GRAY, C.TJCS_YCbCr:
 		subX, subY := p.header.jpeg.subsampling()
-		pic := &picture{w: extentW, h: extentH, subX: subX, subY: subY}
+		pic := &picture{w: extentW, h: extentH, subX: subX, subY: subY, scaledByDecoder: m <= 4}
 		components := 3
 		if colours == C.TJCS_GRAY {
 			components = 1

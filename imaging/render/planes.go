@@ -20,6 +20,8 @@ type picture struct {
 	subX   float64 // luma samples in a chroma sample, across
 	subY   float64 // and down
 	planes []plane // one or three
+
+	scaledByDecoder bool // it was decoded at half the size or less
 }
 
 // sub returns how many luma samples a sample of plane i spans.
@@ -74,15 +76,12 @@ func scaleFrom(last, decoded *picture, s size) *picture {
 		fromX, fromY := from.sub(i)
 		toX, toY := to.sub(i)
 		extentX, extentY := to.w/toX, to.h/toY
-		k := lumaKernel
-		if i > 0 {
-			k = chromaKernel
-		}
-		scalePlane(&to.planes[i], &from.planes[i], extentX, extentY, from.w/fromX/extentX, from.h/fromY/extentY, k)
+		scaleX, scaleY := from.w/fromX/extentX, from.h/fromY/extentY
+		scalePlane(&to.planes[i], &from.planes[i], extentX, extentY, scaleX, scaleY, from.kernelFor(i, scaleX))
 	}
 	return to
 }
 
-// ceilDiv is how many samples of extent n luma samples a plane has, sub luma
-// samples each.
+// samples is how many samples a plane has for n luma samples, sub of which make
+// one.
 func samples(n, sub float64) int { return int(math.Ceil(n / sub)) }

@@ -6,12 +6,13 @@ import "encoding/binary"
 // uint64, and one multiplication weighs them all. A lane's sum may go below zero
 // on the way, and borrow from its neighbour; as all is modulo 2^64, the borrow is
 // paid back by the time the sum is complete, provided each lane then is within 16
-// bits. The bias sees to that: weights are sevenths of bits (weightBits), so a sum
-// is at most about 1.3×128×255 up and 0.3×128×255 down.
+// bits. The bias sees to that: weights have seven bits, and the negative ones of a
+// sample add up to less than a third, so that a sum lies between -0.3 and 1.3
+// times 128×255.
 const (
 	lanes    = 0x0001_0001_0001_0001
 	laneByte = 0x00ff * lanes
-	lift     = 64                                             // added to every sample while it may be negative
+	lift     = 96                                             // added to every sample while it may be negative
 	bias     = (lift*weightOne + weightOne/2) * uint64(lanes) // lifts, and rounds
 )
 
@@ -25,9 +26,9 @@ func settle(sum uint64) uint64 {
 }
 
 // scalePlane fills dst, of which extentX by extentY samples are picture, with src
-// scaled down, scaleX by scaleY samples to one. It
-// averages whole samples first where that leaves at least two to one for the
-// kernel, as Pillow does (reducing_gap=2): it costs far less and shows nowhere.
+// scaled down, scaleX by scaleY samples to one. It averages whole samples first
+// where that leaves at least two to one for the kernel, as Pillow does
+// (reducing_gap=2): it costs far less and shows nowhere.
 func scalePlane(dst, src *plane, extentX, extentY, scaleX, scaleY float64, k kernel) {
 	if fx, fy := max(1, int(scaleX/2)), max(1, int(scaleY/2)); fx > 1 || fy > 1 {
 		reduced := reduce(src, fx, fy)

@@ -73,35 +73,35 @@ func lastLabel(query *fasthttp.Args) (label string) {
 	return label
 }
 
+// freshWait bounds the wait for a fresh read. It is longer than a page's: a page is
+// as good without, but a thumbnail that the app has to answer for costs it a render.
+const freshWait = 2 * time.Second
+
 // resolve asks the warm set, and answers by what it says.
 func (t *thumbnails) resolve(ctx *fasthttp.RequestCtx, w *wanted) {
 	var answers [1]thumb.Answer
-	err := t.s.resolver.Resolve(t.s.ctx, []thumb.ID{w.id}, answers[:])
+	_ = t.s.resolver.Resolve(t.s.ctx, []thumb.ID{w.id}, answers[:]) // an error leaves it unresolved
 	w.answer = answers[0]
-	switch {
-	case w.warm():
+	if w.warm() {
 		t.redirectToFile(ctx, w)
-		return
-	case w.answer.Standing == thumb.Unresolved:
-		t.fail(ctx, w, errors.Join(thumb.ErrDatabase, err))
-		return
-	case w.answer.Standing == thumb.Private:
-		t.pass(ctx, reasonPrivate)
 		return
 	}
 	wait, cancel := t.s.clientContext(ctx)
 	defer cancel()
-	if w.answer.Standing == thumb.Missing {
-		// New captures are not notified of: what the warm set has may be old.
-		w.answer, err = t.s.resolver.Fresh(wait, w.id)
+	// New captures are not notified of: that one is missing may be old news.
+	if w.answer.Standing == thumb.Unresolved || w.answer.Standing == thumb.Missing {
+		fresh, done := context.WithTimeout(wait, freshWait)
+		answer, err := t.s.resolver.Fresh(fresh, w.id)
+		done()
 		switch {
 		case err != nil && wait.Err() != nil:
 			t.abandon(ctx, w)
 			return
 		case err != nil:
-			t.fail(ctx, w, err)
+			t.fail(ctx, w, errors.Join(thumb.ErrDatabase, err))
 			return
 		}
+		w.answer = answer
 	}
 	switch {
 	case w.answer.Standing == thumb.Missing:

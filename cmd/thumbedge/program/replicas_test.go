@@ -13,7 +13,7 @@ import (
 func TestTwoProgramsRenderTheSameCapture(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, onS3)
-	other, err := program.Start(s.file, program.Options{Log: quiet()})
+	other, err := program.Start(s.file, program.Options{Log: quiet(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -82,7 +82,7 @@ func newSite(t *testing.T, options ...siteOption) *site {
 	if err := m.Up(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	s.app, err = sampleapp.New(t.Context(), sampleapp.Config{DatabaseURL: s.database, MediaDir: media, OriginalsURL: s.originals.URL}, quiet())
+	s.app, err = sampleapp.New(t.Context(), sampleapp.Config{DatabaseURL: s.database, MediaDir: media, OriginalsURL: s.originals.URL}, quiet(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func newSite(t *testing.T, options ...siteOption) *site {
 // start starts thumbedge; it is stopped when the test ends.
 func (s *site) start() {
 	s.Helper()
-	p, err := program.Start(s.file, program.Options{Log: quiet(), Tracer: s.queries})
+	p, err := program.Start(s.file, program.Options{Log: quiet(s), Tracer: s.queries})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -260,7 +260,10 @@ func (s *site) eventually(what string, claim func() bool) {
 	}
 }
 
-func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+// quiet logs what an operator should look at, to be seen where the test fails.
+func quiet(t testing.TB) *slog.Logger {
+	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))
+}
 
 // queryCounter counts the page query: every statement that thumbedge sends but
 // those of its own housekeeping.

@@ -250,6 +250,13 @@ func (s *memoryStorage) Put(ctx context.Context, key string, jpeg []byte) error 
 	return s.fail(ctx, "put done")
 }
 
+// put stores what no Put of the cold path did.
+func (s *memoryStorage) put(key, content string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.files[key] = []byte(content)
+}
+
 func (s *memoryStorage) Open(ctx context.Context, key string) (io.ReadCloser, int64, error) {
 	if err := s.fail(ctx, "open"); err != nil {
 		return nil, 0, err

@@ -42,6 +42,7 @@ func TestFullMeansBusyAtOnce(t *testing.T) {
 		synctest.Wait()
 		close(goOn)
 		all.Wait()
+		synctest.Wait() // a job outlives its clients by a moment
 		if made := c.get(t, 3, small); made.URL == "" {
 			t.Error("it is still busy when there is room")
 		}

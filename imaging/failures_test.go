@@ -11,9 +11,11 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-// want asks for a label and checks what comes of it.
+// want asks for a label, when no job is in hand, and checks what comes of it. The
+// test must be in a bubble.
 func (c *coldPath) want(t *testing.T, id thumb.ID, position int, want error) Thumbnail {
 	t.Helper()
+	synctest.Wait()
 	made, err := c.Thumbnail(t.Context(), id, position)
 	if !errors.Is(err, want) || (err == nil) != (want == nil) {
 		t.Errorf("capture %d: %v, want %v", id, err, want)
@@ -91,7 +93,7 @@ func TestUnusableOriginalIsRememberedUntilItChanges(t *testing.T) {
 			t.Errorf("%d fetches and %d leases after a day, want 1 and 49", *opens, c.database.taken)
 		}
 		// It changes, and nobody says so: seen within a minute.
-		c.storage.files["uploads/1.jpg"] = []byte("a photo")
+		c.storage.put("uploads/1.jpg", "a photo")
 		c.database.edit(1, func(w *thumb.Work) { w.Capture.LastModified = noon.Add(time.Hour) })
 		c.want(t, 1, small, thumb.ErrOriginalUnusable)
 		time.Sleep(time.Minute)
@@ -105,7 +107,7 @@ func TestNotificationsEndWhatIsRemembered(t *testing.T) {
 		c := newColdPath(t)
 		opens := c.opens()
 		heal := func(id thumb.ID) {
-			c.storage.files[fmt.Sprintf("uploads/%d.jpg", id)] = []byte("a photo")
+			c.storage.put(fmt.Sprintf("uploads/%d.jpg", id), "a photo")
 			c.database.edit(id, func(w *thumb.Work) { w.Original.PublicBaseURL, w.Capture.LastModified = "/media/", noon.Add(time.Hour) })
 		}
 		for id := thumb.ID(1); id <= 3; id++ {

@@ -165,22 +165,25 @@ func TestLeasesAnswerDecides(t *testing.T) {
 	t.Parallel()
 	c := newColdPath(t)
 	c.stored(1, "a photo")
-	c.storage.files["thumbnails/legacy.jpg"] = []byte("made by the app")
+	c.storage.put("thumbnails/legacy.jpg", "made by the app")
 	c.database.edit(1, func(w *thumb.Work) {
 		w.Capture.Rows = []thumb.Row{{Label: "small", Path: "thumbnails/legacy.jpg", Width: 240, LastModified: noon}}
 	})
 	if made := c.get(t, 1, small); made.URL != "/media/thumbnails/legacy.jpg" || c.decodes.Load() != 0 {
 		t.Errorf("%+v after %d decodings", made, c.decodes.Load())
 	}
+	c.idle(t)
 	// Another configuration's width, rendered just now: left alone (no ping-pong).
 	c.database.edit(1, func(w *thumb.Work) { w.Capture.Rows[0].Width, w.Capture.Rows[0].UpdatedAt = 320, time.Now() })
 	if made := c.get(t, 1, small); made.URL != "/media/thumbnails/legacy.jpg" || c.decodes.Load() != 0 {
 		t.Errorf("%+v after %d decodings", made, c.decodes.Load())
 	}
+	c.idle(t)
 	c.database.edit(1, func(w *thumb.Work) { w.Capture.Rows[0].UpdatedAt = time.Now().Add(-time.Hour) })
 	if made := c.get(t, 1, small); made.URL == "/media/thumbnails/legacy.jpg" || c.decodes.Load() != 1 {
 		t.Errorf("%+v after %d decodings", made, c.decodes.Load())
 	}
+	c.idle(t)
 	c.database.edit(1, func(w *thumb.Work) { w.Capture.Public = false })
 	if _, err := c.Thumbnail(t.Context(), 1, medium); !errors.Is(err, thumb.ErrNotPublic) {
 		t.Errorf("not public: %v", err)
@@ -188,6 +191,7 @@ func TestLeasesAnswerDecides(t *testing.T) {
 	if _, err := c.Thumbnail(t.Context(), 99, small); !errors.Is(err, thumb.ErrUnknownCapture) {
 		t.Errorf("unknown: %v", err)
 	}
+	c.idle(t)
 	c.database.fail = func(string) error { return errors.New("gone") }
 	if _, err := c.Thumbnail(t.Context(), 1, medium); !errors.Is(err, thumb.ErrDatabase) {
 		t.Errorf("no database: %v", err)
@@ -209,6 +213,7 @@ func TestRowCarriesTheVersionReadBeforeTheFetch(t *testing.T) {
 				c.decoding = func() {}
 			}
 			c.get(t, 1, small)
+			synctest.Wait() // the job is over
 			row := c.database.row(1, "small")
 			if !row.LastModified.Equal(noon) || thumb.Judge(row, c.cfg.Specs[small], noon.Add(time.Second)) != thumb.Stale {
 				t.Errorf("skew %v: the row's version is %v", skew, row.LastModified)

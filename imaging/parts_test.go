@@ -97,8 +97,14 @@ func testConfig() Config {
 // nothing of the test goes over a network.
 func (c *coldPath) stored(id thumb.ID, content string) {
 	key := fmt.Sprintf("uploads/%d.jpg", id)
-	c.storage.files[key] = []byte(content)
+	c.storage.put(key, content)
 	c.database.add(id, "/media/", key, noon)
+}
+
+// idle waits until no capture is in hand: a job outlives its clients by a moment.
+func (c *coldPath) idle(t *testing.T) {
+	t.Helper()
+	eventually(t, func() bool { s := c.State(); return s.Captures.Now == 0 && s.Working.Now == 0 }, "nothing is in hand")
 }
 
 // fetched makes a capture whose original an HTTP server has.

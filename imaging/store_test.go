@@ -142,7 +142,7 @@ func TestOlderVersionNeverOverwritesANewerOne(t *testing.T) {
 		c := newColdPath(t)
 		c.stored(1, "a photo")
 		newer := "thumbnails/capture_1/small_00000000000000ff.jpg"
-		c.storage.files[newer] = []byte("newer")
+		c.storage.put(newer, "newer")
 		c.decoding = func() {
 			c.database.edit(1, func(w *thumb.Work) {
 				w.Capture.LastModified = noon.Add(time.Second)
@@ -165,6 +165,7 @@ func TestReplacedFileIsSweptAndNoOther(t *testing.T) {
 		c := newColdPath(t)
 		c.stored(1, "a photo")
 		first := c.get(t, 1, small)
+		synctest.Wait() // the job is over
 		c.database.edit(1, func(w *thumb.Work) { w.Capture.LastModified = noon.Add(time.Hour) })
 		second := c.get(t, 1, small)
 		if first.URL == second.URL {
@@ -172,7 +173,7 @@ func TestReplacedFileIsSweptAndNoOther(t *testing.T) {
 		}
 		for _, path := range []string{"uploads/1.jpg", "thumbnails/capture_2/x.jpg", "thumbnails/capture_1/", "thumbnails/capture_1/../../uploads/1.jpg"} {
 			_ = c.database.Discard(t.Context(), 1, path, 0)
-			c.storage.files[path] = []byte("not ours to touch")
+			c.storage.put(path, "not ours to touch")
 		}
 		time.Sleep(23 * time.Hour)
 		if ok, _ := c.storage.Exists(t.Context(), strings.TrimPrefix(first.URL, "/media/")); !ok {

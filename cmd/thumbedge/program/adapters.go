@@ -48,6 +48,12 @@ type sink struct {
 	renderer *imaging.Renderer
 }
 
+// Listening: what changed while nobody listened is not known.
+func (s sink) Listening() {
+	s.WarmSet.Listening()
+	s.renderer.ChangedAll()
+}
+
 func (s sink) Changed(ids []thumb.ID) {
 	s.WarmSet.Changed(ids)
 	s.renderer.Changed(ids)

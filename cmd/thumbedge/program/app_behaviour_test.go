@@ -3,7 +3,6 @@ package program_test
 import (
 	"bytes"
 	"fmt"
-	"image"
 	"image/jpeg"
 	"net/http"
 	"strings"
@@ -226,9 +225,4 @@ func TestDraftsStayTheApps(t *testing.T) {
 	if bytes.Contains(page, []byte("/media/thumbnails/")) || len(page) != len(direct2) {
 		t.Errorf("a draft's page was touched: %s", page)
 	}
-}
-
-func decodable(data []byte) error {
-	_, _, err := image.Decode(bytes.NewReader(data))
-	return err
 }

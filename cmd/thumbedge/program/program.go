@@ -73,8 +73,7 @@ func Start(file *config.File, opts Options) (*Program, error) {
 	background, stop := context.WithCancel(context.Background())
 	p.stop = stop
 	if err := p.build(background); err != nil {
-		p.closeParts(background)
-		return nil, err
+		return nil, errors.Join(err, p.closeParts(background))
 	}
 	p.run(background)
 	return p, nil

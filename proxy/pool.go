@@ -211,9 +211,9 @@ type appConn struct {
 	fillErr  error
 	probing  int // the descriptor that Read must not block on, plus one
 	answer   appResponse
-	got      int64 // bytes of this answer that were read
-	written  int   // bytes of this request's head that were written
-	lastErr  error // of the last Read
+	got      int64         // bytes of this answer that were read
+	written  int           // bytes of this request's head that were written
+	lastErr  error         // of the last Read
 	headBy   time.Time     // until when the answer must begin; zero: it has
 	stall    time.Duration // of a Read; 0: none
 	since    time.Time     // when the Read with that limit began

@@ -20,13 +20,18 @@ import (
 // The app closes idle connections, as gunicorn does after two seconds: whatever the
 // gaps between requests are, no client sees an error, and nothing is delivered
 // twice. In the first case the proxy lets go sooner, as it is configured to (the
-// times are a tenth of the real ones); in the second it keeps connections until the
-// app closes them, so that requests and closing cross each other.
+// times are a tenth of the real ones). In the second it keeps connections until the
+// app closes them, so that requests and closing cross each other: a POST that the
+// app may have read when it closed fails then, for nobody can know; a GET never
+// does, and nothing is delivered twice.
 func TestIdleConnectionsThatTheAppCloses(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct{ app, proxy, gap time.Duration }{
-		"as configured": {200 * time.Millisecond, 80 * time.Millisecond, 500 * time.Millisecond},
-		"crossing":      {5 * time.Millisecond, time.Minute, 10 * time.Millisecond},
+	for name, c := range map[string]struct {
+		app, proxy, gap time.Duration
+		crossing        bool
+	}{
+		"as configured": {200 * time.Millisecond, 80 * time.Millisecond, 500 * time.Millisecond, false},
+		"crossing":      {5 * time.Millisecond, time.Minute, 10 * time.Millisecond, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -44,16 +49,18 @@ func TestIdleConnectionsThatTheAppCloses(t *testing.T) {
 						<-gap.C
 						if raw := exchangeOn(t, w, client, i); bodyOf(raw) != "ok" {
 							failed.Add(1)
-							t.Logf("%d/%d: %q", client, i, raw)
+							if isPost := i%2 == 0; !c.crossing || !isPost {
+								t.Errorf("%d/%d: %q", client, i, raw)
+							}
 						}
 					}
 				})
 			}
 			all.Wait()
-			if failed.Load() > idling.lost.Load() {
-				t.Errorf("%d requests failed, the app dropped %d", failed.Load(), idling.lost.Load())
+			if failed.Load() > clients*each/20 {
+				t.Errorf("%d of %d requests failed", failed.Load(), clients*each)
 			}
-			idling.checkDeliveries(clients*each - int(failed.Load()))
+			idling.checkDeliveries(clients*each-int(failed.Load()), clients*each)
 			t.Logf("%d connections, %d retries", a.connections(), count(p.server.metrics.retries))
 		})
 	}
@@ -81,8 +88,7 @@ func exchangeOn(t *testing.T, w *wire, client, i int) string {
 type idlingApp struct {
 	t         *testing.T
 	idle      time.Duration
-	delivered sync.Map     // *atomic.Int32 by target
-	lost      atomic.Int32 // requests that came in the very moment of closing
+	delivered sync.Map // *atomic.Int32 by target
 }
 
 func (a *idlingApp) serve(_ *app, conn *net.TCPConn, br *bufio.Reader) {
@@ -102,8 +108,7 @@ func (a *idlingApp) serve(_ *app, conn *net.TCPConn, br *bufio.Reader) {
 
 // await waits for a request and closes the connection when none comes. It does so
 // in one go with looking once more: an app that closes on a request it has received
-// leaves nobody able to know what it had read. Where that happens all the same, the
-// request is counted as lost.
+// leaves nobody able to know what it had read.
 func (a *idlingApp) await(conn *net.TCPConn, br *bufio.Reader) bool {
 	for {
 		_ = conn.SetReadDeadline(time.Now().Add(a.idle))
@@ -123,9 +128,6 @@ func (a *idlingApp) await(conn *net.TCPConn, br *bufio.Reader) bool {
 			}
 			_ = unix.Shutdown(int(fd), unix.SHUT_RDWR)
 			closed = true
-			if n, err := unix.IoctlGetInt(int(fd), unix.TIOCINQ); err == nil && n > 0 {
-				a.lost.Add(1)
-			}
 		})
 		if closed {
 			return false
@@ -133,7 +135,7 @@ func (a *idlingApp) await(conn *net.TCPConn, br *bufio.Reader) bool {
 	}
 }
 
-func (a *idlingApp) checkDeliveries(want int) {
+func (a *idlingApp) checkDeliveries(least, most int) {
 	n := 0
 	a.delivered.Range(func(target, times any) bool {
 		n++
@@ -142,7 +144,7 @@ func (a *idlingApp) checkDeliveries(want int) {
 		}
 		return true
 	})
-	if n != want {
-		a.t.Errorf("%d requests were delivered, want %d", n, want)
+	if n < least || n > most {
+		a.t.Errorf("%d requests were delivered, want %d to %d", n, least, most)
 	}
 }

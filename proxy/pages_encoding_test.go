@@ -171,7 +171,7 @@ func TestPageMemory(t *testing.T) {
 	memory := &p.server.pages.memory
 	w := p.dial()
 	passed := 0
-	for left := int64(0); left < 60<<10; left += 500 {
+	for left := int64(0); left < 60<<10; left += 1500 {
 		if !memory.take(memory.limit - left) {
 			t.Fatal("the memory is not free")
 		}

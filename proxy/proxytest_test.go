@@ -347,3 +347,21 @@ func (b *lockedBuffer) String() string {
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
+
+// shared is a value that a test changes between the requests that read it.
+type shared[T any] struct {
+	mu    sync.Mutex
+	value T
+}
+
+func (s *shared[T]) get() T {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.value
+}
+
+func (s *shared[T]) set(value T) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.value = value
+}

@@ -19,6 +19,8 @@ type Database interface {
 	// is thumb.ErrUnknownCapture, and leaves no lease. Without the thumbedge
 	// schema the lease is always held.
 	Lease(ctx context.Context, id thumb.ID, holder string, ttl time.Duration) (thumb.Work, error)
+	// Original reads what Lease reads, and takes no lease: Held is false.
+	Original(ctx context.Context, id thumb.ID) (thumb.Work, error)
 	// Prolong extends a lease that holder still has; held is false where it was
 	// lost.
 	Prolong(ctx context.Context, id thumb.ID, holder string, ttl time.Duration) (held bool, err error)
@@ -27,10 +29,12 @@ type Database interface {
 	// Upsert writes the row, unless one with a path, the same width and a strictly
 	// later LastModified is there. The file that is not named any more, the old
 	// row's or this one's, is recorded for deletion after deleteAfter, in the same
-	// transaction. A capture that is gone (foreign key, at COMMIT) is
+	// transaction, and what Discard recorded of the file that is named now is taken
+	// back. A capture that is gone (foreign key, at COMMIT) is
 	// thumb.ErrUnknownCapture.
 	Upsert(ctx context.Context, id thumb.ID, row thumb.Row, deleteAfter time.Duration) (thumb.Upserted, error)
-	// Discard records a stored file for deletion after a delay.
+	// Discard records a file for deletion after a delay, before it is stored: a
+	// process may die before it has written the row.
 	Discard(ctx context.Context, id thumb.ID, path string, after time.Duration) error
 	// Sweep claims up to limit files whose time has come, hands each that no row
 	// names to remove, and forgets those that were removed. Two replicas never

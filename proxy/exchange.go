@@ -18,18 +18,17 @@ const (
 	uploadMoment = 20 * time.Millisecond // that an upload gets to be seen as ended
 )
 
-// roundTrip sends ctx's request to the app and reads the head of its answer.
-// prepare, which may be nil, edits the header that is sent: hop-by-hop headers are
-// gone and forwarding headers set by then. It may be called once only. ctx.Request
-// itself stays as the client sent it. An error is for failed.
+// roundTrip sends ctx's request to the app, in that form, and reads the head of its
+// answer. It may be called once only. ctx.Request itself stays as the client sent
+// it. An error is for failed.
 //
 // A small body is read first: a slow client then holds no worker of the app, and
 // the whole request can be sent again. A larger one is streamed, over a connection
 // of its own so that it never meets one that the app is about to close.
-func (s *Server) roundTrip(ctx *fasthttp.RequestCtx, prepare func(h *fasthttp.RequestHeader)) (*appResponse, error) {
+func (s *Server) roundTrip(ctx *fasthttp.RequestCtx, form requestForm) (*appResponse, error) {
 	c := clientOf(ctx)
 	s.warnUntrusted(c)
-	c.out = c.appendHead(c.out[:0], prepare)
+	c.out = c.appendHead(c.out[:0], form)
 	streamed := !c.req.body.done && (c.req.body.kind == bodyChunked || c.req.body.left > smallBody)
 	if !c.req.body.done && !streamed {
 		if err := c.appendSmallBody(); err != nil {

@@ -12,9 +12,6 @@ import (
 // clientOf returns the connection that a request came by.
 func clientOf(ctx *fasthttp.RequestCtx) *client { return ctx.Conn().(*client) }
 
-// trusted says whether the request came from one of server.trusted_proxies.
-func (s *Server) trusted(ctx *fasthttp.RequestCtx) bool { return clientOf(ctx).trusted }
-
 // path is the request's path in the one form that routes are matched on: percent
 // escapes decoded once, as the app decodes them, nothing else changed. It is valid
 // until the handler returns.
@@ -83,10 +80,6 @@ func (c *client) forwardedHost() []byte {
 
 // forwardedProto is the scheme that the app is told, "http" or "https": a trusted
 // peer's X-Forwarded-Proto, or else "http".
-func (s *Server) forwardedProto(ctx *fasthttp.RequestCtx) []byte {
-	return clientOf(ctx).forwardedProto()
-}
-
 func (c *client) forwardedProto() []byte {
 	if f := c.readFacts(); c.trusted && len(f.forwardedProto) > 0 {
 		return f.forwardedProto

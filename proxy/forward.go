@@ -5,8 +5,6 @@ import (
 	"encoding/hex"
 	"math/rand/v2"
 	"strconv"
-
-	"github.com/valyala/fasthttp"
 )
 
 // headerUse says what becomes of a request header on its way to the app.
@@ -23,6 +21,18 @@ const (
 	useClaim // further claims about the client, which only trusted peers may make
 	useID    // X-Request-Id
 	useTrailer
+	usePage // says what the client can decode, or has already
+)
+
+// requestForm says how a request is put to the app.
+type requestForm uint8
+
+const (
+	asSent requestForm = iota
+	// asPage leaves out what the answer would depend on although the client gets
+	// another body: the codings it accepts, and validators. The app's do not
+	// describe a rewritten page.
+	asPage
 )
 
 // headerUses has every header that is not simply copied. Lengths come first so
@@ -35,7 +45,8 @@ var headerUses = func() (byLength [32][]knownHeader) {
 		"trailer": useTrailer, "x-request-id": useID, "forwarded": useForwarded, "x-forwarded-for": useFor,
 		"x-forwarded-proto": useProto, "x-forwarded-host": useFHost, "x-forwarded-port": useClaim,
 		"x-forwarded-prefix": useClaim, "x-forwarded-server": useClaim, "x-forwarded-ssl": useClaim,
-		"x-forwarded-scheme": useClaim, "x-real-ip": useClaim,
+		"x-forwarded-scheme": useClaim, "x-real-ip": useClaim, "accept-encoding": usePage,
+		"if-none-match": usePage, "if-modified-since": usePage, "if-range": usePage,
 	} {
 		byLength[len(name)] = append(byLength[len(name)], knownHeader{name, use})
 	}
@@ -128,9 +139,9 @@ func joinList(list, value []byte) []byte {
 
 // appendHead appends the head that the app is sent: the client's lines as they
 // came, in their order, but for what is hop-by-hop and what the proxy answers for.
-func (c *client) appendHead(dst []byte, prepare func(*fasthttp.RequestHeader)) []byte {
+// A page is asked for whole and plain.
+func (c *client) appendHead(dst []byte, form requestForm) []byte {
 	header, f := &c.ctx.Request.Header, c.readFacts()
-	start := len(dst)
 	dst = append(dst, header.Method()...)
 	dst = append(dst, ' ')
 	dst = append(dst, c.req.target...)
@@ -140,9 +151,9 @@ func (c *client) appendHead(dst []byte, prepare func(*fasthttp.RequestHeader)) [
 		var line []byte
 		line, raw, _ = cutLine(raw)
 		name, _, _ := cutField(line)
-		switch useOf(name) {
-		case useCopy:
-			if c.req.named && c.connectionNames(name) {
+		switch use := useOf(name); use {
+		case useCopy, usePage:
+			if use == usePage && form == asPage || c.req.named && c.connectionNames(name) {
 				continue
 			}
 		case useClaim:
@@ -158,13 +169,12 @@ func (c *client) appendHead(dst []byte, prepare func(*fasthttp.RequestHeader)) [
 		}
 		dst = append(append(dst, line...), "\r\n"...)
 	}
+	if form == asPage {
+		dst = append(dst, "Accept-Encoding: identity\r\n"...)
+	}
 	dst = c.appendForwarding(dst, f)
 	dst = c.appendFraming(dst)
-	dst = append(dst, "\r\n"...)
-	if prepare != nil {
-		return prepared(dst[:start], dst[start:], prepare)
-	}
-	return dst
+	return append(dst, "\r\n"...)
 }
 
 // appendForwarding says where the request came from. A trusted peer's word is
@@ -222,25 +232,6 @@ func (c *client) appendFraming(dst []byte) []byte {
 		dst = append(append(dst, c.req.upgrade...), "\r\n"...)
 	}
 	return dst
-}
-
-// prepared lets prepare edit the head, and appends it to dst. The header is held
-// as plain lines, so that cookies and duplicates stay as they were sent.
-func prepared(dst, raw []byte, prepare func(*fasthttp.RequestHeader)) []byte {
-	h := &fasthttp.RequestHeader{}
-	h.DisableSpecialHeader()
-	line, rest, _ := cutLine(raw)
-	method, line, _ := bytes.Cut(line, []byte{' '})
-	target, _, _ := bytes.Cut(line, []byte{' '})
-	h.SetMethodBytes(method)
-	h.SetRequestURIBytes(target)
-	for len(rest) > 2 {
-		line, rest, _ = cutLine(rest)
-		name, value, _ := cutField(line)
-		h.AddBytesKV(name, value)
-	}
-	prepare(h)
-	return append(dst, h.Header()...)
 }
 
 // connectionNames says whether the Connection header named a header as one

@@ -1,6 +1,10 @@
 package proxy
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // passReason says why a request was passed through untouched; a metric's label.
 type passReason string
@@ -10,7 +14,7 @@ const (
 	reasonNotEligible passReason = "not_eligible"
 )
 
-var passReasons = []passReason{reasonNotEligible}
+var passReasons = append([]passReason{reasonNotEligible}, pageReasons...)
 
 // routeName says which part answered a request; a metric's label.
 type routeName uint8
@@ -44,6 +48,9 @@ type Metrics struct {
 	tunnels        prometheus.Gauge
 	panics         prometheus.Counter
 	bodyBytes      prometheus.Counter
+	pages          *pageMetrics
+	thumbnails     map[thumbnailOutcome]prometheus.Counter
+	files          *fileMetrics
 }
 
 // NewMetrics registers the package's collectors with reg.
@@ -59,6 +66,9 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		tunnels:        gauge(reg, "thumbedge_tunnels", "Upgraded connections that are open."),
 		panics:         counter(reg, "thumbedge_panics_total", "Panics that were recovered; each is a bug."),
 		bodyBytes:      counter(reg, "thumbedge_response_body_bytes_total", "Bytes of bodies sent to clients."),
+		pages:          newPageMetrics(reg),
+		thumbnails:     newThumbnailMetrics(reg),
+		files:          newFileMetrics(reg),
 	}
 	requests := counters(reg, "thumbedge_requests_total", "Requests answered, by who answered and by class of status.", "route", "status")
 	durations := prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -74,7 +84,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}
 	}
 	passed := counters(reg, "thumbedge_passed_through_total", "Requests passed to the app and back untouched, by why nothing better was done.", "reason")
-	for _, reason := range passReasons {
+	for _, reason := range slices.Concat(passReasons, thumbnailReasons, fileReasons) {
 		m.passed[reason] = passed.WithLabelValues(string(reason))
 	}
 	rejected := counters(reg, "thumbedge_requests_rejected_total", "Requests refused before the app heard of them, by what was wrong.", "reason")

@@ -214,7 +214,6 @@ type appConn struct {
 	got      int64 // bytes of this answer that were read
 	written  int   // bytes of this request's head that were written
 	lastErr  error // of the last Read
-	deadline time.Time
 	headBy   time.Time     // until when the answer must begin; zero: it has
 	stall    time.Duration // of a Read; 0: none
 	since    time.Time     // when the Read with that limit began

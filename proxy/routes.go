@@ -49,7 +49,7 @@ func (s *Server) passThrough(ctx *fasthttp.RequestCtx, reason passReason) {
 	if s.cfg.Server.DebugHeaders {
 		s.cacheStatus(ctx, "fwd=bypass; detail="+string(reason))
 	}
-	answer, err := s.roundTrip(ctx, nil)
+	answer, err := s.roundTrip(ctx, asSent)
 	if err != nil {
 		s.failed(ctx, err)
 		return

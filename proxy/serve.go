@@ -142,7 +142,7 @@ func (c *client) end() bool {
 func (c *client) endUpload() (unread bool) {
 	r := &c.req
 	if r.upload != nil {
-		r.upload.stop()
+		_ = r.upload.stop() // its error was told where the request failed
 	}
 	if r.body.br == nil { // a head that was refused: whatever follows it is unread
 		return true

@@ -38,6 +38,7 @@ type Server struct {
 	pages      *pages
 	thumbnails *thumbnails
 	files      *files // nil where storage serves itself
+	stored     Files
 	filesPath  []byte
 	pagePaths  [][]byte
 	peers      peers
@@ -64,7 +65,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		cfg: cfg, resolver: deps.Resolver, renderer: deps.Renderer,
+		cfg: cfg, resolver: deps.Resolver, renderer: deps.Renderer, stored: deps.Files,
 		log: deps.Log, accessLog: deps.AccessLog, metrics: deps.Metrics,
 		filesPath: []byte(cfg.FilesPath),
 		listeners: map[net.Listener]struct{}{}, clients: map[*client]struct{}{}, none: make(chan struct{}),

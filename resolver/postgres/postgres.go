@@ -8,6 +8,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -27,6 +29,15 @@ type Config struct {
 	PageTimeout time.Duration // that a page waits for its query at most
 	MaxConns    int           // of the pool
 	Tables      Tables
+	// Keys is storage.prefix. A file is only ever recorded for deletion, and handed
+	// out for it, where it lies in its capture's folder under it.
+	Keys thumb.Keys
+}
+
+// Defaults returns the configuration that an empty file stands for, but for the
+// URL.
+func Defaults() Config {
+	return Config{PageTimeout: 250 * time.Millisecond, MaxConns: 16, Tables: Antenna, Keys: "thumbnails/"}
 }
 
 // Tables are the names of the app's tables. Each may be qualified by a schema.
@@ -60,7 +71,25 @@ func (c *Config) Validate() error {
 	if c.MaxConns < 1 {
 		errs = append(errs, errors.New("database.max_conns: must be 1 or more"))
 	}
+	for _, table := range c.Tables.named() {
+		parts := strings.Split(table.name, ".")
+		if len(parts) > 2 || slices.Contains(parts, "") {
+			errs = append(errs, fmt.Errorf("database.tables.%s: %q must be a table's name, after its schema's and a dot where it needs one", table.key, table.name))
+		}
+	}
 	return errors.Join(errs...)
+}
+
+type namedTable struct{ key, name string }
+
+func (t *Tables) named() []namedTable {
+	return []namedTable{
+		{"capture", t.Capture},
+		{"project", t.Project},
+		{"deployment", t.Deployment},
+		{"data_source", t.DataSource},
+		{"thumbnail", t.Thumbnail},
+	}
 }
 
 // Open makes the pool. It connects to nothing yet: thumbedge starts while the
@@ -87,19 +116,4 @@ func Open(cfg Config, tracer pgx.QueryTracer) (*pgxpool.Pool, error) {
 		return nil, fmt.Errorf("making the database pool: %w", err)
 	}
 	return made, nil
-}
-
-// Sink is told what the notifications say; resolver.WarmSet implements it. Its
-// methods are called from one goroutine, in the order in which things happened.
-type Sink interface {
-	// Listening: LISTEN has committed on a new connection. A new generation begins.
-	Listening()
-	// Heard: a notification that the proxy itself sent came back just now.
-	Heard()
-	// Lost: the connection has ended.
-	Lost()
-	// Changed: what is known of these captures is out of date.
-	Changed(ids []thumb.ID)
-	// ChangedAll: what is known of any capture may be out of date.
-	ChangedAll()
 }

@@ -1,0 +1,84 @@
+# thumbedge: every target installs what it lacks. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+TAGS    := turbojpeg
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -X main.version=$(VERSION)
+TOOLS   := $(CURDIR)/.tools
+export PATH := $(TOOLS):$(PATH)
+
+# Debian and Ubuntu packages. Pinned Go tools are built apart from go.mod.
+BUILD_PACKAGES := libturbojpeg0-dev
+DEMO_PACKAGES  := $(BUILD_PACKAGES) postgresql
+TEST_PACKAGES  := $(DEMO_PACKAGES) chromium fonts-dejavu-core pgbouncer nginx
+BENCH_PACKAGES := $(TEST_PACKAGES) libnginx-mod-http-lua wrk python3-pil libvips-tools
+
+VERSITYGW := github.com/versity/versitygw/cmd/versitygw@v1.8.0
+TOXIPROXY := github.com/Shopify/toxiproxy/v2/cmd/server@v2.5.0
+GOLANGCI  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+## help: list the targets
+.PHONY: help
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST) | awk -F': ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+## build: bin/thumbedge with the libjpeg-turbo engine
+.PHONY: build
+build: packages-build
+	go build -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/thumbedge ./cmd/thumbedge
+
+## demo: everything at once on this machine, with a gallery to open
+.PHONY: demo
+demo: packages-demo build
+	./bin/thumbedge demo
+
+## test: every test, on real PostgreSQL, S3, toxiproxy and Chromium
+.PHONY: test
+test: packages-test tools
+	CGO_ENABLED=0 go build -o /dev/null ./cmd/thumbedge
+	go vet -tags $(TAGS) ./...
+	go test -race ./imaging/render/...
+	go test -tags $(TAGS) -race -shuffle=on -timeout 20m ./...
+
+## lint: formatting, vet, golangci-lint with the import rules
+.PHONY: lint
+lint: packages-build $(TOOLS)/golangci-lint
+	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "not gofmt'ed: $$unformatted"; exit 1; }
+	golangci-lint run --build-tags $(TAGS) ./...
+
+## tools: the pinned tools that tests run, into .tools
+.PHONY: tools
+tools: $(TOOLS)/versitygw $(TOOLS)/toxiproxy-server
+
+$(TOOLS)/versitygw:
+	GOBIN=$(TOOLS) GOFLAGS= go install $(VERSITYGW)
+
+$(TOOLS)/toxiproxy-server:
+	GOBIN=$(TOOLS) GOFLAGS= go install $(TOXIPROXY)
+	mv $(TOOLS)/server $@
+
+$(TOOLS)/golangci-lint:
+	GOBIN=$(TOOLS) GOFLAGS= go install $(GOLANGCI)
+
+# packages-X installs the packages X needs that are missing: by apt as root,
+# otherwise it says in one line what to install.
+.PHONY: packages-build packages-demo packages-test packages-bench
+packages-build: PACKAGES = $(BUILD_PACKAGES)
+packages-demo:  PACKAGES = $(DEMO_PACKAGES)
+packages-test:  PACKAGES = $(TEST_PACKAGES)
+packages-bench: PACKAGES = $(BENCH_PACKAGES)
+packages-build packages-demo packages-test packages-bench:
+	@missing=(); for p in $(PACKAGES); do \
+	  dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'install ok installed' || missing+=($$p); done; \
+	if (( $${#missing[@]} )); then \
+	  if [ "$$(id -u)" != 0 ]; then echo "install these first: sudo apt-get install $${missing[*]}"; exit 1; fi; \
+	  echo "installing $${missing[*]}"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $${missing[*]} >/dev/null; \
+	fi
+
+## clean: remove what was built; the demo's data and the tools stay
+.PHONY: clean
+clean:
+	rm -rf bin dist artefacts

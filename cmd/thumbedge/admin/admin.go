@@ -1,0 +1,132 @@
+// Package admin answers on the admin listener: metrics, health, the warm set's
+// state and size, profiles. It only shows and steers what the other packages do;
+// it decides nothing.
+//
+// /metrics, /healthz and /readyz need no token, for they are asked by machines. The
+// rest does where the listener is not on loopback. On loopback the danger is a
+// browser on the same machine that another site's script drives (DNS rebinding):
+// there the Host must be a loopback one, and what changes something must come from
+// the same origin.
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/thumbedge/thumbedge/resolver"
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+// WarmSet is what the admin listener shows and steers of the warm set.
+type WarmSet interface {
+	State() resolver.State
+	Lookup(id thumb.ID) (resolver.Entry, bool)
+	Forget(id thumb.ID)
+	Clear() error
+	Resize(bytes int64) error
+}
+
+// Readiness is the body of /readyz.
+type Readiness struct {
+	Ready bool   `json:"ready"`
+	Parts []Part `json:"parts"`
+}
+
+// Part is the state of one part that thumbedge works with.
+type Part struct {
+	Name string `json:"name"`
+	// State is "ok", "degraded" or "down".
+	State string `json:"state"`
+	// Effect says what a state that is not "ok" means for users, and the way out.
+	Effect string `json:"effect,omitempty"`
+}
+
+// Deps are what the admin listener is plugged into.
+type Deps struct {
+	Token    string // "": none is set; the listener must be on loopback then
+	WarmSet  WarmSet
+	Ready    func(ctx context.Context) Readiness
+	Gatherer prometheus.Gatherer
+	Log      *slog.Logger
+}
+
+// Server is the admin listener's HTTP server.
+type Server struct {
+	deps Deps
+	http *http.Server
+}
+
+// New makes the server; Serve starts it.
+func New(deps Deps) *Server {
+	s := &Server{deps: deps}
+	open := http.NewServeMux()
+	open.Handle("GET /metrics", promhttp.HandlerFor(deps.Gatherer, promhttp.HandlerOpts{}))
+	open.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, map[string]bool{"alive": true}) })
+	open.HandleFunc("GET /readyz", s.readyz)
+
+	guarded := http.NewServeMux()
+	guarded.HandleFunc("GET /cache", s.cacheState)
+	guarded.HandleFunc("PUT /cache", s.cacheResize)
+	guarded.HandleFunc("DELETE /cache", s.cacheClear)
+	guarded.HandleFunc("GET /cache/captures/{id}", s.captureState)
+	guarded.HandleFunc("DELETE /cache/captures/{id}", s.captureForget)
+	guarded.HandleFunc("/debug/pprof/", pprof.Index)
+	guarded.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	guarded.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	guarded.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	guarded.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	open.Handle("/", s.guard(guarded))
+
+	s.http = &http.Server{
+		Handler:           open,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(deps.Log.Handler(), slog.LevelDebug),
+	}
+	return s
+}
+
+// Serve answers on l until Shutdown.
+func (s *Server) Serve(l net.Listener) error { return s.http.Serve(l) }
+
+// Shutdown stops the server; requests in flight have until ctx ends.
+func (s *Server) Shutdown(ctx context.Context) error {
+	if err := s.http.Shutdown(ctx); err != nil {
+		return s.http.Close()
+	}
+	return nil
+}
+
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
+	ready := s.deps.Ready(r.Context())
+	status := http.StatusOK
+	if !ready.Ready {
+		status = http.StatusServiceUnavailable
+	}
+	reply(w, status, ready)
+}
+
+// reply answers in JSON.
+func reply(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	_ = encoder.Encode(body) // the client has left
+}
+
+// problem answers with what is wrong, as the app's own errors are written.
+func problem(w http.ResponseWriter, status int, detail string) {
+	reply(w, status, map[string]string{"detail": detail})
+}

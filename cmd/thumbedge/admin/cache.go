@@ -1,0 +1,74 @@
+package admin
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+func (s *Server) cacheState(w http.ResponseWriter, _ *http.Request) {
+	reply(w, http.StatusOK, s.deps.WarmSet.State())
+}
+
+func (s *Server) cacheResize(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		MaxSize string `json:"max_size"`
+	}
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4<<10))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&body); err != nil {
+		problem(w, http.StatusBadRequest, `the body must be {"max_size": "128MiB"}: `+err.Error())
+		return
+	}
+	size, err := humanize.ParseBytes(body.MaxSize)
+	if err != nil || size > 1<<50 {
+		problem(w, http.StatusBadRequest, `max_size must be a size such as "128MiB"`)
+		return
+	}
+	if err := s.deps.WarmSet.Resize(int64(size)); err != nil {
+		problem(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	s.deps.Log.Info("warm set resized", "max_size", body.MaxSize)
+	s.cacheState(w, r)
+}
+
+func (s *Server) cacheClear(w http.ResponseWriter, r *http.Request) {
+	if err := s.deps.WarmSet.Clear(); err != nil {
+		problem(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	s.deps.Log.Info("warm set emptied")
+	s.cacheState(w, r)
+}
+
+func (s *Server) captureState(w http.ResponseWriter, r *http.Request) {
+	id, ok := s.capture(w, r)
+	if !ok {
+		return
+	}
+	entry, known := s.deps.WarmSet.Lookup(id)
+	if !known {
+		problem(w, http.StatusNotFound, "the warm set does not hold this capture, or does not trust what it holds any more")
+		return
+	}
+	reply(w, http.StatusOK, entry)
+}
+
+func (s *Server) captureForget(w http.ResponseWriter, r *http.Request) {
+	if id, ok := s.capture(w, r); ok {
+		s.deps.WarmSet.Forget(id)
+		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+func (s *Server) capture(w http.ResponseWriter, r *http.Request) (thumb.ID, bool) {
+	id, ok := thumb.ParseID(r.PathValue("id"))
+	if !ok {
+		problem(w, http.StatusBadRequest, "a capture's id is a positive 64-bit integer")
+	}
+	return id, ok
+}

@@ -1,0 +1,75 @@
+package admin
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// guard admits a request that bears the token. Without one it admits those of this
+// machine's own users only: the listener's end of the connection and the Host must
+// be loopback ones, and a request that changes something must come from the same
+// origin.
+func (s *Server) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case s.authorised(r):
+		case !onLoopback(r):
+			w.Header().Set("WWW-Authenticate", `Bearer realm="thumbedge"`)
+			problem(w, http.StatusUnauthorized, "send server.admin_token as a bearer token")
+			return
+		case !loopbackHost(r.Host):
+			problem(w, http.StatusForbidden, "the Host must be a loopback one, such as 127.0.0.1")
+			return
+		case changes(r) && !sameOrigin(r):
+			problem(w, http.StatusForbidden, "a request from another origin may not change anything")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) authorised(r *http.Request) bool {
+	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ok || s.deps.Token == "" {
+		return false
+	}
+	// Hashes are of one length: the comparison tells nothing about the token's.
+	got, want := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(s.deps.Token))
+	return subtle.ConstantTimeCompare(got[:], want[:]) == 1
+}
+
+func onLoopback(r *http.Request) bool {
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	return ok && local.IP.IsLoopback()
+}
+
+func loopbackHost(authority string) bool {
+	host := authority
+	if h, _, err := net.SplitHostPort(authority); err == nil {
+		host = h
+	}
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}
+
+func changes(r *http.Request) bool {
+	return r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodOptions
+}
+
+// sameOrigin goes by what every browser sends with a request that changes
+// something; curl sends neither header, and is no browser.
+func sameOrigin(r *http.Request) bool {
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" {
+		return false
+	}
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return true
+	}
+	u, err := url.Parse(origin)
+	return err == nil && u.Host == r.Host
+}

@@ -1,0 +1,122 @@
+package demo_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/demo"
+	"github.com/thumbedge/thumbedge/internal/testenv"
+)
+
+func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
+
+// cards times labels is what a page of the gallery shows.
+const images = 40 * 2
+
+// pageQueries counts the queries of pages.
+type pageQueries struct{ n atomic.Int64 }
+
+func (q *pageQueries) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	if strings.Contains(data.SQL, "unnest") {
+		q.n.Add(1)
+	}
+	return ctx
+}
+
+func (q *pageQueries) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// TestGallery opens the demo's gallery in a browser: cold, then warm, then straight
+// at the app.
+func TestGallery(t *testing.T) {
+	t.Parallel()
+	var queries pageQueries
+	d, err := demo.Start(t.Context(), demo.Options{
+		Dir: t.TempDir(), Listen: "127.0.0.1:0", Width: 512, Progress: io.Discard, Log: slog.New(slog.DiscardHandler), Tracer: &queries,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		if err := d.Close(ctx); err != nil {
+			t.Errorf("the demo did not close in order: %v", err)
+		}
+	})
+	route := func(base string) func(string) bool {
+		return func(url string) bool { return strings.HasPrefix(url, base+"/api/v2/captures/thumbnails/") }
+	}
+	stored := func(url string) bool { return strings.Contains(url, "/media/thumbnails/capture_") }
+
+	cold := open(t, d, "proxy")
+	if n := cold.Count(route(d.URL)); n != images {
+		t.Errorf("cold: %d requests for thumbnails at thumbedge, want %d", n, images)
+	}
+	if n := d.App.Counters().Thumbnail; n != 0 {
+		t.Errorf("cold: %d thumbnail requests reached the app, want 0", n)
+	}
+
+	before := queries.n.Load()
+	warm := open(t, d, "proxy")
+	if n := warm.Count(route(d.URL)) + warm.Count(route(d.AppURL)); n != 0 {
+		t.Errorf("warm: %d requests for thumbnails at the route, want 0", n)
+	}
+	if n := warm.Count(stored); n != images {
+		t.Errorf("warm: %d images came straight from storage, want %d", n, images)
+	}
+	if n := d.App.Counters().Thumbnail; n != 0 {
+		t.Errorf("warm: %d thumbnail requests reached the app, want 0", n)
+	}
+	if n := queries.n.Load() - before; n > 1 {
+		t.Errorf("the first warm page took %d queries, want at most 1", n)
+	}
+	before = queries.n.Load()
+	open(t, d, "proxy")
+	if n := queries.n.Load() - before; n != 0 {
+		t.Errorf("the same page again took %d queries, want 0", n)
+	}
+
+	direct := open(t, d, "app")
+	if n := d.App.Counters().Thumbnail; n != images {
+		t.Errorf("straight to the app: %d thumbnail requests reached it, want %d", n, images)
+	}
+	for name, tab := range map[string]*testenv.Tab{"warm": warm, "app": direct} {
+		picture(t, "gallery_"+name+".png", tab.Screenshot(1280, "light"))
+	}
+}
+
+// open loads the gallery, two labels a card, and returns when every image is shown.
+func open(t *testing.T, d *demo.Demo, via string) *testenv.Tab {
+	t.Helper()
+	tab := testenv.Browser(t)
+	tab.Open(fmt.Sprintf("%s/?via=%s&labels=small,medium", d.URL, via))
+	tab.Wait("window.demo && window.demo.complete")
+	var shown struct{ Loaded, Failed int }
+	tab.Eval(`({Loaded: demo.images.filter((i) => i.state === "loaded").length, Failed: demo.images.filter((i) => i.state === "failed").length})`, &shown)
+	if shown.Loaded != images || shown.Failed != 0 {
+		t.Errorf("via %s: %d images are shown and %d are broken, want %d and 0", via, shown.Loaded, shown.Failed, images)
+	}
+	return tab
+}
+
+// picture keeps a screenshot among the artefacts of the test run.
+func picture(t *testing.T, name string, png []byte) {
+	t.Helper()
+	folder := filepath.Join("..", "..", "..", "artefacts")
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, name), png, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

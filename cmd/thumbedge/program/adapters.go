@@ -1,0 +1,65 @@
+package program
+
+import (
+	"context"
+
+	"github.com/thumbedge/thumbedge/imaging"
+	"github.com/thumbedge/thumbedge/imaging/filesystem"
+	"github.com/thumbedge/thumbedge/proxy"
+	"github.com/thumbedge/thumbedge/resolver"
+	"github.com/thumbedge/thumbedge/resolver/postgres"
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+// The packages never import each other: where two of them have a type each for the
+// same thing, it is turned here.
+var (
+	_ resolver.Database = (*postgres.Store)(nil)
+	_ imaging.Database  = (*postgres.Store)(nil)
+	_ resolver.URLs     = (imaging.Storage)(nil)
+	_ proxy.Resolver    = (*resolver.WarmSet)(nil)
+	_ proxy.Renderer    = renderer{}
+	_ proxy.Files       = files{}
+	_ postgres.Sink     = sink{}
+)
+
+// renderer is the cold path as the proxy wants it.
+type renderer struct{ *imaging.Renderer }
+
+func (r renderer) Thumbnail(ctx context.Context, id thumb.ID, position int) (proxy.Thumbnail, error) {
+	made, err := r.Renderer.Thumbnail(ctx, id, position)
+	return proxy.Thumbnail(made), err
+}
+
+// files is the file system's storage as the proxy serves it.
+type files struct{ *filesystem.Storage }
+
+func (f files) Open(key string) (proxy.File, error) {
+	file, err := f.OpenFile(key)
+	if err != nil {
+		return nil, err
+	}
+	return file, nil
+}
+
+// sink tells both who remember things about captures what the database notified.
+type sink struct {
+	*resolver.WarmSet
+	renderer *imaging.Renderer
+}
+
+// Listening: what changed while nobody listened is not known.
+func (s sink) Listening() {
+	s.WarmSet.Listening()
+	s.renderer.ChangedAll()
+}
+
+func (s sink) Changed(ids []thumb.ID) {
+	s.WarmSet.Changed(ids)
+	s.renderer.Changed(ids)
+}
+
+func (s sink) ChangedAll() {
+	s.WarmSet.ChangedAll()
+	s.renderer.ChangedAll()
+}

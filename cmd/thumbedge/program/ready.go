@@ -1,0 +1,143 @@
+package program
+
+import (
+	"context"
+	"net"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/admin"
+	"github.com/thumbedge/thumbedge/imaging/render"
+	"github.com/thumbedge/thumbedge/resolver/postgres"
+)
+
+// The states of a part, as /readyz shows them.
+const (
+	ok       = "ok"
+	degraded = "degraded"
+	down     = "down"
+)
+
+// ready says how every part is. Only the app and a shutdown make thumbedge unready:
+// without any other part its clients get what the app answers.
+func (p *Program) ready(ctx context.Context) admin.Readiness {
+	parts := []admin.Part{
+		p.app.state(ctx),
+		p.databaseState(ctx),
+		p.listenerState(),
+		p.schema.state(),
+		engineState(),
+	}
+	draining := p.proxy.Draining()
+	if draining {
+		parts = append(parts, admin.Part{Name: "proxy", State: down, Effect: "shutting down"})
+	}
+	return admin.Readiness{Ready: parts[0].State == ok && !draining, Parts: parts}
+}
+
+func (p *Program) databaseState(ctx context.Context) admin.Part {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if err := p.pool.Ping(ctx); err != nil {
+		return admin.Part{Name: "database", State: down,
+			Effect: "pages show what the warm set knows, then go out as the app wrote them; no thumbnail is rendered: " + err.Error()}
+	}
+	return admin.Part{Name: "database", State: ok}
+}
+
+func (p *Program) listenerState() admin.Part {
+	if p.warm.State().Connected {
+		return admin.Part{Name: "notifications", State: ok}
+	}
+	return admin.Part{Name: "notifications", State: degraded,
+		Effect: "the warm set trusts what it knows for cache.ttl_unlistened only, so more pages need a query"}
+}
+
+func engineState() admin.Part {
+	if render.Engine() == "turbojpeg" {
+		return admin.Part{Name: "engine", State: ok}
+	}
+	return admin.Part{Name: "engine", State: degraded,
+		Effect: "pure Go rendering takes several times the CPU and writes baseline JPEG; build with -tags turbojpeg"}
+}
+
+// appProbe asks whether the app accepts connections, at most once a second.
+type appProbe struct {
+	url string
+
+	mu    sync.Mutex
+	asked time.Time
+	last  admin.Part
+}
+
+func (a *appProbe) state(ctx context.Context) admin.Part {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if time.Since(a.asked) < time.Second {
+		return a.last
+	}
+	a.last, a.asked = admin.Part{Name: "app", State: ok}, time.Now()
+	u, err := url.Parse(a.url)
+	if err == nil {
+		port := u.Port()
+		if port == "" {
+			port = "80"
+		}
+		var conn net.Conn
+		dialer := net.Dialer{Timeout: 2 * time.Second}
+		if conn, err = dialer.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port)); err == nil {
+			_ = conn.Close()
+		}
+	}
+	if err != nil {
+		a.last = admin.Part{Name: "app", State: down, Effect: "clients get 502: " + err.Error()}
+	}
+	return a.last
+}
+
+// schemaProbe watches whether the proxy's own schema and triggers are installed,
+// so that `thumbedge migrate up` beside a running proxy is noticed. The store logs
+// what has changed.
+type schemaProbe struct {
+	store *postgres.Store
+	found atomic.Pointer[postgres.Installed]
+}
+
+func (s *schemaProbe) watch(ctx context.Context) {
+	again := time.NewTicker(10 * time.Second)
+	defer again.Stop()
+	for {
+		if installed, err := s.store.Installed(ctx); err == nil {
+			s.found.Store(&installed)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-again.C:
+		}
+	}
+}
+
+func (s *schemaProbe) state() admin.Part {
+	part := admin.Part{Name: "schema", State: degraded}
+	switch installed := s.found.Load(); {
+	case installed == nil:
+		part.Effect = "not known yet: the database has not answered"
+	case !installed.Schema:
+		part.Effect = "coalescing is per process, replaced files are left for reconcile, changes show after cache.ttl_unlistened; run thumbedge migrate up"
+	case !installed.Triggers:
+		part.Effect = "no notifications of changes: they show after cache.ttl_unlistened; run thumbedge migrate up"
+	default:
+		part.State = ok
+	}
+	return part
+}
+
+// warnOnce says what an operator should know of this process from the start.
+func (p *Program) warnOnce() {
+	if engine := engineState(); engine.State != ok {
+		p.opts.Log.Warn("rendering in pure Go", "effect", engine.Effect)
+	}
+}

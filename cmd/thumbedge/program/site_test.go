@@ -1,0 +1,339 @@
+package program_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/demo"
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/program"
+	"github.com/thumbedge/thumbedge/internal/sampleapp"
+	"github.com/thumbedge/thumbedge/internal/testenv"
+	"github.com/thumbedge/thumbedge/migrations"
+	"github.com/thumbedge/thumbedge/resolver/postgres"
+)
+
+func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
+
+// site is everything at once, on real parts: PostgreSQL with the app's tables, the
+// sample app, a server of originals, storage, and thumbedge in front of it all.
+type site struct {
+	*testing.T
+	database  string // URL
+	pool      *pgxpool.Pool
+	originals *originals
+	app       *sampleapp.App
+	appURL    string
+	file      *config.File
+	program   *program.Program
+	url       string
+	queries   *queryCounter
+	bucket    *testenv.Bucket // nil on the file system
+	project   int64
+}
+
+// siteOption changes a site before it starts.
+type siteOption func(*site)
+
+// onS3 puts thumbnails into a bucket of a real S3 server.
+func onS3(s *site) {
+	bucket := testenv.S3(s.T)
+	s.bucket = &bucket
+	s.file.Storage.Driver, s.file.Storage.Bucket = config.DriverS3, bucket.Name
+	s.file.Storage.Endpoint, s.file.Storage.Region, s.file.Storage.PathStyle = bucket.Endpoint, bucket.Region, true
+	s.file.Storage.AccessKey, s.file.Storage.SecretKey = bucket.AccessKey, bucket.SecretKey
+}
+
+// with changes the configuration.
+func with(edit func(*config.File)) siteOption { return func(s *site) { edit(s.file) } }
+
+func newSite(t *testing.T, options ...siteOption) *site {
+	t.Helper()
+	s := &site{T: t, database: testenv.Database(t), originals: serveOriginals(t), queries: &queryCounter{}}
+	media := t.TempDir()
+	var err error
+	if s.pool, err = pgxpool.New(t.Context(), s.database); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.pool.Close)
+	m, err := migrations.New(s.database, migrations.Names(postgres.Antenna), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Up(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.app, err = sampleapp.New(t.Context(), sampleapp.Config{DatabaseURL: s.database, MediaDir: media, OriginalsURL: s.originals.URL}, quiet(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	appServer := httptest.NewServer(s.app.Handler())
+	t.Cleanup(func() {
+		appServer.CloseClientConnections()
+		appServer.Close()
+		_ = s.app.Close()
+	})
+	s.appURL = appServer.URL
+	s.file = demo.Config(s.database, s.appURL, media)
+	for _, option := range options {
+		option(s)
+	}
+	s.start()
+	s.exec(`INSERT INTO main_project (id, name, draft) VALUES (1, 'public', false), (2, 'draft', true)`)
+	s.project = 1
+	return s
+}
+
+// start starts thumbedge; it is stopped when the test ends.
+func (s *site) start() {
+	s.Helper()
+	p, err := program.Start(s.file, program.Options{Log: quiet(s), Tracer: s.queries})
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.program, s.url = p, "http://"+p.Addr()
+	s.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		if err := p.Close(ctx); err != nil {
+			s.Errorf("thumbedge did not close in order: %v", err)
+		}
+	})
+	s.eventually("notifications arrive", func() bool { return p.WarmSet().State().Connected })
+}
+
+func (s *site) exec(sql string, args ...any) {
+	s.Helper()
+	if _, err := s.pool.Exec(context.Background(), sql, args...); err != nil {
+		s.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// one scans the single row that a query returns.
+func one[T any](s *site, sql string, args ...any) (value T) {
+	s.Helper()
+	if err := s.pool.QueryRow(context.Background(), sql, args...).Scan(&value); err != nil {
+		s.Fatalf("%s: %v", sql, err)
+	}
+	return value
+}
+
+// capture adds a capture to the present project, with its original, and returns
+// its id.
+func (s *site) capture() int64 {
+	s.Helper()
+	return one[int64](s, `INSERT INTO main_sourceimage (path, public_base_url, timestamp, width, height, size, last_modified, project_id)
+		VALUES ('night/' || gen_random_uuid() || '.jpg', $1, '2026-06-12 23:00', 640, 480, 1, date_trunc('second', now()) - interval '1 hour', $2) RETURNING id`,
+		s.originals.URL+"/", s.project)
+}
+
+// captures adds n captures.
+func (s *site) captures(n int) []int64 {
+	s.Helper()
+	ids := make([]int64, n)
+	for i := range ids {
+		ids[i] = s.capture()
+	}
+	return ids
+}
+
+// row adds a valid thumbnail row to a capture, without a file.
+func (s *site) row(capture int64, label string, width int) {
+	s.Helper()
+	s.exec(`INSERT INTO main_sourceimagethumbnail (created_at, updated_at, path, label, width, height, size, last_modified, source_image_id)
+		SELECT now() - interval '1 day', now() - interval '1 day', 'thumbnails/capture_' || id || '/' || $2 || '.jpg', $2, $3, 10, 10, last_modified, id FROM main_sourceimage WHERE id = $1`,
+		capture, label, width)
+}
+
+// page returns the captures list through base, as bytes.
+func (s *site) page(base, query string) []byte {
+	s.Helper()
+	response, body := s.get(base + "/api/v2/captures/?" + query)
+	if response.StatusCode != http.StatusOK {
+		s.Fatalf("the page is %s: %s", response.Status, body)
+	}
+	return body
+}
+
+// thumbnailsOf decodes a captures list into id → label → URL.
+func (s *site) thumbnailsOf(page []byte) map[int64]map[string]string {
+	s.Helper()
+	var list struct {
+		Results []struct {
+			ID         int64
+			Thumbnails map[string]string
+		}
+	}
+	if err := json.Unmarshal(page, &list); err != nil {
+		s.Fatalf("the page is no JSON: %v: %.200s", err, page)
+	}
+	found := map[int64]map[string]string{}
+	for _, c := range list.Results {
+		found[c.ID] = c.Thumbnails
+	}
+	return found
+}
+
+// noRedirects is a browser that stops at the first answer.
+var noRedirects = &http.Client{
+	Timeout:       time.Minute,
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+func (s *site) get(target string, header ...string) (*http.Response, []byte) {
+	s.Helper()
+	return s.do(http.MethodGet, target, nil, header...)
+}
+
+func (s *site) do(method, target string, body io.Reader, header ...string) (*http.Response, []byte) {
+	s.Helper()
+	request, err := http.NewRequestWithContext(context.Background(), method, target, body)
+	if err != nil {
+		s.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		request.Header.Set(header[i], header[i+1])
+	}
+	response, err := noRedirects.Do(request)
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer response.Body.Close()
+	read, err := io.ReadAll(response.Body)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return response, read
+}
+
+// route returns the route URL of a thumbnail through thumbedge.
+func (s *site) route(capture int64, query string) string {
+	return fmt.Sprintf("%s/api/v2/captures/thumbnails/%d/%s", s.url, capture, query)
+}
+
+// fetch follows a Location or storage URL to the file and returns its bytes.
+func (s *site) fetch(location string) []byte {
+	s.Helper()
+	base, _ := url.Parse(s.url)
+	target, err := base.Parse(location)
+	if err != nil {
+		s.Fatal(err)
+	}
+	response, body := s.get(target.String())
+	if response.StatusCode != http.StatusOK || response.Header.Get("Content-Type") != "image/jpeg" {
+		s.Fatalf("%s is %s, %s", target, response.Status, response.Header.Get("Content-Type"))
+	}
+	return body
+}
+
+// eventually waits until claim holds.
+func (s *site) eventually(what string, claim func() bool) {
+	s.Helper()
+	deadline := time.After(30 * time.Second)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !claim() {
+		select {
+		case <-deadline:
+			s.Fatalf("waited in vain: %s", what)
+		case <-tick.C:
+		}
+	}
+}
+
+// quiet logs what an operator should look at, to be seen where the test fails.
+func quiet(t testing.TB) *slog.Logger {
+	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))
+}
+
+// queryCounter counts the page query: every statement that thumbedge sends but
+// those of its own housekeeping.
+type queryCounter struct{ n atomic.Int64 }
+
+func (q *queryCounter) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	if strings.Contains(data.SQL, "main_sourceimage") {
+		q.n.Add(1)
+	}
+	return ctx
+}
+
+func (q *queryCounter) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// during returns how many queries were sent while work ran.
+func (q *queryCounter) during(work func()) int64 {
+	before := q.n.Load()
+	work()
+	return q.n.Load() - before
+}
+
+// originals serves the same photo under every path, and counts the fetches.
+type originals struct {
+	*httptest.Server
+	mu      sync.Mutex
+	photo   []byte
+	fetched map[string]int
+}
+
+func serveOriginals(t *testing.T) *originals {
+	o := &originals{photo: photo(t, 640, 480), fetched: map[string]int{}}
+	o.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		o.mu.Lock()
+		o.fetched[r.URL.Path]++
+		photo := o.photo
+		o.mu.Unlock()
+		w.Header().Set("Content-Type", "image/jpeg")
+		_, _ = w.Write(photo)
+	}))
+	t.Cleanup(o.Close)
+	return o
+}
+
+func (o *originals) set(photo []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.photo = photo
+}
+
+func (o *originals) fetches() (all int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, n := range o.fetched {
+		all += n
+	}
+	return all
+}
+
+// photo makes a small JPEG with something to see on it.
+func photo(t *testing.T, width, height int) []byte {
+	t.Helper()
+	img := image.NewRGBA(image.Rect(0, 0, width, height))
+	for y := range height {
+		for x := range width {
+			img.Set(x, y, color.RGBA{uint8(x), uint8(y), uint8(x * y >> 8), 255})
+		}
+	}
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, img, nil); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}

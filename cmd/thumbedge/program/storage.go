@@ -1,0 +1,35 @@
+package program
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
+	"github.com/thumbedge/thumbedge/imaging"
+	"github.com/thumbedge/thumbedge/imaging/filesystem"
+	"github.com/thumbedge/thumbedge/imaging/s3"
+	"github.com/thumbedge/thumbedge/proxy"
+)
+
+// NewStorage makes the configured storage, what signs URLs of originals in
+// deployments' own buckets, and the files that the proxy serves itself (nil for
+// none).
+func NewStorage(ctx context.Context, file *config.File, log *slog.Logger) (imaging.Storage, imaging.Buckets, proxy.Files, error) {
+	buckets := s3.Buckets{}
+	if file.Storage.Driver == config.DriverS3 {
+		storage, err := s3.New(ctx, file.S3(), log)
+		if err != nil {
+			return nil, nil, nil, fmt.Errorf("making the storage: %w", err)
+		}
+		return storage, buckets, nil, nil
+	}
+	storage, err := filesystem.New(file.Filesystem())
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("making the storage: %w", err)
+	}
+	if !file.Storage.Serve {
+		return storage, buckets, nil, nil
+	}
+	return storage, buckets, files{storage}, nil
+}

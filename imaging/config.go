@@ -1,0 +1,138 @@
+package imaging
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+// Config says how cold thumbnails are made. cmd fills it from [[thumbnails]],
+// [render], [source] and the keys named below of the configuration file.
+type Config struct {
+	Specs       thumb.Specs
+	Keys        thumb.Keys // storage.prefix
+	Render      RenderConfig
+	Source      SourceConfig
+	DeleteAfter time.Duration // storage.delete_after: that a replaced file is kept
+	UpstreamURL string        // upstream.url: serves the app's own originals
+	PublicURL   string        // server.public_url; "": unknown
+}
+
+// RenderConfig is [render]: what all cold work together may take.
+//
+// What the process holds for cold work is bounded by
+//
+//	render.memory                               decoding, scaling, encoding
+//	+ max(source.max_bytes, render.memory / 4)  originals in hand
+//	+ 16 MiB                                    pictures that storage did not take
+//
+// which is what State and the metrics show, each against its limit.
+type RenderConfig struct {
+	Workers int           // renders at once; 0: as many as Go may use cores
+	Memory  int64         // bytes that all renders at once may take, as estimated
+	Queue   int           // captures in hand beyond one a worker; the next is refused
+	MaxWait time.Duration // that one capture spends waiting for its turns, at most
+	Quality int           // of the JPEG, 1 to 100
+}
+
+// SourceConfig is [source]: how originals are fetched.
+type SourceConfig struct {
+	ConnectTimeout time.Duration // for a connection, TLS included
+	ReadTimeout    time.Duration // for the head of a response, and between its bytes
+	MaxBytes       int64         // of one original
+	MaxPixels      int64         // of one original
+	MaxRedirects   int           // followed for one original
+	RetryAfter     time.Duration // that a failure is remembered
+	// AllowHosts are hosts that may be at any address, private, link-local and
+	// metadata ones included: a name ("minio.internal"), or a name's sub-domains,
+	// by a leading dot (".example.org", which is not example.org itself).
+	AllowHosts []string
+	// AllowPrivateNetworks lets originals be at private and loopback addresses;
+	// link-local and metadata addresses stay closed.
+	AllowPrivateNetworks bool
+}
+
+// Defaults returns the configuration that an empty file stands for, but for the
+// labels.
+func Defaults() Config {
+	return Config{
+		Keys: "thumbnails/",
+		Render: RenderConfig{
+			Memory:  512 << 20,
+			Queue:   256,
+			MaxWait: 10 * time.Second,
+			Quality: 82,
+		},
+		Source: SourceConfig{
+			ConnectTimeout: 5 * time.Second,
+			ReadTimeout:    30 * time.Second,
+			MaxBytes:       64 << 20,
+			MaxPixels:      100_000_000,
+			MaxRedirects:   3,
+			RetryAfter:     30 * time.Second,
+		},
+		DeleteAfter: 24 * time.Hour,
+		UpstreamURL: "http://127.0.0.1:8000",
+	}
+}
+
+// Validate reports every problem of the configuration, joined.
+func (c *Config) Validate() error {
+	errs := []error{c.Specs.Validate()}
+	check := func(ok bool, key, must string) {
+		if !ok {
+			errs = append(errs, fmt.Errorf("%s: must be %s", key, must))
+		}
+	}
+	check(c.Render.Workers >= 0 && c.Render.Workers <= 1024, "render.workers", "0 (as many as cores) to 1024")
+	check(c.Render.Memory >= 1<<20, "render.memory", "1MiB or more")
+	check(c.Render.Queue >= 1, "render.queue", "1 or more")
+	check(c.Render.MaxWait > 0, "render.max_wait", "above 0")
+	check(c.Render.Quality >= 1 && c.Render.Quality <= 100, "render.quality", "1 to 100")
+	check(c.Source.ConnectTimeout > 0, "source.connect_timeout", "above 0")
+	check(c.Source.ReadTimeout > 0, "source.read_timeout", "above 0")
+	check(c.Source.MaxBytes >= 1, "source.max_bytes", "above 0")
+	check(c.Source.MaxPixels >= 1, "source.max_pixels", "above 0")
+	check(c.Source.MaxRedirects >= 0, "source.max_redirects", "0 or more")
+	check(c.Source.RetryAfter >= 0, "source.retry_after", "0 or more")
+	for _, host := range c.Source.AllowHosts {
+		check(validHost(host), "source.allow_hosts",
+			fmt.Sprintf("host names or addresses without scheme, port or wildcard, a leading dot for sub-domains (%q is not)", host))
+	}
+	check(c.DeleteAfter >= 0, "storage.delete_after", "0 or more")
+	upstream, err := url.Parse(c.UpstreamURL)
+	check(err == nil && isHTTP(upstream) && upstream.Host != "", "upstream.url", "a URL such as http://127.0.0.1:8000")
+	public, err := url.Parse(c.PublicURL)
+	check(c.PublicURL == "" || err == nil && isHTTP(public) && public.Host != "", "server.public_url", "a URL such as https://example.org")
+	return errors.Join(errs...)
+}
+
+func validHost(host string) bool {
+	name := strings.TrimPrefix(host, ".")
+	return name != "" && !strings.HasPrefix(name, ".") && !strings.ContainsAny(name, "/@*[]? #") &&
+		(!strings.Contains(name, ":") || isAddress(name))
+}
+
+// workers is how many renders run at once.
+func (c *RenderConfig) workers() int {
+	if c.Workers > 0 {
+		return c.Workers
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+// turns is how many captures are worked on at once, from the lease to the row.
+// Most of that is waiting, for the original and for storage, so it is some times
+// the workers: enough to keep them busy where a fetch takes five renders' time.
+func (c *RenderConfig) turns() int { return min(6*c.workers(), c.captures()) }
+
+// captures is how many captures may be in hand, waiting or worked on.
+func (c *RenderConfig) captures() int { return c.workers() + c.Queue }
+
+// originals is how many bytes of originals may be in hand.
+func (c *Config) originals() int64 { return max(c.Source.MaxBytes, c.Render.Memory/4) }

@@ -1,0 +1,4 @@
+package imaging
+
+// SweepOnce sweeps now.
+func (r *Renderer) SweepOnce() { r.sweepOnce(r.jobs.lifetime) }

@@ -1,0 +1,216 @@
+package imaging
+
+import (
+	"container/list"
+	"sync"
+	"time"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+const (
+	// maxRemembered is how many captures' failures are remembered, the youngest.
+	maxRemembered = 1 << 16
+	// maxKept is how many bytes of pictures that could not be stored are kept.
+	maxKept = 16 << 20
+	// relook is how long an unusable original is believed to be so without asking
+	// the database whether the capture has changed. A notification of a change is
+	// heeded at once.
+	relook = time.Minute
+)
+
+// version is what would have to differ for a capture's original to be another one.
+type version struct {
+	modified         int64 // nanoseconds; 0: null
+	path, base       string
+	bucket, endpoint string
+}
+
+func versionOf(w *thumb.Work) version {
+	v := version{path: w.Original.Path, base: w.Original.PublicBaseURL}
+	if !w.Capture.LastModified.IsZero() {
+		v.modified = w.Capture.LastModified.UnixNano()
+	}
+	if b := w.Original.Bucket; b != nil {
+		v.bucket, v.endpoint = b.Name, b.EndpointURL
+	}
+	return v
+}
+
+// failures remembers what went wrong, so that a gallery of broken captures costs
+// one attempt each and not one a view:
+//
+//   - an original that cannot be fetched, for source.retry_after;
+//   - a picture that was rendered and could not be kept, for as long: the picture
+//     itself is what clients get meanwhile, and storage is left alone;
+//   - an original that cannot be rendered, until its capture changes. For a minute
+//     at a time, or until a notification names the capture, no questions are asked;
+//     then the next job compares the capture's version with the one that failed,
+//     and fetches nothing where it is the same.
+//
+// Its memory is bounded: the oldest are forgotten first.
+type failures struct {
+	retryAfter time.Duration
+
+	mu   sync.Mutex
+	byID map[thumb.ID]*list.Element // of *failure
+	age  *list.List                 // the oldest in front
+	kept int64                      // bytes of pictures
+}
+
+// failure is what is remembered of one capture.
+type failure struct {
+	id thumb.ID
+
+	err    error // unavailable or unusable; nil: neither
+	labels labels
+	until  time.Time
+	// unusable is the version that cannot be rendered; nil where err is another.
+	unusable *version
+
+	pictures  [thumb.MaxSpecs][]byte // that could not be kept
+	keepUntil time.Time
+}
+
+func newFailures(retryAfter time.Duration) *failures {
+	return &failures{retryAfter: retryAfter, byID: map[thumb.ID]*list.Element{}, age: list.New()}
+}
+
+// recall returns what is to be answered for a label without trying again.
+func (f *failures) recall(id thumb.ID, position int) (made Thumbnail, err error, found bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	element := f.byID[id]
+	if element == nil {
+		return Thumbnail{}, nil, false
+	}
+	now, known := time.Now(), element.Value.(*failure)
+	if now.Before(known.keepUntil) && known.pictures[position] != nil {
+		return Thumbnail{JPEG: known.pictures[position]}, nil, true
+	}
+	if known.err != nil && known.labels&labelAt(position) != 0 && now.Before(known.until) {
+		return Thumbnail{}, known.err, true
+	}
+	// An unusable version stays, to be compared by the next job.
+	if known.unusable == nil && !now.Before(known.until) && !now.Before(known.keepUntil) {
+		f.forget(element)
+	}
+	return Thumbnail{}, nil, false
+}
+
+// unusable returns the labels of this work that are known not to be renderable,
+// and why. The version being the same, they are believed for another minute.
+func (f *failures) unusable(work *thumb.Work) (labels, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	element := f.byID[work.Capture.ID]
+	if element == nil {
+		return 0, nil
+	}
+	known := element.Value.(*failure)
+	switch {
+	case known.unusable == nil:
+		return 0, nil
+	case *known.unusable != versionOf(work):
+		f.forget(element)
+		return 0, nil
+	}
+	known.until = time.Now().Add(relook)
+	return known.labels, known.err
+}
+
+// rememberUnavailable remembers that the original of a capture cannot be fetched.
+func (f *failures) rememberUnavailable(id thumb.ID, err error) {
+	f.remember(id, func(known *failure) {
+		known.err, known.labels, known.unusable = err, ^labels(0), nil
+		known.until = time.Now().Add(f.retryAfter)
+	})
+}
+
+// rememberUnusable remembers that these labels of this version cannot be rendered.
+func (f *failures) rememberUnusable(work *thumb.Work, which labels, err error) {
+	v := versionOf(work)
+	f.remember(work.Capture.ID, func(known *failure) {
+		if known.unusable != nil && *known.unusable == v {
+			which |= known.labels
+		}
+		known.err, known.labels, known.unusable = err, which, &v
+		known.until = time.Now().Add(relook)
+	})
+}
+
+// rememberPicture keeps a picture that could not be stored or recorded.
+func (f *failures) rememberPicture(id thumb.ID, position int, jpeg []byte) {
+	f.remember(id, func(known *failure) {
+		f.kept += int64(len(jpeg) - len(known.pictures[position]))
+		known.pictures[position] = jpeg
+		known.keepUntil = time.Now().Add(f.retryAfter)
+	})
+}
+
+func (f *failures) remember(id thumb.ID, note func(*failure)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	element := f.byID[id]
+	if element == nil {
+		element = f.age.PushBack(&failure{id: id})
+		f.byID[id] = element
+	}
+	f.age.MoveToBack(element)
+	note(element.Value.(*failure))
+	for f.age.Len() > maxRemembered || f.kept > maxKept && f.age.Len() > 1 {
+		f.forget(f.age.Front())
+	}
+}
+
+// changed heeds a notification that names a capture: what is remembered of it is
+// not to be relied upon. An unusable original is compared by the next job, since
+// most notifications are of rows and not of originals.
+func (f *failures) changed(id thumb.ID) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	element := f.byID[id]
+	if element == nil {
+		return
+	}
+	known := element.Value.(*failure)
+	if known.unusable == nil {
+		f.forget(element)
+	} else {
+		f.drop(known)
+		known.until = time.Time{}
+	}
+}
+
+// changedAll does as much for every capture, but that what is remembered for
+// source.retry_after only is left to that.
+func (f *failures) changedAll() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for e := f.age.Front(); e != nil; e = e.Next() {
+		if known := e.Value.(*failure); known.unusable != nil {
+			known.until = time.Time{}
+		}
+	}
+}
+
+// forget removes an entry. The caller holds mu.
+func (f *failures) forget(element *list.Element) {
+	known := f.age.Remove(element).(*failure)
+	delete(f.byID, known.id)
+	f.drop(known)
+}
+
+// drop lets go of an entry's pictures. The caller holds mu.
+func (f *failures) drop(known *failure) {
+	for i, picture := range known.pictures {
+		f.kept -= int64(len(picture))
+		known.pictures[i] = nil
+	}
+}
+
+func (f *failures) state() (captures int, kept int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.age.Len(), f.kept
+}

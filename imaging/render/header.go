@@ -1,0 +1,79 @@
+package render
+
+import (
+	"bytes"
+	"errors"
+	"image"
+	"image/color"
+	"image/gif"
+	"image/png"
+	"io"
+
+	"golang.org/x/image/bmp"
+	"golang.org/x/image/tiff"
+	"golang.org/x/image/webp"
+)
+
+// header is what is known of an original before it is decoded.
+type header struct {
+	format        string
+	width, height int
+	jpeg          jpegHeader  // of a JPEG
+	model         color.Model // of anything else
+}
+
+// codec reads one format that is not JPEG.
+type codec struct {
+	format string
+	magic  []string // '?' stands for any byte
+	config func(io.Reader) (image.Config, error)
+	decode func(io.Reader) (image.Image, error)
+}
+
+func codecs() []codec {
+	return []codec{
+		{"png", []string{"\x89PNG\r\n\x1a\n"}, png.DecodeConfig, png.Decode},
+		{"gif", []string{"GIF87a", "GIF89a"}, gif.DecodeConfig, gif.Decode},
+		{"bmp", []string{"BM????\x00\x00\x00\x00"}, bmp.DecodeConfig, bmp.Decode},
+		{"tiff", []string{"II*\x00", "MM\x00*"}, tiff.DecodeConfig, tiff.Decode},
+		{"webp", []string{"RIFF????WEBPVP8"}, webp.DecodeConfig, webp.Decode},
+	}
+}
+
+var errNotAnImage = errors.New("not an image of a known format")
+
+// readHeader finds out what an original is and how large.
+func readHeader(original []byte) (h header, err error) {
+	if bytes.HasPrefix(original, []byte("\xff\xd8\xff")) {
+		j, err := readJPEGHeader(original)
+		return header{format: "jpeg", width: j.width, height: j.height, jpeg: j}, err
+	}
+	for _, c := range codecs() {
+		if c.matches(original) {
+			config, err := c.config(bytes.NewReader(original))
+			return header{format: c.format, width: config.Width, height: config.Height, model: config.ColorModel}, err
+		}
+	}
+	return header{}, errNotAnImage
+}
+
+func (c *codec) matches(original []byte) bool {
+	for _, magic := range c.magic {
+		if matches(original, magic) {
+			return true
+		}
+	}
+	return false
+}
+
+func matches(original []byte, magic string) bool {
+	if len(original) < len(magic) {
+		return false
+	}
+	for i := range len(magic) {
+		if magic[i] != '?' && magic[i] != original[i] {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,248 @@
+// Package imaging is the cold path: it makes the thumbnails that are not there.
+//
+// The life of one cold thumbnail: a client asks for a label of a capture
+// (Renderer.Thumbnail). What is known to fail is answered from memory (failures).
+// Otherwise the request joins the job of that capture, or begins one (jobs). The
+// job waits for its turn (gate), takes the lease, which keeps other replicas from
+// the same work, and reads in the same statement what the capture's original is
+// and which labels are missing (lease). It fetches the original once (fetcher,
+// guard, location), reads its header, waits for a core and for the memory that the
+// header says it takes, decodes once for all labels asked for by then, and lets go
+// of the core (render). Each picture's key is recorded for deletion, its file is
+// stored and confirmed, and only then is its row written (store). Everybody who
+// waited gets the URL. Labels that were asked for after decoding began are made
+// from the same bytes in another pass. A sweep deletes, later, files that no row
+// names.
+//
+// What holds, whatever fails at whatever line:
+//
+//   - No row without its file: the file is confirmed before its row is written, and
+//     its key, which is random and used once, was recorded for deletion before the
+//     file was stored. A process that dies in between leaves a file that the sweep
+//     finds; the sweep never deletes what a row names.
+//   - The row's last_modified is the version that the lease's statement read, before
+//     the original was fetched: one that is replaced meanwhile makes the row stale,
+//     and the next request heals it.
+//   - A job runs on its own goroutine and context. A client that leaves cancels
+//     nobody; a panic, or a step that hangs, frees everybody who waits.
+//   - Everything is bounded: captures in hand, those being worked on, bytes of
+//     originals, renders, their memory, every wait (RenderConfig has the sum).
+package imaging
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+// Thumbnail is what became of a label.
+type Thumbnail struct {
+	// URL of the stored file and the moment it expires (zero: never). Empty when
+	// the picture was made but could not be kept.
+	URL     string
+	Expires time.Time
+	// JPEG is the picture, when URL is empty. Read only.
+	JPEG []byte
+}
+
+// Deps are the parts that the cold path works with.
+type Deps struct {
+	Database Database
+	Storage  Storage
+	Buckets  Buckets
+	Log      *slog.Logger
+	Metrics  *Metrics
+	// Stored is told of a capture after each row that was written, so that the
+	// warm set forgets what it knew. It may be nil.
+	Stored func(thumb.ID)
+	// Hook is called between the steps of a job, with the name of the step that is
+	// over: "leased", "fetched", "rendered", "recorded", "stored", "upserted".
+	// Tests stop or kill the process there. It may be nil.
+	Hook func(step string)
+}
+
+// Renderer makes cold thumbnails. Its methods may be called from many goroutines.
+type Renderer struct {
+	cfg      Config
+	database Database
+	storage  Storage
+	buckets  Buckets
+	log      *slog.Logger
+	metrics  *Metrics
+	stored   func(thumb.ID)
+	hook     func(step string)
+	inspect  inspect
+
+	locations locations
+	fetcher   *fetcher
+	failures  *failures
+	jobs      *jobs
+	breaker   breaker
+
+	turns, originals, renders gate
+
+	holder  string // the beginning of every lease token of this process
+	stop    context.CancelCauseFunc
+	sweeper sync.WaitGroup
+	working sync.WaitGroup     // jobs' goroutines
+	halt    context.CancelFunc // of the sweeper
+}
+
+// New makes a Renderer and starts its sweeper. The caller closes it.
+func New(cfg Config, deps Deps) (*Renderer, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	r := &Renderer{
+		cfg: cfg, database: deps.Database, storage: deps.Storage, buckets: deps.Buckets,
+		log: deps.Log, metrics: deps.Metrics, stored: deps.Stored, hook: deps.Hook,
+		inspect:   inspectOriginal,
+		locations: newLocations(cfg, deps.Storage),
+		failures:  newFailures(cfg.Source.RetryAfter),
+		turns:     gate{places: cfg.Render.turns(), spared: cfg.Render.turns() / 2},
+		originals: gate{places: cfg.Render.turns(), bytes: cfg.originals()},
+		renders:   gate{places: cfg.Render.workers(), bytes: cfg.Render.Memory},
+		holder:    rand.Text(),
+	}
+	r.fetcher = newFetcher(cfg, r.locations)
+	if r.stored == nil {
+		r.stored = func(thumb.ID) {}
+	}
+	if r.hook == nil {
+		r.hook = func(string) {}
+	}
+	lifetime, stop := context.WithCancelCause(context.Background())
+	r.stop = stop
+	r.jobs = &jobs{
+		limit: cfg.Render.captures(), start: r.start, promote: r.reorder, lifetime: lifetime,
+		metrics: deps.Metrics, byID: map[thumb.ID]*job{},
+	}
+	r.metrics.observe(r)
+	sweeping, halt := context.WithCancel(context.Background())
+	r.halt = halt
+	r.sweeper.Go(func() { r.sweep(sweeping) })
+	return r, nil
+}
+
+// Thumbnail makes a label of a capture, together with whoever else asks for that
+// capture, and returns when it is there, when it has failed, or when ctx ends.
+// Errors wrap one of thumb's.
+func (r *Renderer) Thumbnail(ctx context.Context, id thumb.ID, position int) (Thumbnail, error) {
+	made, err := r.thumbnail(ctx, id, position)
+	r.metrics.thumbnails.WithLabelValues(outcomeOf(made, err)).Inc()
+	return made, err
+}
+
+func (r *Renderer) thumbnail(ctx context.Context, id thumb.ID, position int) (Thumbnail, error) {
+	if made, err, found := r.failures.recall(id, position); found {
+		return made, err
+	}
+	o, err := r.jobs.join(id, position, false)
+	if err != nil {
+		return Thumbnail{}, err
+	}
+	select {
+	case <-o.done:
+		return o.thumbnail, o.err
+	case <-ctx.Done():
+		return Thumbnail{}, fmt.Errorf("%w: waiting for the thumbnail: %w", thumb.ErrBusy, ctx.Err())
+	}
+}
+
+// Prefetch starts on a label before anybody asks for it, behind everything that
+// somebody waits for. It returns at once, and does nothing where it would be in
+// the way.
+func (r *Renderer) Prefetch(id thumb.ID, position int) {
+	if _, _, found := r.failures.recall(id, position); found {
+		return
+	}
+	if _, err := r.jobs.join(id, position, true); err != nil {
+		r.metrics.dropped.Inc()
+	}
+}
+
+// Changed heeds notifications that name captures: remembered failures are looked
+// at again, and jobs that wait for another replica look whether it is finished.
+func (r *Renderer) Changed(ids []thumb.ID) {
+	for _, id := range ids {
+		r.failures.changed(id)
+		r.jobs.wake(id)
+	}
+}
+
+// ChangedAll heeds a notification that names no capture, and a time in which
+// notifications may have been missed.
+func (r *Renderer) ChangedAll() {
+	r.failures.changedAll()
+	r.jobs.wakeAll()
+}
+
+// Close refuses new work, drops prefetches, waits for the jobs in hand, and stops
+// the sweeper. When ctx ends first, the jobs are cancelled, and given two more
+// seconds to let go of their leases.
+func (r *Renderer) Close(ctx context.Context) error {
+	r.jobs.close()
+	r.halt()
+	finished := make(chan struct{})
+	go func() {
+		r.working.Wait()
+		r.sweeper.Wait()
+		close(finished)
+	}()
+	defer r.fetcher.close()
+	defer r.stop(errClosed)
+	select {
+	case <-finished:
+		return nil
+	case <-ctx.Done():
+	}
+	r.stop(errClosed)
+	patience := time.NewTimer(2 * time.Second)
+	defer patience.Stop()
+	select {
+	case <-finished:
+		return nil
+	case <-patience.C:
+		return fmt.Errorf("closing the cold path: %w", ctx.Err())
+	}
+}
+
+func (r *Renderer) reorder() {
+	r.turns.reorder()
+	r.originals.reorder()
+	r.renders.reorder()
+}
+
+// recovered keeps a panic of one part from ending the process.
+func (r *Renderer) recovered(doing string) {
+	if p := recover(); p != nil {
+		r.log.Error("panic", slog.String("doing", doing), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+	}
+}
+
+// await enters a gate on the job's patience, and times the stage.
+func (r *Renderer) await(j *job, stage string, g *gate, bytes int64) error {
+	ctx, cancel := context.WithTimeoutCause(j.ctx, j.patience, errWaited)
+	defer cancel()
+	began := time.Now()
+	err := g.enter(ctx, j, bytes)
+	waited := time.Since(began)
+	j.patience -= waited
+	r.metrics.stages.WithLabelValues(stage).Observe(waited.Seconds())
+	if err != nil {
+		return causeOf(ctx, err)
+	}
+	return nil
+}
+
+var (
+	errWaited = fmt.Errorf("%w: render.max_wait is over", thumb.ErrBusy)
+	errHung   = fmt.Errorf("%w: the work took too long", thumb.ErrBusy)
+	errPanic  = fmt.Errorf("%w: a panic while working on the capture", thumb.ErrBusy)
+)

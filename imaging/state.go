@@ -1,0 +1,40 @@
+package imaging
+
+// State is what the cold path is doing now, each figure with its limit.
+type State struct {
+	Captures  Gauge // in hand, waiting or worked on
+	Working   Gauge // that have their turn: fetching, rendering, storing
+	Workers   Gauge // rendering
+	Memory    Gauge // bytes that renders take, as estimated
+	Originals Gauge // bytes of originals in hand
+	Kept      Gauge // bytes of pictures that could not be stored
+	Failures  Gauge // captures whose failure is remembered
+}
+
+// Gauge is a figure and its limit.
+type Gauge struct{ Now, Limit int64 }
+
+// State returns what the cold path is doing.
+func (r *Renderer) State() State {
+	working, _, _ := r.turns.state()
+	workers, memory, _ := r.renders.state()
+	_, originals, _ := r.originals.state()
+	remembered, kept := r.failures.state()
+	return State{
+		Captures:  Gauge{int64(r.jobs.count()), int64(r.jobs.limit)},
+		Working:   Gauge{int64(working), int64(r.turns.places)},
+		Workers:   Gauge{int64(workers), int64(r.renders.places)},
+		Memory:    Gauge{memory, r.renders.bytes},
+		Originals: Gauge{originals, r.originals.bytes},
+		Kept:      Gauge{kept, maxKept},
+		Failures:  Gauge{int64(remembered), maxRemembered},
+	}
+}
+
+// gauges names the figures as the metrics do.
+func (s State) gauges() map[string]Gauge {
+	return map[string]Gauge{
+		"captures": s.Captures, "working": s.Working, "workers": s.Workers, "memory_bytes": s.Memory,
+		"original_bytes": s.Originals, "kept_picture_bytes": s.Kept, "failures": s.Failures,
+	}
+}

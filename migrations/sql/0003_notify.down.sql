@@ -1,0 +1,2 @@
+-- table:
+DROP FUNCTION thumbedge.notify();

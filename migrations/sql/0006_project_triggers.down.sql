@@ -1,0 +1,3 @@
+-- table: project
+DROP TRIGGER thumbedge_truncate ON {project};
+DROP TRIGGER thumbedge_notify ON {project};

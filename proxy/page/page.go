@@ -1,0 +1,84 @@
+// Package page finds the route URLs in one JSON body and writes the body with
+// others in their place. It does no I/O and knows nothing of HTTP.
+//
+// What it looks for is a string that stands directly inside an object that is the
+// value of a member with the configured name, at any depth of the body, and that
+// is the URL of the thumbnail route: for a capture's id, for a configured label,
+// at an accepted authority. It goes by JSON structure, never by text: the same
+// URL in a comment, as a key, in an array or in a string that happens to hold
+// JSON stays. Escapes count: "thumbn\u0061ils" is the name, "http:\/\/host\/" the
+// URL. Every byte outside the strings replaced stays as it was.
+//
+// A body is only rewritten when it is JSON as far as this goes:
+//
+//   - it is one object or array, with nothing but white space around it;
+//   - every string is closed and holds no control character, and outside strings
+//     stand only bytes that JSON has there (no comments, no single quotes, no
+//     NaN, no markup);
+//   - brackets pair, each with its own kind, at most MaxDepth deep, and what
+//     stands before and after each bracket may stand there;
+//   - every object that is looked into is made of members as JSON has them.
+//
+// So a body that was cut off anywhere, or that something was appended to, is
+// never rewritten. What is not checked, because it would cost more than all the
+// rest, is the spelling of numbers, of literals and of escapes in other strings,
+// and the order of commas, colons and scalars away from brackets: a body wrong
+// only there is rewritten, and stays as wrong as it was.
+//
+// Time is linear in the body, whatever it holds; nothing is allocated once a
+// Found has grown to the size of the pages that it is used for.
+package page
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+// MaxDepth is how many brackets may be open at once in a body that is rewritten.
+const MaxDepth = 1024
+
+// Config says what a route URL looks like.
+type Config struct {
+	Field string // name of the members whose objects hold route URLs
+	Route string // path of the thumbnail route, with a slash at both ends
+	Specs thumb.Specs
+	Hosts []string // authorities that are always accepted: host or host:port
+}
+
+// Scanner finds route URLs. It may be used by many goroutines at once.
+type Scanner struct {
+	field string
+	route string
+	specs thumb.Specs
+	hosts []authority
+	// tails are what follows the id for each label, as the app writes it.
+	tails []string
+}
+
+// NewScanner returns a Scanner for cfg.
+func NewScanner(cfg Config) (*Scanner, error) {
+	var errs []error
+	if cfg.Field == "" {
+		errs = append(errs, errors.New("rewrite.field: must not be empty"))
+	}
+	if len(cfg.Route) < 2 || cfg.Route[0] != '/' || cfg.Route[1] == '/' || cfg.Route[len(cfg.Route)-1] != '/' || strings.ContainsAny(cfg.Route, "?#\\\"") {
+		errs = append(errs, fmt.Errorf("rewrite.route: %q must be a path that begins and ends with a slash", cfg.Route))
+	}
+	if err := cfg.Specs.Validate(); err != nil {
+		errs = append(errs, err)
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	s := &Scanner{field: cfg.Field, route: cfg.Route, specs: cfg.Specs}
+	for _, host := range cfg.Hosts {
+		s.hosts = append(s.hosts, splitAuthority([]byte(strings.Clone(host))))
+	}
+	for _, spec := range cfg.Specs {
+		s.tails = append(s.tails, "/?label="+spec.Label)
+	}
+	return s, nil
+}

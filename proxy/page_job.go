@@ -1,0 +1,162 @@
+package proxy
+
+import (
+	"io"
+	"sync/atomic"
+
+	"github.com/thumbedge/thumbedge/proxy/page"
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+const (
+	// keepBuffer is the largest buffer, in bytes, that waits for the next page.
+	keepBuffer = 256 << 10
+	// firstBuffer is what a body of unknown length begins with.
+	firstBuffer = 32 << 10
+)
+
+// memory is rewrite.memory: how many bytes all pages in hand may hold. It never
+// waits. A page that does not get what it needs streams through.
+type memory struct {
+	limit int64
+	used  atomic.Int64
+}
+
+func (m *memory) take(n int64) bool {
+	if m.used.Add(n) > m.limit && n > 0 {
+		m.used.Add(-n)
+		return false
+	}
+	return true
+}
+
+// job is one page in hand, and the buffers for the next one. Everything that
+// grows with a page is charged to memory before it is allocated, until the page is
+// with the client.
+type job struct {
+	memory  *memory
+	charged int64
+
+	body    []byte // as the app sent it; raw, or the connection's own buffer
+	raw     []byte
+	text    []byte // decoded, where it was encoded
+	out     []byte // rewritten
+	tag     []byte // its entity tag
+	packed  []byte // compressed
+	found   page.Found
+	answers []thumb.Answer // of found.IDs
+	cold    []int32        // of found.Refs: to start rendering
+	labels  labelCounts
+	soonest expiry
+}
+
+// begin charges what the job's buffers hold from an earlier page.
+func (j *job) begin() bool {
+	return j.charge(cap(j.raw) + cap(j.text) + cap(j.out) + cap(j.packed) + j.found.Weight() + cap(j.answers)*answerSize)
+}
+
+func (j *job) charge(n int) bool {
+	if !j.memory.take(int64(n)) {
+		return false
+	}
+	j.charged += int64(n)
+	return true
+}
+
+func (j *job) uncharge(n int) {
+	j.memory.take(-int64(n))
+	j.charged -= int64(n)
+}
+
+// end gives everything back, and lets go of buffers that are too large to keep.
+func (j *job) end() {
+	j.memory.take(-j.charged)
+	j.charged = 0
+	for _, buf := range []*[]byte{&j.raw, &j.text, &j.out, &j.packed} {
+		if *buf = (*buf)[:0]; cap(*buf) > keepBuffer {
+			*buf = nil
+		}
+	}
+	if j.found.Weight() > keepBuffer {
+		j.found = page.Found{}
+	}
+	if cap(j.answers)*answerSize > keepBuffer {
+		j.answers = nil
+	}
+	clear(j.answers) // they hold on to paths
+	j.body = nil
+	j.cold = j.cold[:0]
+	j.labels = labelCounts{}
+	j.soonest = expiry{}
+}
+
+// grow makes room for size bytes in all.
+func (j *job) grow(buf *[]byte, size int) bool {
+	if size <= cap(*buf) {
+		return true
+	}
+	size = (size + 4095) &^ 4095
+	if !j.charge(size - cap(*buf)) {
+		return false
+	}
+	*buf = append(make([]byte, 0, size), *buf...)
+	return true
+}
+
+// fill reads all of a body into buf, whose length is known unless it is negative.
+func (j *job) fill(buf *[]byte, body io.Reader, length, limit int64) error {
+	*buf = (*buf)[:0]
+	size := length
+	if length < 0 {
+		size = min(firstBuffer, limit+1)
+	}
+	for {
+		if !j.grow(buf, int(size)) {
+			return errMemory
+		}
+		for len(*buf) < cap(*buf) {
+			room := (*buf)[len(*buf):cap(*buf)]
+			if length >= 0 {
+				room = room[:min(len(room), int(length)-len(*buf))]
+				if len(room) == 0 {
+					return nil
+				}
+			}
+			n, err := body.Read(room)
+			*buf = (*buf)[:len(*buf)+n]
+			if err == io.EOF && (length < 0 || len(*buf) == int(length)) {
+				return j.within(*buf, limit)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if err := j.within(*buf, limit); err != nil {
+			return err
+		}
+		size = min(2*int64(cap(*buf)), limit+1)
+	}
+}
+
+func (j *job) within(buf []byte, limit int64) error {
+	if int64(len(buf)) > limit {
+		return errTooLarge
+	}
+	return nil
+}
+
+// answerSize is what a thumb.Answer takes, roughly.
+const answerSize = 96
+
+// makeAnswers makes room for an answer to each of the page's captures.
+func (j *job) makeAnswers() bool {
+	n := len(j.found.IDs)
+	if n > cap(j.answers) {
+		if !j.charge((n - cap(j.answers)) * answerSize) {
+			return false
+		}
+		j.answers = make([]thumb.Answer, n)
+	}
+	j.answers = j.answers[:n]
+	return true
+}

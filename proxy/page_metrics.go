@@ -1,0 +1,57 @@
+package proxy
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/thumbedge/thumbedge/proxy/page"
+)
+
+// pageMetrics count what became of pages; why one stayed as it was is counted with
+// everything else that passes through.
+type pageMetrics struct {
+	rewritten, untouched, notModified prometheus.Counter
+	unresolved                        prometheus.Counter
+	labels                            [labelVerdicts]prometheus.Counter
+	memory                            prometheus.Gauge
+}
+
+func newPageMetrics(reg prometheus.Registerer) *pageMetrics {
+	pages := counters(reg, "thumbedge_pages_total", "Answers under rewrite.paths by what became of them: rewritten, left as the app sent them, or answered with 304 in place of either.", "outcome")
+	labels := counters(reg, "thumbedge_page_labels_total", "Route URLs found in pages by verdict. Only warm ones are replaced.", "verdict")
+	m := &pageMetrics{
+		rewritten:   pages.WithLabelValues("rewritten"),
+		untouched:   pages.WithLabelValues("untouched"),
+		notModified: pages.WithLabelValues("not_modified"),
+		unresolved:  counter(reg, "thumbedge_pages_unresolved_total", "Pages for which the database did not answer in time: only what was in memory could be rewritten."),
+		memory:      gauge(reg, "thumbedge_pages_memory_bytes", "Memory that the pages in hand hold, of rewrite.memory."),
+	}
+	for verdict := range labelVerdicts {
+		m.labels[verdict] = labels.WithLabelValues(verdict.String())
+	}
+	return m
+}
+
+// pageReasons are all the reasons there are.
+var pageReasons = []passReason{
+	reasonRange, reasonHead, reasonStatus, reasonMediaType, reasonNoTransform, reasonEmpty, reasonTooLarge, reasonMemory,
+	reasonStalled, reasonBroken, reasonEncoding, reasonNotJSON, reasonNoRoutes, reasonAuthority, reasonNothingWarm,
+}
+
+// countLabels counts the verdicts of one page.
+func (p *pages) countLabels(counts *labelCounts) {
+	for verdict, n := range counts {
+		if n > 0 {
+			p.s.metrics.pages.labels[verdict].Add(float64(n))
+		}
+	}
+}
+
+// countOthers counts the route URLs that a scan left alone.
+func (p *pages) countOthers(f *page.Found) {
+	if f.OtherHost > 0 {
+		p.s.metrics.pages.labels[labelOtherAuthority].Add(float64(f.OtherHost))
+	}
+	if f.OtherLabel > 0 {
+		p.s.metrics.pages.labels[labelOtherLabel].Add(float64(f.OtherLabel))
+	}
+}

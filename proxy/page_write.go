@@ -1,0 +1,114 @@
+package proxy
+
+import (
+	"time"
+
+	"github.com/thumbedge/thumbedge/proxy/page"
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+// labelVerdict is what became of one route URL of a page; a metric's label.
+type labelVerdict uint8
+
+const (
+	labelUnresolved labelVerdict = iota
+	labelMissing
+	labelPrivate
+	labelCold
+	labelStale
+	labelWarm
+	labelOtherAuthority
+	labelOtherLabel
+	labelVerdicts
+)
+
+// String returns the verdict as metrics name it.
+func (v labelVerdict) String() string {
+	return [...]string{"unresolved", "missing", "private", "cold", "stale", "warm", "other_authority", "other_label"}[v]
+}
+
+// labelCounts are how many route URLs of a page had each verdict.
+type labelCounts [labelVerdicts]int32
+
+func judge(answer *thumb.Answer, position int) labelVerdict {
+	switch answer.Standing {
+	case thumb.Missing:
+		return labelMissing
+	case thumb.Private:
+		return labelPrivate
+	case thumb.Public:
+		switch answer.Verdicts[position] {
+		case thumb.Warm:
+			return labelWarm
+		case thumb.Cold:
+			return labelCold
+		case thumb.Stale:
+			return labelStale
+		}
+	}
+	return labelUnresolved
+}
+
+// expiry is the earliest moment at which a URL of the page stops to work.
+type expiry struct {
+	at  time.Time
+	set bool
+}
+
+func (e *expiry) meet(at time.Time) {
+	if !at.IsZero() && (!e.set || at.Before(e.at)) {
+		*e = expiry{at, true}
+	}
+}
+
+// write makes j.out of body and the answers.
+func (p *pages) write(j *job, body []byte) passReason {
+	// Room for URLs a good deal longer than what they replace; append does the
+	// rest, and is charged afterwards.
+	if !j.grow(&j.out, len(body)+64*len(j.found.Refs)) {
+		return reasonMemory
+	}
+	room := cap(j.out)
+	w := page.NewRewriter(j.out[:0], body)
+	for i := range j.found.Refs {
+		ref := &j.found.Refs[i]
+		id, answer := j.found.IDs[ref.Capture], &j.answers[ref.Capture]
+		verdict := judge(answer, ref.Position)
+		j.labels[verdict]++
+		switch verdict {
+		case labelWarm:
+			p.writeURL(j, &w, ref, id, answer, body)
+		case labelCold, labelStale:
+			if p.prefetch[ref.Position] {
+				j.cold = append(j.cold, int32(i))
+			}
+		}
+	}
+	p.countLabels(&j.labels)
+	if j.labels[labelWarm] == 0 {
+		return reasonNothingWarm
+	}
+	j.out = w.Finish()
+	j.memory.used.Add(int64(cap(j.out) - room)) // it is there already
+	j.charged += int64(cap(j.out) - room)
+	return ""
+}
+
+// writeURL puts the storage URL in the reference's place. One on the site itself
+// keeps the scheme and authority of the route URL: to a page on another origin it
+// would be elsewhere without them.
+func (p *pages) writeURL(j *job, w *page.Rewriter, ref *page.Ref, id thumb.ID, answer *thumb.Answer, body []byte) {
+	dst := w.Open(ref)
+	start := len(dst)
+	dst, expires := p.s.resolver.AppendURL(dst, id, answer, ref.Position)
+	if len(dst) == start {
+		dst = append(dst, body[ref.Start:ref.End]...)
+	} else if ref.Origin > 0 && dst[start] == '/' && (len(dst) == start+1 || dst[start+1] != '/') {
+		origin := body[ref.Start : ref.Start+ref.Origin]
+		dst = append(dst, origin...)
+		copy(dst[start+len(origin):], dst[start:len(dst)-len(origin)])
+		copy(dst[start:], origin)
+	}
+	j.soonest.meet(expires)
+	w.Close(dst)
+}

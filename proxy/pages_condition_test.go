@@ -1,0 +1,254 @@
+package proxy
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+// conditional asks for a page with these header lines, over a connection on which
+// more is asked afterwards.
+func conditional(p *testProxy, method string, lines ...string) string {
+	p.t.Helper()
+	w := p.dial()
+	defer w.Close()
+	request := method + " " + pageTarget + " HTTP/1.1\r\nHost: site.test\r\n" + strings.Join(append(lines, ""), "\r\n") + "\r\n"
+	w.send(request)
+	answer, err := readHead(w.br)
+	if err != nil {
+		p.t.Fatalf("%v after %q", err, answer)
+	}
+	if method == "GET" && !strings.HasPrefix(answer, "HTTP/1.1 304") {
+		return answer
+	}
+	w.send(request)
+	if next, err := readHead(w.br); err != nil || next != answer {
+		p.t.Errorf("after %q came %q, %v", answer, next, err)
+	}
+	return answer
+}
+
+func status(answer string) string {
+	line, _, _ := strings.Cut(answer, "\r\n")
+	return strings.TrimPrefix(line, "HTTP/1.1 ")
+}
+
+func field(answer, name string) string { return strings.Join(fieldsOf(answer, name), " | ") }
+
+const modified = "Mon, 23 Nov 2026 02:41:32 GMT"
+
+// The app's validators never reach the app again, nor describe a rewritten body.
+func TestRewrittenPageHasValidatorsOfItsOwn(t *testing.T) {
+	t.Parallel()
+	captures := warmCaptures()
+	p, a := startPages(t, captures, nil, func(string) string {
+		return jsonAnswer(thumbnailsOf(1, 2), `ETag: "app"`, "Last-Modified: "+modified, "Accept-Ranges: bytes", "Content-MD5: a", "Digest: b",
+			"Content-Digest: c", "Repr-Digest: d", "Cache-Control: max-age=60", "X-App: kept")
+	})
+	first := conditional(p, "GET")
+	tag := field(first, "ETag")
+	if !strings.HasPrefix(tag, `W/"`) || field(first, "X-App") != "kept" || field(first, "Cache-Control") != "max-age=60" {
+		t.Errorf("the head is %q", first)
+	}
+	for _, name := range []string{"Last-Modified", "Accept-Ranges", "Content-MD5", "Digest", "Content-Digest", "Repr-Digest"} {
+		if value := field(first, name); value != "" {
+			t.Errorf("%s: %s describes another body", name, value)
+		}
+	}
+	for condition, want := range map[string]string{
+		"If-None-Match: " + tag:                                                          "304 Not Modified",
+		"If-None-Match: " + strings.TrimPrefix(tag, "W/"):                                "304 Not Modified",
+		`If-None-Match: "x", W/"y" ,` + tag + `, "z"`:                                    "304 Not Modified",
+		"If-None-Match: \"x\"\r\nIf-None-Match: " + tag:                                  "304 Not Modified",
+		"If-None-Match: *":                                                               "304 Not Modified",
+		`If-None-Match: "app"`:                                                           "200 OK",
+		`If-None-Match: "x` + strings.Trim(tag, `W/"`) + `"`:                             "200 OK",
+		"If-None-Match: " + strings.Trim(tag, `W/"`):                                     "200 OK",
+		"If-Modified-Since: " + modified:                                                 "200 OK",
+		"If-None-Match: " + tag + "\r\nIf-Modified-Since: Mon, 23 Nov 2020 02:41:32 GMT": "304 Not Modified",
+		"If-None-Match: \"x\"\r\nIf-Modified-Since: " + modified:                         "200 OK",
+		`If-Range: "app"`:                                                                "200 OK",
+	} {
+		answer := conditional(p, "GET", condition)
+		if status(answer) != want || field(answer, "ETag") != tag || field(answer, "Cache-Control") != "max-age=60" {
+			t.Errorf("%s: %q, want %s", condition, answer, want)
+		}
+		if want != "200 OK" && field(answer, "Content-Length")+field(answer, "Content-Type") != "" {
+			t.Errorf("%s: %q describes a body", condition, answer)
+		}
+	}
+	for _, request := range a.seen() {
+		for _, name := range []string{"If-None-Match", "If-Modified-Since", "If-Range"} {
+			if value := field(request, name); value != "" {
+				t.Errorf("the app was sent %s: %s", name, value)
+			}
+		}
+	}
+	// Its only change is a thumbnail turning warm.
+	captures.set(2, thumb.Warm, thumb.Warm)
+	if answer := conditional(p, "GET", "If-None-Match: "+tag); status(answer) != "200 OK" || field(answer, "ETag") == tag {
+		t.Errorf("a page that changed is answered with %q", answer)
+	}
+}
+
+// Replicas agree, so the tag of a body is the same for ever.
+func TestTagIsStable(t *testing.T) {
+	t.Parallel()
+	if tag := string(appendTag(nil, []byte(`{"a":1}`))); tag != `W/"tca0b885a32fc8b48"` {
+		t.Errorf("the tag is %s", tag)
+	}
+}
+
+// A page in which nothing was rewritten keeps its validators, and they are
+// answered for here.
+func TestUntouchedPageKeepsItsValidators(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]string{
+		"cold": thumbnailsOf(6), "not JSON": "<html>", "too large": `"` + strings.Repeat("x", 3000) + `"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, a := startPages(t, warmCaptures(), func(cfg *Config, _ *Deps) { cfg.Rewrite.MaxBody = 2000 }, func(string) string {
+				return jsonAnswer(body, `ETag: "app"`, "Last-Modified: "+modified, "Set-Cookie: a=b")
+			})
+			for condition, want := range map[string]string{
+				"":                               "200 OK",
+				`If-None-Match: W/"app"`:         "304 Not Modified",
+				`If-None-Match: "other"`:         "200 OK",
+				"If-Modified-Since: " + modified: "304 Not Modified",
+				"If-Modified-Since: Mon, 23 Nov 2026 02:41:33 GMT": "304 Not Modified",
+				"If-Modified-Since: Mon, 23 Nov 2026 02:41:31 GMT": "200 OK",
+				"If-Modified-Since: yesterday":                     "200 OK",
+			} {
+				lines := []string{}
+				if condition != "" {
+					lines = append(lines, condition)
+				}
+				answer := conditional(p, "GET", lines...)
+				if status(answer) != want || field(answer, "ETag") != `"app"` || field(answer, "Set-Cookie") != "a=b" {
+					t.Errorf("%s: %q, want %s", condition, answer, want)
+				}
+				if want == "200 OK" && field(answer, "Last-Modified") != modified {
+					t.Errorf("%s: Last-Modified is gone: %q", condition, answer)
+				}
+			}
+			for _, request := range a.seen() {
+				if field(request, "If-None-Match")+field(request, "If-Modified-Since") != "" {
+					t.Errorf("the app was sent %q", request)
+				}
+			}
+		})
+	}
+}
+
+// An app without validators gets none.
+func TestPageWithoutValidators(t *testing.T) {
+	t.Parallel()
+	p, _ := startPages(t, warmCaptures(), nil, func(string) string { return jsonAnswer(thumbnailsOf(1)) })
+	if answer := conditional(p, "GET", "If-None-Match: *"); status(answer) != "200 OK" || field(answer, "ETag") != "" {
+		t.Errorf("%q", answer)
+	}
+}
+
+// HEAD says nothing that GET of the same page might not hold to.
+func TestPageHead(t *testing.T) {
+	t.Parallel()
+	mediaType := "application/json"
+	p, a := startPages(t, warmCaptures(), nil, func(request string) string {
+		answer := jsonAnswer(thumbnailsOf(1), `ETag: "app"`, "Last-Modified: "+modified, "X-App: kept")
+		head, _, _ := strings.Cut(answer, "\r\n\r\n")
+		if strings.Contains(request, "html") {
+			head = strings.Replace(head, mediaType, "text/html", 1)
+		}
+		return head + "\r\n\r\n"
+	})
+	answer := conditional(p, "HEAD", `If-None-Match: "app"`)
+	if status(answer) != "200 OK" || field(answer, "X-App") != "kept" || field(answer, "Content-Type") != mediaType {
+		t.Errorf("%q", answer)
+	}
+	for _, name := range []string{"Content-Length", "ETag", "Last-Modified", "Transfer-Encoding"} {
+		if value := field(answer, name); value != "" {
+			t.Errorf("%s: %s may be a lie", name, value)
+		}
+	}
+	if got := field(a.seen()[0], "Accept-Encoding"); got != "identity" {
+		t.Errorf("the app was asked for %q", got)
+	}
+	answer = conditional(p, "HEAD", "X: html")
+	if field(answer, "Content-Length") == "" || field(answer, "ETag") != `"app"` {
+		t.Errorf("what is no page lost a header: %q", answer)
+	}
+}
+
+// A page must not be kept for longer than the signed URLs in it work.
+func TestSignedURLsBoundTheLifetime(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	captures := warmCaptures()
+	captures.url = func(id thumb.ID, label string) (string, time.Time) {
+		expires := now.Add(time.Hour)
+		if label == "medium" {
+			expires = now.Add(10 * time.Minute)
+		}
+		return storageURL(id, label) + "?X-Amz-Signature=0", expires
+	}
+	control := ""
+	p, _ := startPages(t, captures, nil, func(request string) string {
+		lines := []string{"Expires: " + string(fasthttp.AppendHTTPDate(nil, now.Add(24*time.Hour)))}
+		if control != "" {
+			lines = append(lines, "Cache-Control: "+control)
+		}
+		body := thumbnailsOf(1)
+		if strings.Contains(request, "cold") {
+			body = thumbnailsOf(6)
+		}
+		return jsonAnswer(body, lines...)
+	})
+	answer := conditional(p, "GET")
+	if field(answer, "Cache-Control") != "" {
+		t.Errorf("a lifetime was invented: %q", answer)
+	}
+	at, err := fasthttp.ParseHTTPDate([]byte(field(answer, "Expires")))
+	if err != nil || at.After(now.Add(10*time.Minute)) || at.Before(now.Add(8*time.Minute)) {
+		t.Errorf("Expires is %q, %v", field(answer, "Expires"), err)
+	}
+	control = "public, max-age=86400"
+	var age int
+	answer = conditional(p, "GET")
+	if _, err := fmt.Sscanf(field(answer, "Cache-Control"), "public, max-age=%d", &age); err != nil || age >= 600 || age < 500 {
+		t.Errorf("Cache-Control is %q", field(answer, "Cache-Control"))
+	}
+	if answer := p.exchange(get("/api/v2/captures/?cold")); field(answer, "Cache-Control") != control {
+		t.Errorf("the lifetime of an untouched page became %q", field(answer, "Cache-Control"))
+	}
+}
+
+func TestClampedCacheControl(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]string{
+		"max-age=60":                      "max-age=60",
+		"max-age=600":                     "max-age=100",
+		"max-age=0, private":              "max-age=0, private",
+		`private="a",s-maxage="700"`:      `private="a", s-maxage=100`,
+		"Max-Age=99999999999999999999999": "Max-Age=100",
+		"max-age=soon":                    "max-age=0",
+		"max-age=-5":                      "max-age=0",
+		"max-age=9, stale-while-revalidate=600, stale-if-error=5, immutable, must-revalidate": "max-age=9, must-revalidate",
+		"no-store": "no-store",
+		"":         "",
+	} {
+		if got := string(appendClamped(nil, []byte(line), 100)); got != want {
+			t.Errorf("%q became %q, want %q", line, got, want)
+		}
+	}
+	var h fasthttp.ResponseHeader
+	h.Set("Cache-Control", "max-age=5")
+	if clampLifetime(&h, time.Unix(100, 0), time.Unix(200, 0)); string(h.Peek("Cache-Control")) != "max-age=0" {
+		t.Errorf("with an URL that has expired it is %q", h.Peek("Cache-Control"))
+	}
+}

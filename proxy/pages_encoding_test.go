@@ -1,0 +1,199 @@
+package proxy
+
+import (
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"compress/zlib"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// pack encodes text as a content coding says; "raw deflate" is DEFLATE without
+// zlib's frame, which some servers send.
+func pack(t *testing.T, coding, text string) string {
+	t.Helper()
+	var packed bytes.Buffer
+	var w io.WriteCloser
+	switch coding {
+	case "":
+		return text
+	case "gzip":
+		w = gzip.NewWriter(&packed)
+	case "deflate":
+		w = zlib.NewWriter(&packed)
+	case "raw deflate":
+		w, _ = flate.NewWriter(&packed, 5)
+	case "br":
+		w = brotli.NewWriter(&packed)
+	case "zstd":
+		w, _ = zstd.NewWriter(&packed)
+	}
+	if _, err := io.WriteString(w, text); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return packed.String()
+}
+
+// unpack decodes an answer's body by its Content-Encoding.
+func unpack(t *testing.T, answer string) string {
+	t.Helper()
+	body := io.Reader(strings.NewReader(bodyOf(answer)))
+	switch coding := strings.Join(fieldsOf(answer, "Content-Encoding"), ","); coding {
+	case "":
+	case "gzip":
+		r, err := gzip.NewReader(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body = r
+	case "br":
+		body = brotli.NewReader(body)
+	case "zstd":
+		r, err := zstd.NewReader(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		body = r
+	default:
+		t.Fatalf("the body is encoded as %q", coding)
+	}
+	text, err := io.ReadAll(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// Every coding that the app may send with every one that a client may accept.
+func TestPageEncodings(t *testing.T) {
+	t.Parallel()
+	page := thumbnailsOf(1) + strings.Repeat(" ", 2000)
+	want := strings.NewReplacer(`"small":"`+route(1, "small"), `"small":"`+storageURL(1, "small"), `"medium":"`+route(1, "medium"), `"medium":"`+storageURL(1, "medium")).Replace(page)
+	cold := thumbnailsOf(6)
+	for _, compress := range []bool{false, true} {
+		for _, sent := range []string{"", "gzip", "deflate", "raw deflate", "br", "zstd"} {
+			var lines []string
+			if sent != "" {
+				lines = []string{"Content-Encoding: " + strings.TrimPrefix(sent, "raw ")}
+			}
+			rewritten, untouched := jsonAnswer(pack(t, sent, page), lines...), jsonAnswer(pack(t, sent, cold), lines...)
+			p, _ := startPages(t, warmCaptures(), func(cfg *Config, _ *Deps) { cfg.Server.Compress = compress }, func(request string) string {
+				if strings.Contains(request, "cold") {
+					return untouched
+				}
+				return rewritten
+			})
+			for accepted, encoding := range map[string]string{
+				"": "", "identity": "", "gzip": "gzip", "br": "br", "zstd": "zstd", "deflate": "", "gzip, deflate, br, zstd": "zstd",
+				"gzip;q=1.0, br;q=0.5": "gzip", "*": "zstd", "*, zstd;q=0": "br", "gzip;q=0": "", "GZIP": "gzip", "x": "", "br;q=x": "",
+			} {
+				header := ""
+				if accepted != "" {
+					header = "Accept-Encoding: " + accepted + "\r\n"
+				}
+				w := p.dial()
+				for range 2 { // with what is pooled, too
+					answer := w.send("GET /api/v2/captures/ HTTP/1.1\r\nHost: site.test\r\n" + header + "\r\n").answer()
+					if got := unpack(t, answer); got != want {
+						t.Errorf("the app sent %q, the client takes %q: %q", sent, accepted, got)
+					}
+					if !compress {
+						encoding = ""
+					}
+					if got := strings.Join(fieldsOf(answer, "Content-Encoding"), ","); got != encoding {
+						t.Errorf("the client takes %q and got %q, want %q", accepted, got, encoding)
+					}
+					if varies := strings.Join(fieldsOf(answer, "Vary"), ","); (varies == "Accept-Encoding") != compress {
+						t.Errorf("Vary is %q", varies)
+					}
+				}
+				answer := w.send("GET /api/v2/captures/?cold HTTP/1.1\r\nHost: site.test\r\n" + header + "\r\n").answer()
+				if bodyOf(answer) != bodyOf(untouched) || strings.Join(fieldsOf(answer, "Content-Encoding"), ",") != strings.Join(fieldsOf(untouched, "Content-Encoding"), ",") {
+					t.Errorf("the app sent %q with nothing warm in it: it became %q", sent, answer)
+				}
+			}
+		}
+	}
+}
+
+// A body that is small as it comes and huge when decoded goes out as it came, and
+// what it would become is not held in memory meanwhile.
+func TestPageBombs(t *testing.T) {
+	t.Parallel()
+	bomb := `{"thumbnails":{"small":"` + route(1, "small") + `"},"a":"` + strings.Repeat("a", 40<<20) + `"}`
+	for _, coding := range []string{"gzip", "deflate", "br", "zstd"} {
+		t.Run(coding, func(t *testing.T) {
+			t.Parallel()
+			sent := jsonAnswer(pack(t, coding, bomb), "Content-Encoding: "+coding)
+			metrics := NewMetrics(prometheus.NewRegistry())
+			p, _ := startPages(t, warmCaptures(), func(cfg *Config, deps *Deps) {
+				cfg.Rewrite.MaxBody = 1 << 20
+				deps.Metrics = metrics
+			}, func(string) string { return sent })
+			answer := p.exchange(get(pageTarget))
+			if bodyOf(answer) != bodyOf(sent) || len(fieldsOf(answer, "Content-Encoding")) != 1 {
+				t.Error("the body is not what the app sent")
+			}
+			if got := count(metrics.passed[reasonTooLarge]); got != 1 {
+				t.Errorf("%d pages are too large, want 1", got)
+			}
+		})
+	}
+}
+
+// Memory that is in use by others is not waited for.
+func TestPageMemory(t *testing.T) {
+	t.Parallel()
+	page := thumbnailsOf(1)
+	metrics := NewMetrics(prometheus.NewRegistry())
+	p, _ := startPages(t, warmCaptures(), func(cfg *Config, deps *Deps) {
+		cfg.Rewrite.MaxBody, cfg.Rewrite.Memory = 1<<20, 1<<20
+		deps.Metrics = metrics
+	}, func(request string) string {
+		switch {
+		case strings.Contains(request, "chunked"):
+			return chunkedAnswer(page, 100)
+		case strings.Contains(request, "encoded"):
+			return jsonAnswer(pack(t, "gzip", page), "Content-Encoding: gzip")
+		}
+		return jsonAnswer(page)
+	})
+	memory := &p.server.pages.memory
+	w := p.dial()
+	passed := 0
+	for left := int64(0); left < 60<<10; left += 500 {
+		if !memory.take(memory.limit - left) {
+			t.Fatal("the memory is not free")
+		}
+		for _, kind := range []string{"sized", "chunked", "encoded"} {
+			answer := w.send(get("/api/v2/captures/" + kind)).answer()
+			body := bodyOf(answer)
+			if kind == "chunked" && len(fieldsOf(answer, "Transfer-Encoding")) > 0 {
+				body = unchunk(t, body)
+			}
+			body = unpack(t, strings.Replace(answer, bodyOf(answer), body, 1))
+			if strings.Contains(body, storageURL(1, "small")) {
+				continue
+			}
+			passed++
+			if body != page {
+				t.Fatalf("%s, with %d bytes free: %q", kind, left, body)
+			}
+		}
+		eventually(t, "the memory is given back", func() bool { return memory.used.Load() == memory.limit-left })
+		memory.take(left - memory.limit)
+	}
+	if got := count(metrics.passed[reasonMemory]); got != passed || passed < 20 || count(metrics.pages.rewritten) < 20 {
+		t.Errorf("%d pages passed for want of memory (the client saw %d), %d were rewritten", got, passed, count(metrics.pages.rewritten))
+	}
+}

@@ -1,0 +1,154 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/valyala/fasthttp"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+// thumbnailOutcome says what became of a request for a thumbnail that the proxy
+// answered itself; a metric's label.
+type thumbnailOutcome string
+
+// The outcomes.
+const (
+	outcomeWarm             thumbnailOutcome = "warm"
+	outcomeCold             thumbnailOutcome = "cold"   // rendered
+	outcomeStale            thumbnailOutcome = "stale"  // rendered anew
+	outcomeUnkept           thumbnailOutcome = "unkept" // rendered, and could not be kept
+	outcomeUnknown          thumbnailOutcome = "unknown_capture"
+	outcomeBusy             thumbnailOutcome = "busy"
+	outcomeUnavailable      thumbnailOutcome = "original_unavailable"
+	outcomeUnusable         thumbnailOutcome = "original_unusable"
+	outcomeBusyOriginal     thumbnailOutcome = "busy_sent_to_original"
+	outcomeNoneOriginal     thumbnailOutcome = "original_unavailable_sent_to_original"
+	outcomeUnusableOriginal thumbnailOutcome = "original_unusable_sent_to_original"
+	outcomeTooManyFallbacks thumbnailOutcome = "too_many_fallbacks"
+	outcomeAbandoned        thumbnailOutcome = "abandoned"
+)
+
+var thumbnailOutcomes = []thumbnailOutcome{
+	outcomeWarm, outcomeCold, outcomeStale, outcomeUnkept, outcomeUnknown, outcomeBusy, outcomeUnavailable, outcomeUnusable,
+	outcomeBusyOriginal, outcomeNoneOriginal, outcomeUnusableOriginal, outcomeTooManyFallbacks, outcomeAbandoned,
+}
+
+// Why requests for thumbnails are the app's to answer.
+const (
+	reasonLabel    passReason = "unknown_label"
+	reasonPrivate  passReason = "private"
+	reasonDatabase passReason = "database"
+	reasonNoURL    passReason = "no_storage_url"
+	reasonError    passReason = "error"
+)
+
+var thumbnailReasons = []passReason{reasonLabel, reasonPrivate, reasonDatabase, reasonNoURL, reasonError}
+
+func newThumbnailMetrics(reg prometheus.Registerer) map[thumbnailOutcome]prometheus.Counter {
+	vec := counters(reg, "thumbedge_thumbnail_requests_total",
+		"Requests for thumbnails that the proxy answered itself, by what became of them; thumbedge_passed_through_total has the others.", "outcome")
+	m := map[thumbnailOutcome]prometheus.Counter{}
+	for _, outcome := range thumbnailOutcomes {
+		m[outcome] = vec.WithLabelValues(string(outcome))
+	}
+	return m
+}
+
+// thumbnailFailure is what an error means to the client: the app's answer, or a
+// status and a text.
+type thumbnailFailure struct {
+	err      error
+	pass     passReason // "": answered here
+	bounded  bool       // passing it could make the app render
+	status   int
+	detail   string
+	outcome  thumbnailOutcome
+	original thumbnailOutcome // where the label may fall back to the original, and did
+}
+
+// thumbnailFailures is the one table from errors to answers; the first that
+// matches counts.
+var thumbnailFailures = []thumbnailFailure{
+	{err: thumb.ErrUnknownCapture, status: 404, detail: "No such capture.", outcome: outcomeUnknown},
+	{err: thumb.ErrNotPublic, pass: reasonPrivate},
+	{err: thumb.ErrDatabase, pass: reasonDatabase, bounded: true},
+	{err: thumb.ErrBusy, status: 503, detail: "Too many thumbnails are being made.", outcome: outcomeBusy, original: outcomeBusyOriginal},
+	{err: thumb.ErrOriginalUnavailable, status: 502, detail: "The original cannot be fetched.", outcome: outcomeUnavailable, original: outcomeNoneOriginal},
+	{err: thumb.ErrOriginalUnusable, status: 422, detail: "The original cannot be rendered.", outcome: outcomeUnusable, original: outcomeUnusableOriginal},
+}
+
+func failureOf(err error) thumbnailFailure {
+	for _, f := range thumbnailFailures {
+		if errors.Is(err, f.err) {
+			return f
+		}
+	}
+	return thumbnailFailure{pass: reasonError, bounded: true}
+}
+
+// fail answers for an error of the resolver.
+func (t *thumbnails) fail(ctx *fasthttp.RequestCtx, w *wanted, err error) {
+	t.answerError(ctx, w, failureOf(err), err)
+}
+
+// failOver answers for an error of the renderer: with the original, where the
+// label allows it and there is one that a browser may be sent to.
+func (t *thumbnails) failOver(ctx *fasthttp.RequestCtx, wait context.Context, w *wanted, err error) {
+	f := failureOf(err)
+	if f.original != "" && w.spec.FallbackOriginal && t.redirectToOriginal(ctx, wait, w) {
+		t.done(ctx, w, f.original)
+		return
+	}
+	t.answerError(ctx, w, f, err)
+}
+
+func (t *thumbnails) answerError(ctx *fasthttp.RequestCtx, w *wanted, f thumbnailFailure, err error) {
+	if f.pass == reasonError {
+		t.s.log.Error("thumbnail failed in an unknown way", logURI(clientOf(ctx)), logError(err))
+	} else {
+		t.s.log.Debug("thumbnail failed", logURI(clientOf(ctx)), logError(err))
+	}
+	switch {
+	case f.bounded:
+		t.passBounded(ctx, w, f.pass)
+	case f.pass != "":
+		t.pass(ctx, f.pass)
+	default:
+		t.answerFailure(ctx, f.status, f.detail)
+		t.done(ctx, w, f.outcome)
+	}
+}
+
+// answerFailure answers with a status and a text. A browser asks again as soon as
+// it has a reason to: nothing here is worth keeping.
+func (t *thumbnails) answerFailure(ctx *fasthttp.RequestCtx, status int, detail string) {
+	t.s.answerDetail(ctx, status, detail)
+	t.s.ownAnswer(ctx)
+	ctx.Response.Header.Set("Cache-Control", "no-store")
+	if status == fasthttp.StatusServiceUnavailable {
+		ctx.Response.Header.Set("Retry-After", "2")
+	}
+}
+
+// abandon ends a request whose client has left, or whose server is being cut off:
+// most likely nobody reads the answer.
+func (t *thumbnails) abandon(ctx *fasthttp.RequestCtx, w *wanted) {
+	t.answerFailure(ctx, fasthttp.StatusServiceUnavailable, "The thumbnail was not waited for.")
+	t.done(ctx, w, outcomeAbandoned)
+}
+
+// done counts, marks and logs what became of a request.
+func (t *thumbnails) done(ctx *fasthttp.RequestCtx, w *wanted, outcome thumbnailOutcome) {
+	t.s.metrics.thumbnails[outcome].Inc()
+	if outcome == outcomeWarm {
+		t.s.cacheStatus(ctx, "hit")
+	} else {
+		t.s.cacheStatus(ctx, "fwd=miss; detail="+string(outcome))
+	}
+	t.s.log.LogAttrs(t.s.ctx, slog.LevelDebug, "thumbnail", slog.Int64("capture", int64(w.id)), slog.String("label", w.spec.Label),
+		slog.String("outcome", string(outcome)), slog.Int("status", ctx.Response.StatusCode()))
+}

@@ -1,0 +1,49 @@
+package resolver_test
+
+import (
+	"testing"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+// A page that is in memory, with every URL, allocates nothing. Not parallel:
+// allocations are counted for the whole process.
+func TestWarmPageAllocatesNothing(t *testing.T) {
+	w := newWarmSet(t, newTable(append(warmRange(1, 500), legacy(501))...), patient)
+	for _, n := range []thumb.ID{1, 40, 501} {
+		ids := idRange(1, n)
+		answers := make([]thumb.Answer, n)
+		buf := make([]byte, 0, 256)
+		resolve := func() {
+			if err := w.Resolve(t.Context(), ids, answers); err != nil {
+				t.Fatal(err)
+			}
+			for i := range answers {
+				for position := range specs {
+					buf, _ = w.AppendURL(buf[:0], ids[i], &answers[i], position)
+				}
+			}
+		}
+		resolve()
+		eventually(t, "the page is in memory", func() bool {
+			held := true
+			for _, id := range ids {
+				_, ok := w.Lookup(id)
+				held = held && ok
+			}
+			return held
+		})
+		if allocs := testing.AllocsPerRun(100, resolve); allocs != 0 {
+			t.Errorf("%v allocations for a page of %d captures, want 0", allocs, n)
+		}
+	}
+}
+
+// legacy is a capture whose paths do not follow the key scheme.
+func legacy(id thumb.ID) thumb.Capture {
+	c := warm(id, 0)
+	for i := range c.Rows {
+		c.Rows[i].Path = "thumbnails/capture_501/" + c.Rows[i].Label + ".jpg"
+	}
+	return c
+}

@@ -1,0 +1,107 @@
+package resolver_test
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/thumbedge/thumbedge/resolver"
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+// BenchmarkPage resolves a page that is in memory, with the URLs of three labels
+// of each capture; ns/label is the figure to look at. By one goroutine, and by 16.
+func BenchmarkPage(b *testing.B) {
+	for _, size := range []thumb.ID{20, 40, 500} {
+		for _, goroutines := range []int{1, 16} {
+			b.Run(fmt.Sprintf("captures=%d/goroutines=%d", size, goroutines), func(b *testing.B) {
+				w := newWarmSet(b, &everyCapture{}, patient, sized(64<<20))
+				fill(b, w, 1, 100_000)
+				b.ReportAllocs()
+				b.ResetTimer()
+				var all sync.WaitGroup
+				for g := range goroutines {
+					all.Go(func() { resolvePages(b, w, size, thumb.ID(g), b.N/goroutines+1) })
+				}
+				all.Wait()
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(size)/3, "ns/label")
+			})
+		}
+	}
+}
+
+func resolvePages(b *testing.B, w *resolver.WarmSet, size, seed thumb.ID, pages int) {
+	ids, answers, buf := make([]thumb.ID, size), make([]thumb.Answer, size), make([]byte, 0, 256)
+	for n := range thumb.ID(pages) {
+		first := 1 + (seed*6151+n*size)%(100_000-size)
+		for i := range ids {
+			ids[i] = first + thumb.ID(i)
+		}
+		if err := w.Resolve(b.Context(), ids, answers); err != nil {
+			b.Error(err)
+		}
+		for i := range answers {
+			for position := range specs {
+				buf, _ = w.AppendURL(buf[:0], ids[i], &answers[i], position)
+			}
+		}
+	}
+}
+
+// BenchmarkMemory fills a warm set with 1,000,000 captures of three warm labels
+// and reports what one of them takes: of live heap, of resident memory (the
+// process before and after, with freed memory handed back), and by the warm set's
+// own account. Then it lets twice as many others push them out, and reports what
+// a full warm set takes of its cache.max_size.
+//
+//	go test -run '^$' -bench Memory -benchtime 1x ./resolver
+func BenchmarkMemory(b *testing.B) {
+	for b.Loop() {
+		const captures = 1_000_000
+		heapBefore, residentBefore := memory(b)
+		w := newWarmSet(b, &everyCapture{}, patient, sized(256<<20))
+		fill(b, w, 1, captures)
+		state := w.State()
+		if state.Captures != captures {
+			b.Fatalf("only %d captures are held", state.Captures)
+		}
+		heap, resident := memory(b)
+		b.ReportMetric(float64(heap-heapBefore)/captures, "heap-B/capture")
+		b.ReportMetric(float64(resident-residentBefore)/captures, "resident-B/capture")
+		b.ReportMetric(float64(state.Used)/captures, "accounted-B/capture")
+		if err := w.Resize(64 << 20); err != nil {
+			b.Fatal(err)
+		}
+		for round := range thumb.ID(3) {
+			fill(b, w, 1+(1+round)*captures, (2+round)*captures)
+			heap, resident = memory(b)
+			share := func(bytes int64) float64 { return 100 * float64(bytes) / float64(64<<20) }
+			b.ReportMetric(share(heap-heapBefore), fmt.Sprintf("heap-%%of-max-after-%d", round+1))
+			b.ReportMetric(share(resident-residentBefore), fmt.Sprintf("resident-%%of-max-after-%d", round+1))
+		}
+		w.Close()
+	}
+}
+
+// memory returns the live heap and the resident memory of this process, in bytes.
+func memory(b *testing.B) (heap, resident int64) {
+	b.Helper()
+	debug.FreeOSMemory()
+	debug.FreeOSMemory()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	statm, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		b.Fatal(err)
+	}
+	pages, err := strconv.ParseInt(strings.Fields(string(statm))[1], 10, 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return int64(stats.HeapAlloc), pages * int64(os.Getpagesize())
+}

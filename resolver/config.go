@@ -1,0 +1,72 @@
+package resolver
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+// Config says how much the warm set may hold and how long it is believed. cmd
+// fills it from [cache], [database], [[thumbnails]] and [storage] of the
+// configuration file.
+type Config struct {
+	// MaxSize is the live heap that the warm set takes at most, in bytes
+	// (cache.max_size). Resident memory is about that, 1.2 times after a long time
+	// of evictions, and up to twice that between two runs of the garbage collector
+	// (as for any live heap, unless GOGC or GOMEMLIMIT say otherwise).
+	MaxSize int64
+	// TTL is how long an answer is believed while the database's notifications
+	// are heard (cache.ttl), and TTLUnlistened while they are not
+	// (cache.ttl_unlistened), from the moment its query began.
+	TTL, TTLUnlistened time.Duration
+	// PageTimeout is how long a page waits for the database (database.page_timeout).
+	PageTimeout time.Duration
+	// Specs are the configured labels, in order.
+	Specs thumb.Specs
+	// Keys is the scheme of file names (storage.prefix).
+	Keys thumb.Keys
+}
+
+// MinSize is the smallest MaxSize. Below it, what the warm set needs to stand at
+// all would leave no room for captures.
+const MinSize = 2 << 20
+
+// Defaults returns the configuration that an empty file stands for, but for the
+// labels.
+func Defaults() Config {
+	return Config{
+		MaxSize:       64 << 20,
+		TTL:           time.Hour,
+		TTLUnlistened: 5 * time.Second,
+		PageTimeout:   250 * time.Millisecond,
+		Keys:          "thumbnails/",
+	}
+}
+
+// Validate reports every problem of the configuration, joined.
+func (c *Config) Validate() error {
+	errs := []error{validSize(c.MaxSize)}
+	for _, d := range []struct {
+		key   string
+		value time.Duration
+	}{{"cache.ttl", c.TTL}, {"cache.ttl_unlistened", c.TTLUnlistened}, {"database.page_timeout", c.PageTimeout}} {
+		if d.value <= 0 {
+			errs = append(errs, fmt.Errorf("%s: must be above 0", d.key))
+		}
+	}
+	if c.TTLUnlistened > c.TTL {
+		errs = append(errs, fmt.Errorf("cache.ttl_unlistened: must not be above cache.ttl (%v)", c.TTL))
+	}
+	return errors.Join(append(errs, c.Specs.Validate())...)
+}
+
+func validSize(bytes int64) error {
+	if bytes < MinSize || bytes > maxSize {
+		return fmt.Errorf("cache.max_size: must be from %dMiB to %dTiB", MinSize>>20, maxSize>>40)
+	}
+	return nil
+}
+
+const maxSize = 1 << 42

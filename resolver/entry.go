@@ -1,0 +1,101 @@
+package resolver
+
+import (
+	"time"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+// entry is an answer as the warm set keeps it: 48 bytes where there are at most
+// three labels whose paths follow the key scheme. It never changes once made.
+type entry struct {
+	// packed holds the sequence number at which the query began (44 bits), the
+	// standing (2 bits, 2 spare) and the verdicts (2 bits each, 16 together).
+	packed uint64
+	read   time.Duration // when the query began, since the warm set was made
+	digits [inlineDigits]uint64
+	more   *more // nil for most
+}
+
+// more is what does not fit an entry.
+type more struct {
+	digits *[thumb.MaxSpecs - inlineDigits]uint64 // of further labels; nil: zero
+	paths  *[thumb.MaxSpecs]string                // as in thumb.Answer
+}
+
+const (
+	inlineDigits  = 3
+	verdictBits   = 2
+	standingShift = verdictBits * thumb.MaxSpecs
+	seqShift      = standingShift + 4
+)
+
+func newEntry(a *thumb.Answer, seq uint64, read time.Duration) *entry {
+	e := &entry{packed: seq<<seqShift | uint64(a.Standing)<<standingShift, read: read}
+	for i, v := range a.Verdicts {
+		e.packed |= uint64(v) << (verdictBits * i)
+	}
+	copy(e.digits[:], a.Digits[:])
+	further := [thumb.MaxSpecs - inlineDigits]uint64(a.Digits[inlineDigits:])
+	if a.Paths == nil && further == [len(further)]uint64{} {
+		return e
+	}
+	e.more = &more{paths: a.Paths}
+	if further != [len(further)]uint64{} {
+		e.more.digits = &further
+	}
+	return e
+}
+
+// seq is the sequence number of the last notification before the query began.
+func (e *entry) seq() uint64 { return e.packed >> seqShift }
+
+func (e *entry) standing() thumb.Standing {
+	return thumb.Standing(e.packed >> standingShift & 3)
+}
+
+// fill writes the answer that the entry was made of. It allocates nothing.
+func (e *entry) fill(a *thumb.Answer) {
+	*a = thumb.Answer{Standing: e.standing()}
+	for i := range a.Verdicts {
+		a.Verdicts[i] = thumb.Verdict(e.packed >> (verdictBits * i) & (1<<verdictBits - 1))
+	}
+	copy(a.Digits[:], e.digits[:])
+	if e.more != nil {
+		a.Paths = e.more.paths
+		if e.more.digits != nil {
+			copy(a.Digits[inlineDigits:], e.more.digits[:])
+		}
+	}
+}
+
+// The sizes below are what Go's allocator hands out, measured by
+// BenchmarkMemory. ristrettoSize is what ristretto takes for a capture beside
+// the entry: a slot in its store (56 bytes) and one in its policy (16 bytes),
+// at the load that both hash tables come to after a long time of evictions.
+const (
+	ristrettoSize = 180
+	entrySize     = 48
+	moreSize      = 16
+	furtherSize   = 48
+	pathsSize     = 128
+)
+
+// cost is the live heap that the entry takes, in bytes, ristretto's part included.
+func (e *entry) cost() int64 {
+	size := int64(ristrettoSize + entrySize)
+	if e.more == nil {
+		return size
+	}
+	size += moreSize
+	if e.more.digits != nil {
+		size += furtherSize
+	}
+	if e.more.paths != nil {
+		size += pathsSize
+		for _, path := range e.more.paths {
+			size += int64(len(path)+15) &^ 15
+		}
+	}
+	return size
+}

@@ -1,0 +1,68 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+// capturesSQL reads captures and their rows. The lateral sub-select with OFFSET 0
+// makes the plan one of index look-ups, an id at a time, however wrong the tables'
+// statistics are: the planner cannot turn it into a join over a whole table. The
+// casts keep the result's types, and so prepared statements, the same when the
+// app's migrations change a column's.
+const capturesSQL = `
+SELECT c.id::bigint, coalesce(NOT p.draft, false), c.last_modified::timestamptz,
+	t.label::text, t.path::text, t.width::bigint, t.last_modified::timestamptz
+FROM unnest($1::bigint[]) AS wanted (id)
+JOIN LATERAL (SELECT * FROM {capture} WHERE id = wanted.id OFFSET 0) c ON true
+LEFT JOIN {project} p ON p.id = c.project_id
+LEFT JOIN LATERAL (SELECT * FROM {thumbnail} WHERE source_image_id = c.id OFFSET 0) t ON true`
+
+// Captures reads the captures and their thumbnail rows in one statement. An id
+// that the database does not have is absent from the answer; ids are distinct. Of
+// a row it reads what says whether it is valid, and its path. Ending ctx ends the
+// wait and the query, not the connection.
+func (s *Store) Captures(ctx context.Context, ids []thumb.ID) ([]thumb.Capture, error) {
+	wanted := make([]int64, len(ids))
+	for i, id := range ids {
+		wanted[i] = int64(id)
+	}
+	captures := make([]thumb.Capture, 0, len(ids))
+	err := s.run(ctx, "captures", "reading captures", func(ctx context.Context) error {
+		rows, err := s.pool.Query(ctx, s.sql(capturesSQL), wanted)
+		if err != nil {
+			return err
+		}
+		at := make(map[thumb.ID]int, len(ids))
+		var (
+			id                thumb.ID
+			public            bool
+			modified, rowTime *time.Time
+			label, path       *string
+			width             *int
+		)
+		_, err = pgx.ForEachRow(rows, []any{&id, &public, &modified, &label, &path, &width, &rowTime}, func() error {
+			i, known := at[id]
+			if !known {
+				i = len(captures)
+				at[id] = i
+				captures = append(captures, thumb.Capture{ID: id, Public: public, LastModified: moment(modified)})
+			}
+			if label != nil {
+				captures[i].Rows = append(captures[i].Rows, thumb.Row{
+					Label: *label, Path: *path, Width: *width, LastModified: moment(rowTime),
+				})
+			}
+			return nil
+		})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return captures, nil
+}

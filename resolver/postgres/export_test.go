@@ -1,0 +1,4 @@
+package postgres
+
+// Begin is how every transaction begins.
+const Begin = begin

@@ -1,0 +1,128 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+// recordSQL records a file for deletion. One that is recorded already keeps its
+// time: a key is used once, so the first word about it is right.
+const recordSQL = `
+INSERT INTO thumbedge.file_to_delete (path, capture_id, due)
+VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3))
+ON CONFLICT (path) DO NOTHING`
+
+// unrecordSQL takes back what recordSQL did.
+const unrecordSQL = `DELETE FROM thumbedge.file_to_delete WHERE path = $1`
+
+// claimSQL claims files by moving the time at which they are due. That time is the
+// claim's end as well as that of the next try, so a replica that dies meanwhile,
+// or a removal that fails, needs no clearing up. SKIP LOCKED keeps two replicas
+// that claim at once from waiting for each other; each looks at a row's due time
+// once more when it has its lock.
+const claimSQL = `
+UPDATE thumbedge.file_to_delete f
+SET due = clock_timestamp() + make_interval(secs => $2 * power(2, least(f.tries, 8))), tries = f.tries + 1
+FROM (
+	SELECT path FROM thumbedge.file_to_delete WHERE due <= clock_timestamp()
+	ORDER BY due LIMIT $1 FOR UPDATE SKIP LOCKED
+) claimed
+WHERE f.path = claimed.path
+RETURNING f.capture_id, f.path`
+
+// claim is how long a sweep has its files to itself at least; it hands none out
+// after half of it.
+const claim = 5 * time.Minute
+
+// Discard records a stored file for deletion after a delay. It refuses one that
+// does not lie in its capture's folder. Without schema thumbedge it does nothing:
+// the file is left for reconcile.
+func (s *Store) Discard(ctx context.Context, id thumb.ID, path string, after time.Duration) error {
+	if !s.ours(id, path) {
+		return fmt.Errorf("recording a file for deletion: %q is not in the folder of capture %d", path, id)
+	}
+	return s.run(ctx, "discard", "recording a file for deletion", func(ctx context.Context) error {
+		return s.either(ctx, func() error {
+			_, err := s.pool.Exec(ctx, recordSQL, path, int64(id), after.Seconds())
+			return err
+		}, func() error { return nil })
+	})
+}
+
+// Sweep claims up to limit files whose time has come, hands each that no row names
+// to remove, right after that last look, and forgets those that were removed or
+// are named. Two replicas never get the same file. It returns how many it forgot;
+// a file whose removal failed is tried again later, ever less often. The error is
+// the first that remove returned, as it is, or wraps thumb.ErrDatabase.
+//
+// No connection is held while remove runs.
+func (s *Store) Sweep(ctx context.Context, limit int, remove func(ctx context.Context, id thumb.ID, path string) error) (forgot int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, claim/2)
+	defer cancel()
+	var files []claimed
+	err = s.run(ctx, "sweep", "claiming files to delete", func(ctx context.Context) error {
+		return s.either(ctx, func() (err error) {
+			files, err = s.claim(ctx, limit)
+			return err
+		}, func() error { return nil })
+	})
+	for _, f := range files {
+		if ctx.Err() != nil {
+			return forgot, cmp.Or(err, ctx.Err())
+		}
+		gone, failed := s.sweepOne(ctx, f, remove)
+		if gone {
+			forgot++
+		}
+		err = cmp.Or(err, failed)
+	}
+	return forgot, err
+}
+
+// claimed is a file that this sweep has to itself.
+type claimed struct {
+	CaptureID thumb.ID
+	Path      string
+}
+
+func (s *Store) claim(ctx context.Context, limit int) ([]claimed, error) {
+	// In passing, the leases of replicas that died, on captures that nobody has
+	// asked for since.
+	if _, err := s.pool.Exec(ctx, `DELETE FROM thumbedge.lease WHERE until < clock_timestamp() - interval '1 minute'`); err != nil {
+		return nil, err
+	}
+	rows, err := s.pool.Query(ctx, claimSQL, limit, claim.Seconds())
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[claimed])
+}
+
+func (s *Store) sweepOne(ctx context.Context, f claimed, remove func(context.Context, thumb.ID, string) error) (gone bool, err error) {
+	named := !s.ours(f.CaptureID, f.Path)
+	if !named {
+		err = s.run(ctx, "sweep", "looking whether a row names a file", func(ctx context.Context) error {
+			return s.pool.QueryRow(ctx, s.sql(`SELECT EXISTS (SELECT FROM {thumbnail} WHERE source_image_id = $1 AND path = $2)`),
+				int64(f.CaptureID), f.Path).Scan(&named)
+		})
+		if err != nil {
+			return false, err
+		}
+	}
+	if !named {
+		if err := remove(ctx, f.CaptureID, f.Path); err != nil {
+			return false, fmt.Errorf("removing %s: %w", f.Path, err)
+		}
+	}
+	err = s.run(ctx, "sweep", "forgetting a deleted file", func(ctx context.Context) error {
+		_, err := s.pool.Exec(ctx, unrecordSQL, f.Path)
+		return err
+	})
+	return err == nil, err
+}

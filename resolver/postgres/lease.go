@@ -1,0 +1,158 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+// takeSQL takes a lease, or finds that it can't, in one statement. All time is the
+// database's clock, read when the row is in hand: a wait for its lock counts.
+const takeSQL = `
+INSERT INTO thumbedge.lease AS l (capture_id, holder, until)
+VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3))
+ON CONFLICT (capture_id) DO UPDATE
+SET holder = excluded.holder, until = clock_timestamp() + make_interval(secs => $3)
+WHERE l.holder = excluded.holder OR l.until <= clock_timestamp()`
+
+// workSQL reads what there is to work from: a row for each thumbnail row, one at
+// least.
+const workSQL = `
+SELECT c.last_modified::timestamptz, coalesce(NOT p.draft, false), c.path::text, coalesce(c.public_base_url::text, ''),
+	coalesce(s.access_key, '') <> '' AND coalesce(s.secret_key, '') <> '' AND coalesce(s.public_base_url, '') = '',
+	coalesce(s.bucket::text, ''), coalesce(s.region::text, ''), coalesce(s.prefix::text, ''),
+	coalesce(s.access_key::text, ''), coalesce(s.secret_key::text, ''), coalesce(s.endpoint_url::text, ''),
+	clock_timestamp(), coalesce(extract(epoch FROM l.until - clock_timestamp()), 0)::float8,
+	t.label::text, t.path::text, t.width::bigint, t.height::bigint, t.size::bigint, t.last_modified::timestamptz, t.updated_at::timestamptz
+FROM {capture} c
+LEFT JOIN {project} p ON p.id = c.project_id
+LEFT JOIN {deployment} d ON d.id = c.deployment_id
+LEFT JOIN {data_source} s ON s.id = d.data_source_id
+LEFT JOIN {thumbnail} t ON t.source_image_id = c.id
+LEFT JOIN `
+
+const (
+	leaseOfCapture = `thumbedge.lease l ON l.capture_id = c.id WHERE c.id = $1`
+	noLease        = `(SELECT NULL::timestamptz AS until) l ON true WHERE c.id = $1`
+)
+
+// Lease takes the lease on a capture for holder, for ttl, and reads the capture,
+// its rows and its original: one transaction of two statements, sent together.
+//
+// They are two for the sake of what the second sees. A statement sees what was
+// committed before it began, so a single one that had to wait for the lease, or
+// began just before another replica released it, would take the lease and report
+// the rows as they were before that replica wrote its own, and the original would
+// be fetched and rendered once more. The second statement begins after the lease
+// is ours: whoever held it wrote before letting go. What it reads as the capture's
+// version is read under the lease, before the fetch.
+//
+// A capture that does not exist is thumb.ErrUnknownCapture, and leaves no lease.
+// Without schema thumbedge the lease is always held.
+func (s *Store) Lease(ctx context.Context, id thumb.ID, holder string, ttl time.Duration) (work thumb.Work, err error) {
+	err = s.run(ctx, "lease", "taking the lease on a capture", func(ctx context.Context) error {
+		return s.either(ctx, func() error {
+			return s.transact(ctx, func(tx pgx.Tx) error {
+				batch := new(pgx.Batch)
+				batch.Queue(takeSQL, int64(id), holder, ttl.Seconds())
+				batch.Queue(s.sql(workSQL+leaseOfCapture), int64(id))
+				answers := tx.SendBatch(ctx, batch)
+				defer answers.Close()
+				taken, err := answers.Exec()
+				if err != nil {
+					return err
+				}
+				rows, err := answers.Query()
+				if err != nil {
+					return err
+				}
+				if work, err = readWork(id, rows); err != nil {
+					return err
+				}
+				if work.Held = taken.RowsAffected() == 1; work.Held {
+					work.HeldFor = 0
+				}
+				return answers.Close()
+			})
+		}, func() error {
+			rows, err := s.pool.Query(ctx, s.sql(workSQL+noLease), int64(id))
+			if err != nil {
+				return err
+			}
+			work, err = readWork(id, rows)
+			work.Held, work.HeldFor = true, 0
+			return err
+		})
+	})
+	if err != nil {
+		return thumb.Work{}, err
+	}
+	return work, nil
+}
+
+func readWork(id thumb.ID, rows pgx.Rows) (thumb.Work, error) {
+	work := thumb.Work{Capture: thumb.Capture{ID: id}}
+	var (
+		bucket                       thumb.Bucket
+		signed                       bool // the original is in a bucket that needs keys
+		modified, rowTime, updatedAt *time.Time
+		left                         float64
+		label, path                  *string
+		width, height                *int
+		size                         *int64
+	)
+	tag, err := pgx.ForEachRow(rows, []any{
+		&modified, &work.Capture.Public, &work.Original.Path, &work.Original.PublicBaseURL,
+		&signed, &bucket.Name, &bucket.Region, &bucket.Prefix, &bucket.AccessKey, &bucket.SecretKey, &bucket.EndpointURL,
+		&work.Now, &left, &label, &path, &width, &height, &size, &rowTime, &updatedAt,
+	}, func() error {
+		if label != nil {
+			work.Capture.Rows = append(work.Capture.Rows, thumb.Row{
+				Label: *label, Path: *path, Width: *width, Height: *height, Size: *size,
+				LastModified: moment(rowTime), UpdatedAt: moment(updatedAt),
+			})
+		}
+		return nil
+	})
+	if err != nil {
+		return work, err
+	}
+	if tag.RowsAffected() == 0 {
+		return work, thumb.ErrUnknownCapture
+	}
+	work.Capture.LastModified = moment(modified)
+	if signed {
+		work.Original.Bucket = &bucket
+	}
+	work.HeldFor = max(0, time.Duration(left*float64(time.Second)))
+	return work, nil
+}
+
+// Prolong extends a lease that holder still has; held is false where it was lost.
+func (s *Store) Prolong(ctx context.Context, id thumb.ID, holder string, ttl time.Duration) (held bool, err error) {
+	err = s.run(ctx, "prolong", "prolonging the lease on a capture", func(ctx context.Context) error {
+		return s.either(ctx, func() error {
+			tag, err := s.pool.Exec(ctx, `UPDATE thumbedge.lease SET until = clock_timestamp() + make_interval(secs => $3)
+				WHERE capture_id = $1 AND holder = $2`, int64(id), holder, ttl.Seconds())
+			held = tag.RowsAffected() == 1
+			return err
+		}, func() error {
+			held = true
+			return nil
+		})
+	})
+	return held, err
+}
+
+// Release gives up a lease that holder still has, and does nothing otherwise.
+func (s *Store) Release(ctx context.Context, id thumb.ID, holder string) error {
+	return s.run(ctx, "release", "releasing the lease on a capture", func(ctx context.Context) error {
+		return s.either(ctx, func() error {
+			_, err := s.pool.Exec(ctx, `DELETE FROM thumbedge.lease WHERE capture_id = $1 AND holder = $2`, int64(id), holder)
+			return err
+		}, func() error { return nil })
+	})
+}

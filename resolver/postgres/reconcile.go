@@ -1,0 +1,131 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+// StoredRow is a thumbnail row as reconcile walks over them.
+type StoredRow struct {
+	ID              int64 // primary key
+	CaptureID       thumb.ID
+	CaptureModified time.Time // last_modified of the capture; zero: null
+	thumb.Row
+}
+
+// Rows returns up to limit thumbnail rows whose primary keys are above after, in
+// the order of these keys: the last one's is the next call's after. None: the walk
+// is over.
+func (s *Store) Rows(ctx context.Context, after int64, limit int) (found []StoredRow, err error) {
+	err = s.run(ctx, "rows", "walking over thumbnail rows", func(ctx context.Context) error {
+		rows, err := s.pool.Query(ctx, s.sql(`
+			SELECT t.id, t.source_image_id, c.last_modified, t.label, t.path, t.width, t.height, t.size, t.last_modified, t.updated_at
+			FROM (SELECT * FROM {thumbnail} WHERE id > $1 ORDER BY id LIMIT $2) t
+			LEFT JOIN {capture} c ON c.id = t.source_image_id
+			ORDER BY t.id`), after, limit)
+		if err != nil {
+			return err
+		}
+		found, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (r StoredRow, err error) {
+			var captureModified, modified *time.Time
+			err = row.Scan(&r.ID, &r.CaptureID, &captureModified, &r.Label, &r.Path, &r.Width, &r.Height, &r.Size, &modified, &r.UpdatedAt)
+			r.CaptureModified, r.LastModified = moment(captureModified), moment(modified)
+			return r, err
+		})
+		return err
+	})
+	return found, err
+}
+
+// Named returns which of paths a thumbnail row names. It looks among the rows of
+// the capture in whose folder a path lies, which is the only place where one can
+// be; a path in no capture's folder counts as named, so that nothing deletes it.
+func (s *Store) Named(ctx context.Context, paths []string) (map[string]bool, error) {
+	named := make(map[string]bool, len(paths))
+	var ids []int64
+	var inside []string
+	for _, path := range paths {
+		if id, ok := s.folderOf(path); ok {
+			ids, inside = append(ids, int64(id)), append(inside, path)
+		} else {
+			named[path] = true
+		}
+	}
+	err := s.run(ctx, "named", "looking which files rows name", func(ctx context.Context) error {
+		rows, err := s.pool.Query(ctx, s.sql(`
+			SELECT t.path FROM unnest($1::bigint[], $2::text[]) AS file (capture_id, path)
+			JOIN {thumbnail} t ON t.source_image_id = file.capture_id AND t.path = file.path`), ids, inside)
+		if err != nil {
+			return err
+		}
+		var path string
+		_, err = pgx.ForEachRow(rows, []any{&path}, func() error {
+			named[path] = true
+			return nil
+		})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return named, nil
+}
+
+// folderOf returns the capture in whose folder path lies.
+func (s *Store) folderOf(path string) (thumb.ID, bool) {
+	rest, ok := strings.CutPrefix(path, string(s.keys)+"capture_")
+	digits, _, slash := strings.Cut(rest, "/")
+	if !ok || !slash {
+		return 0, false
+	}
+	id, ok := thumb.ParseID(digits)
+	// A folder with leading zeros is not the one that we would look in.
+	return id, ok && strconv.FormatInt(int64(id), 10) == digits
+}
+
+// DeleteRow removes a row, provided that it still names path. It says whether it
+// did.
+func (s *Store) DeleteRow(ctx context.Context, rowID int64, path string) (deleted bool, err error) {
+	err = s.run(ctx, "delete_row", "removing a thumbnail row", func(ctx context.Context) error {
+		tag, err := s.pool.Exec(ctx, s.sql(`DELETE FROM {thumbnail} WHERE id = $1 AND path = $2`), rowID, path)
+		deleted = tag.RowsAffected() == 1
+		return err
+	})
+	return deleted, err
+}
+
+// Remembered returns what was last remembered under a name, nil for nothing or
+// without schema thumbedge.
+func (s *Store) Remembered(ctx context.Context, name string) (value json.RawMessage, err error) {
+	err = s.run(ctx, "remember", "reading what reconcile remembers", func(ctx context.Context) error {
+		return s.either(ctx, func() error {
+			err := s.pool.QueryRow(ctx, `SELECT value FROM thumbedge.reconcile WHERE name = $1`, name).Scan((*[]byte)(&value))
+			if errors.Is(err, pgx.ErrNoRows) {
+				return nil
+			}
+			return err
+		}, func() error { return nil })
+	})
+	return value, err
+}
+
+// Remember keeps a JSON value under a name, in place of what was there. Without
+// schema thumbedge it is forgotten at once.
+func (s *Store) Remember(ctx context.Context, name string, value json.RawMessage) error {
+	return s.run(ctx, "remember", "keeping what reconcile remembers", func(ctx context.Context) error {
+		return s.either(ctx, func() error {
+			_, err := s.pool.Exec(ctx, `
+				INSERT INTO thumbedge.reconcile (name, value, updated_at) VALUES ($1, $2::text::jsonb, clock_timestamp())
+				ON CONFLICT (name) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at`, name, string(value))
+			return err
+		}, func() error { return nil })
+	})
+}

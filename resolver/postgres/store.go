@@ -1,0 +1,126 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+// Store asks and tells the database everything but notifications. It keeps no
+// state of a connection's (no prepared statement where a pooler is between, no
+// session lock, no SET that outlives its transaction). Its methods may be called
+// from many goroutines; each is one statement or one transaction, takes
+// operationLimit at most, and wraps thumb.ErrDatabase around what went wrong.
+type Store struct {
+	pool    *pgxpool.Pool
+	log     *slog.Logger
+	metrics *Metrics
+	keys    thumb.Keys
+	place   *strings.Replacer // puts the app's table names into SQL
+	tables  [3]string         // those that have triggers, quoted
+
+	mu        sync.Mutex
+	installed Installed // as last seen
+	seen      time.Time // when; zero: never
+}
+
+// operationLimit bounds every operation, whatever its caller allows: a page's wait
+// is shorter, a row that the app has locked may take this long.
+const operationLimit = 5 * time.Second
+
+// New makes a Store over pool, which stays its caller's to close. It connects to
+// nothing.
+func New(cfg Config, pool *pgxpool.Pool, log *slog.Logger, metrics *Metrics) (*Store, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	metrics.pool.Store(pool)
+	return &Store{
+		pool: pool, log: log, metrics: metrics, keys: cfg.Keys,
+		place: cfg.Tables.replacer(), tables: cfg.Tables.triggered(),
+	}, nil
+}
+
+// replacer puts the names, quoted, in place of {capture}, {thumbnail} and so on.
+func (t *Tables) replacer() *strings.Replacer {
+	var pairs []string
+	for _, table := range t.named() {
+		pairs = append(pairs, "{"+table.key+"}", quote(table.name))
+	}
+	return strings.NewReplacer(pairs...)
+}
+
+// triggered returns the tables that the notify triggers belong on.
+func (t *Tables) triggered() [3]string {
+	return [3]string{quote(t.Thumbnail), quote(t.Capture), quote(t.Project)}
+}
+
+func quote(name string) string { return pgx.Identifier(strings.Split(name, ".")).Sanitize() }
+
+// run does one operation: bounded, measured, its failure wrapped. Doing says what
+// was being done, as in "reading captures".
+func (s *Store) run(ctx context.Context, operation, doing string, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, operationLimit)
+	defer cancel()
+	start := time.Now()
+	err := do(ctx)
+	s.metrics.seconds.WithLabelValues(operation).Observe(time.Since(start).Seconds())
+	if err == nil || errors.Is(err, thumb.ErrUnknownCapture) {
+		return err
+	}
+	s.metrics.failures.WithLabelValues(operation).Inc()
+	return fmt.Errorf("%s: %w: %w", doing, thumb.ErrDatabase, err)
+}
+
+// begin starts a transaction in which each statement sees what was committed
+// before it, whatever the role's default is, and which a server that hears no more
+// from us ends by itself: a replica that dies between two statements must not keep
+// its locks.
+const begin = `BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = '5s'`
+
+func (s *Store) transact(ctx context.Context, do func(pgx.Tx) error) error {
+	return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: begin}, do)
+}
+
+// sql puts the app's table names into a statement.
+func (s *Store) sql(template string) string { return s.place.Replace(template) }
+
+// nullable is a time as the database has it: zero is null.
+func nullable(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func moment(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return *t
+}
+
+// The SQLSTATEs that mean something here.
+const (
+	foreignKeyViolation = "23503"
+	readOnly            = "25006"
+	noSuchSchema        = "3F000"
+	noSuchTable         = "42P01"
+	noPrivilege         = "42501"
+)
+
+func hasCode(err error, codes ...string) bool {
+	var answer *pgconn.PgError
+	return errors.As(err, &answer) && slices.Contains(codes, answer.Code)
+}

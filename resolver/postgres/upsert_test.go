@@ -1,0 +1,299 @@
+package postgres_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/thumbedge/thumbedge/internal/testenv"
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+const smallOf2 = "thumbnails/capture_2/small_00000000000000ab.jpg" // as fill has it
+
+// key is a file of a capture's.
+func key(id thumb.ID, digits uint64) string {
+	return string(thumb.Keys("thumbnails/").Append(nil, id, "small", digits))
+}
+
+// recorded returns the files that are recorded for deletion.
+func recorded(t testing.TB, app *pgx.Conn) []string {
+	return ask[[]string](t, app, `SELECT coalesce(array_agg(path ORDER BY path), '{}') FROM thumbedge.file_to_delete`)
+}
+
+// upsert is one that is expected to succeed as a call.
+func upsert(t testing.TB, s store, id thumb.ID, r thumb.Row) thumb.Upserted {
+	t.Helper()
+	up, err := s.Upsert(t.Context(), id, r, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return up
+}
+
+func TestUpsertInsertsThenOverwrites(t *testing.T) {
+	t.Parallel()
+	url, app := migrated(t)
+	for id, s := range map[thumb.ID]store{
+		1: newStore(t, url),
+		3: newStore(t, testenv.Pgbouncer(t, url), pooled),
+	} {
+		exec(t, app, `DELETE FROM thumbedge.file_to_delete`)
+		first := upsert(t, s, id, row("small", key(id, 1), 240, noon))
+		if want := (thumb.Upserted{Path: key(id, 1), Won: true}); first != want || len(recorded(t, app)) != 0 {
+			t.Errorf("a new row: %+v, recorded %v", first, recorded(t, app))
+		}
+		describe := func() string {
+			return ask[string](t, app, `SELECT format('%s %s %s %s %s %s', path, width, height, size, last_modified = '2026-06-01 12:00Z', source_image_id)
+				FROM main_sourceimagethumbnail WHERE source_image_id = $1 AND label = 'small'`, int64(id))
+		}
+		if got, want := describe(), fmt.Sprintf("%s 240 120 1000 t %d", key(id, 1), id); got != want {
+			t.Errorf("the row is %q, want %q", got, want)
+		}
+		identity := func() string {
+			return ask[string](t, app, `SELECT id || ' ' || created_at FROM main_sourceimagethumbnail WHERE source_image_id = $1`, int64(id))
+		}
+		before := identity()
+		exec(t, app, `UPDATE main_sourceimagethumbnail SET updated_at = '2000-01-01' WHERE source_image_id = $1`, int64(id))
+		second := upsert(t, s, id, row("small", key(id, 2), 240, noon))
+		if want := (thumb.Upserted{Path: key(id, 2), Won: true}); second != want {
+			t.Errorf("a row of the same version: %+v, want it overwritten", second)
+		}
+		if identity() != before {
+			t.Errorf("the row was %s, is %s", before, identity())
+		}
+		if !ask[bool](t, app, `SELECT updated_at > now() - interval '1 minute' FROM main_sourceimagethumbnail WHERE source_image_id = $1`, int64(id)) {
+			t.Error("updated_at is not now, by the database's clock")
+		}
+		if got := recorded(t, app); !slices.Equal(got, []string{key(id, 1)}) {
+			t.Errorf("recorded for deletion: %v", got)
+		}
+		if !ask[bool](t, app, `SELECT due BETWEEN now() + interval '59 min' AND now() + interval '61 min' FROM thumbedge.file_to_delete`) {
+			t.Error("the replaced file is not due in an hour")
+		}
+		// The same path once more replaces nothing.
+		upsert(t, s, id, row("small", key(id, 2), 240, noon))
+		if got := recorded(t, app); !slices.Equal(got, []string{key(id, 1)}) {
+			t.Errorf("recorded for deletion: %v", got)
+		}
+	}
+}
+
+// The rule of DESIGN.md section 6: refused only by a row with a path, this width
+// and a strictly later last_modified. The times are of clocks that differ by 5 s
+// either way, cut to whole seconds or not.
+func TestUpsertRefused(t *testing.T) {
+	t.Parallel()
+	url, app := migrated(t)
+	s := newStore(t, url)
+	ours := noon.Add(10 * time.Second)
+	for name, c := range map[string]struct {
+		path     string
+		width    int
+		modified time.Time // of the row that is there
+		refused  bool
+	}{
+		"later by 5 s":                        {"x", 240, ours.Add(5 * time.Second), true},
+		"later by a microsecond":              {"x", 240, ours.Add(time.Microsecond), true},
+		"the same":                            {"x", 240, ours, false},
+		"the same, cut to the second":         {"x", 240, ours.Truncate(time.Second), false},
+		"earlier by 5 s":                      {"x", 240, ours.Add(-5 * time.Second), false},
+		"unknown":                             {"x", 240, time.Time{}, false},
+		"later, but of another width":         {"x", 239, ours.Add(5 * time.Second), false},
+		"later, but blank":                    {"", 240, ours.Add(5 * time.Second), false},
+		"years later, blank, of another spec": {"", 1024, ours.AddDate(5, 0, 0), false},
+	} {
+		exec(t, app, `DELETE FROM thumbedge.file_to_delete`)
+		old := ""
+		if c.path != "" {
+			old = key(2, 0xab)
+		}
+		var modified *time.Time
+		if !c.modified.IsZero() {
+			modified = &c.modified
+		}
+		exec(t, app, `UPDATE main_sourceimagethumbnail SET path = $1, width = $2, last_modified = $3 WHERE source_image_id = 2 AND label = 'small'`, old, c.width, modified)
+		up := upsert(t, s, 2, row("small", key(2, 7), 240, ours))
+		now := ask[string](t, app, `SELECT path FROM main_sourceimagethumbnail WHERE source_image_id = 2 AND label = 'small'`)
+		want, gone := thumb.Upserted{Path: key(2, 7), Won: true}, old
+		if c.refused {
+			want, gone = thumb.Upserted{Path: old}, key(2, 7)
+		}
+		if up != want || now != want.Path {
+			t.Errorf("%s: %+v and the row names %q, want %+v", name, up, now, want)
+		}
+		if got := strings.Join(recorded(t, app), " "); got != gone {
+			t.Errorf("%s: recorded %q, want %q", name, got, gone)
+		}
+	}
+	// A render whose version nobody knows is refused by no row.
+	if up := upsert(t, s, 2, row("small", key(2, 8), 240, time.Time{})); !up.Won {
+		t.Errorf("%+v", up)
+	}
+}
+
+// Two renders of different versions end with the later version, in either order.
+func TestUpsertsInEitherOrder(t *testing.T) {
+	t.Parallel()
+	url, app := migrated(t)
+	s := newStore(t, url)
+	early, late := row("small", key(1, 1), 240, noon), row("small", key(1, 2), 240, noon.Add(time.Second))
+	for _, order := range [][]thumb.Row{{early, late}, {late, early}} {
+		exec(t, app, `DELETE FROM main_sourceimagethumbnail; DELETE FROM thumbedge.file_to_delete`)
+		for _, r := range order {
+			upsert(t, s, 1, r)
+		}
+		if got := ask[string](t, app, `SELECT path FROM main_sourceimagethumbnail`); got != late.Path {
+			t.Errorf("the row names %s", got)
+		}
+		if got := recorded(t, app); !slices.Equal(got, []string{early.Path}) {
+			t.Errorf("recorded %v", got)
+		}
+	}
+}
+
+// Only files in the capture's own folder are ever deleted.
+func TestReplacedFileElsewhereIsLeft(t *testing.T) {
+	t.Parallel()
+	url, app := migrated(t)
+	s := newStore(t, url)
+	for _, path := range []string{"", "uploads/x.jpg", "thumbnails/capture_22/small.jpg", "thumbnails/capture_2/", "thumbnails/capture_2/a/b.jpg", "/etc/passwd"} {
+		exec(t, app, `UPDATE main_sourceimagethumbnail SET path = $1 WHERE source_image_id = 2 AND label = 'small'`, path)
+		upsert(t, s, 2, row("small", key(2, 1), 240, noon))
+		if got := recorded(t, app); len(got) != 0 {
+			t.Errorf("%q is recorded for deletion", got)
+		}
+	}
+	// The app's own name for a file lies in the folder, and is deleted.
+	upsert(t, s, 2, row("medium", "thumbnails/capture_2/medium_1.jpg", 1024, noon))
+	if got := recorded(t, app); !slices.Equal(got, []string{"thumbnails/capture_2/medium.jpg"}) {
+		t.Errorf("recorded %v", got)
+	}
+	if err := s.Discard(t.Context(), 2, "uploads/x.jpg", 0); err == nil || errors.Is(err, thumb.ErrDatabase) {
+		t.Errorf("discarding a file elsewhere: %v", err)
+	}
+}
+
+// FIELD_NOTES.md 1.2: two writers both read prior P0, write P1 and P2, both delete
+// P0, and P1 is nobody's. Must hold: of all the files written, one is named, and
+// every other is recorded.
+func TestConcurrentUpsertsOrphanNothing(t *testing.T) {
+	t.Parallel()
+	url, app := migrated(t)
+	direct, through := newStore(t, url), newStore(t, testenv.Pgbouncer(t, url), pooled)
+	for id := thumb.ID(1); id <= 3; id++ { // 2 has a row already
+		const writers = 16
+		all := []string{}
+		if id == 2 {
+			all = append(all, smallOf2)
+		}
+		ups := make(chan thumb.Upserted)
+		for i := range writers {
+			path := key(id, uint64(i+1))
+			all = append(all, path)
+			go func() {
+				s := direct
+				if i%2 == 0 {
+					s = through
+				}
+				ups <- upsert(t, s, id, row("small", path, 240, noon.Add(time.Duration(i%3)*time.Second)))
+			}()
+		}
+		for range writers {
+			<-ups
+		}
+		named := ask[string](t, app, `SELECT path FROM main_sourceimagethumbnail WHERE source_image_id = $1 AND label = 'small'`, int64(id))
+		accounted := append(recorded(t, app), named)
+		slices.Sort(all)
+		slices.Sort(accounted)
+		if !slices.Equal(all, accounted) {
+			t.Errorf("capture %d: written %v, named or recorded %v", id, all, accounted)
+		}
+		exec(t, app, `DELETE FROM thumbedge.file_to_delete`)
+	}
+}
+
+// The app changes, deletes or inserts the row in a transaction that is open while
+// we upsert.
+func TestUpsertBehindTheAppsTransaction(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		sql      string
+		end      string
+		recorded []string
+	}{
+		"it replaced the file":       {`UPDATE main_sourceimagethumbnail SET path = 'thumbnails/capture_2/app.jpg' WHERE source_image_id = 2 AND label = 'small'`, "COMMIT", []string{"thumbnails/capture_2/app.jpg"}},
+		"it did, and rolled back":    {`UPDATE main_sourceimagethumbnail SET path = 'thumbnails/capture_2/app.jpg' WHERE source_image_id = 2 AND label = 'small'`, "ROLLBACK", []string{smallOf2}},
+		"it deleted the row":         {`DELETE FROM main_sourceimagethumbnail WHERE source_image_id = 2`, "COMMIT", []string{}},
+		"it inserted one":            {`INSERT INTO main_sourceimagethumbnail (created_at, updated_at, path, label, width, height, size, source_image_id) VALUES (now(), now(), 'thumbnails/capture_2/large.jpg', 'large', 2560, 1, 1, 2)`, "COMMIT", []string{"thumbnails/capture_2/large.jpg"}},
+		"it did, and rolled it back": {`INSERT INTO main_sourceimagethumbnail (created_at, updated_at, path, label, width, height, size, source_image_id) VALUES (now(), now(), 'thumbnails/capture_2/large.jpg', 'large', 2560, 1, 1, 2)`, "ROLLBACK", []string{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url, app := migrated(t)
+			s := newStore(t, url)
+			label := "small"
+			if strings.HasPrefix(c.sql, "INSERT") {
+				label = "large"
+			}
+			exec(t, app, "BEGIN; "+c.sql)
+			done := make(chan thumb.Upserted, 1)
+			go func() { done <- upsert(t, s, 2, row(label, key(2, 1), 240, noon)) }()
+			eventually(t, "the upsert waits for the app", func() bool { return waiting(t, app) == 1 })
+			exec(t, app, c.end)
+			if up := <-done; up != (thumb.Upserted{Path: key(2, 1), Won: true}) {
+				t.Errorf("%+v", up)
+			}
+			if got := recorded(t, app); !slices.Equal(got, c.recorded) {
+				t.Errorf("recorded %v, want %v", got, c.recorded)
+			}
+			if n := ask[int](t, app, `SELECT count(*) FROM main_sourceimagethumbnail WHERE source_image_id = 2 AND path = $1`, key(2, 1)); n != 1 {
+				t.Errorf("%d rows name the file", n)
+			}
+		})
+	}
+}
+
+// The foreign key fires at COMMIT; our file must not be forgotten.
+func TestCaptureDeletedDuringTheRender(t *testing.T) {
+	t.Parallel()
+	url, app := migrated(t)
+	for name, s := range map[string]store{
+		"directly":          newStore(t, url),
+		"through pgbouncer": newStore(t, testenv.Pgbouncer(t, url), pooled),
+	} {
+		exec(t, app, `DELETE FROM thumbedge.file_to_delete`)
+		_, err := s.Upsert(t.Context(), 999, row("small", key(999, 1), 240, noon), time.Hour)
+		if !errors.Is(err, thumb.ErrUnknownCapture) || errors.Is(err, thumb.ErrDatabase) {
+			t.Errorf("%s: the error is %v", name, err)
+		}
+		if got := recorded(t, app); !slices.Equal(got, []string{key(999, 1)}) {
+			t.Errorf("%s: recorded %v", name, got)
+		}
+	}
+	// Deleted by a transaction that is open while we upsert.
+	s := newStore(t, url)
+	exec(t, app, `DELETE FROM thumbedge.file_to_delete`)
+	exec(t, app, `BEGIN; DELETE FROM main_sourceimagethumbnail WHERE source_image_id = 4; DELETE FROM main_sourceimage WHERE id = 4`)
+	failed := make(chan error, 1)
+	go func() {
+		_, err := s.Upsert(t.Context(), 4, row("small", key(4, 1), 240, noon), time.Hour)
+		failed <- err
+	}()
+	eventually(t, "the upsert waits at its commit", func() bool { return waiting(t, app) == 1 })
+	exec(t, app, `COMMIT`)
+	if err := <-failed; !errors.Is(err, thumb.ErrUnknownCapture) {
+		t.Errorf("the error is %v", err)
+	}
+	if got := recorded(t, app); !slices.Equal(got, []string{key(4, 1)}) {
+		t.Errorf("recorded %v", got)
+	}
+	if n := ask[int](t, app, `SELECT count(*) FROM main_sourceimagethumbnail WHERE source_image_id = 4`); n != 0 {
+		t.Error("the row of a deleted capture is there")
+	}
+}

@@ -1,0 +1,141 @@
+package resolver
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+// Resolve fills answers[i] with what is known of ids[i]. The ids are distinct,
+// and there are as many answers. Captures that are in memory cost no query; the
+// others cost one at most, for which Resolve waits until the page timeout, or
+// until ctx ends. On an error, which wraps thumb.ErrDatabase, the answers that
+// could not be had are Unresolved, and the others are right.
+func (w *WarmSet) Resolve(ctx context.Context, ids []thumb.ID, answers []thumb.Answer) error {
+	var tally tally
+	missing := w.lookUp(ids, answers, &tally)
+	w.metrics.lookUps(&tally)
+	if len(missing) == 0 {
+		w.metrics.pages[fromMemory].Inc()
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, w.cfg.PageTimeout)
+	defer cancel()
+	seats, own, err := w.board(ids, missing)
+	if own != nil {
+		go w.fly(own)
+	}
+	shared := 0
+	for i, s := range seats {
+		if s.flight == nil {
+			continue
+		}
+		answer, waitErr := s.wait(ctx)
+		if waitErr != nil {
+			err = waitErr
+			continue
+		}
+		answers[missing[i]] = answer
+		if s.flight != own {
+			shared++
+		}
+	}
+	w.metrics.shared.Add(float64(shared))
+	w.metrics.pages[pageSource(own, err)].Inc()
+	return err
+}
+
+func pageSource(own *flight, err error) int {
+	switch {
+	case err != nil:
+		return fromNowhere
+	case own != nil:
+		return fromQuery
+	}
+	return fromShared
+}
+
+// lookUp fills the answers that are in memory, and returns the positions of the
+// others, whose answers it leaves Unresolved. It allocates only for those.
+func (w *WarmSet) lookUp(ids []thumb.ID, answers []thumb.Answer, tally *tally) (missing []int) {
+	now := w.now()
+	connected := w.connected(now)
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	for i, id := range ids {
+		e, result := w.find(id, now, connected)
+		tally[result]++
+		if e != nil {
+			e.fill(&answers[i])
+			continue
+		}
+		answers[i] = thumb.Answer{}
+		if missing == nil {
+			missing = make([]int, 0, len(ids)-i)
+		}
+		missing = append(missing, i)
+	}
+	return missing
+}
+
+// find returns the entry of a capture if it is to be believed, nil otherwise,
+// and what the look-up came to. The caller holds mu.
+func (w *WarmSet) find(id thumb.ID, now time.Duration, connected bool) (*entry, int) {
+	if w.store == nil {
+		return nil, lookUpAbsent
+	}
+	e := w.store.get(id)
+	switch {
+	case e == nil:
+		return nil, lookUpAbsent
+	case w.outdated(id, e):
+		return nil, lookUpOutdated
+	case now-e.read >= w.trust(e, connected):
+		return nil, lookUpExpired
+	}
+	return e, int(e.standing())
+}
+
+// outdated says whether a notification has overtaken the entry. The caller holds mu.
+func (w *WarmSet) outdated(id thumb.ID, e *entry) bool {
+	seq := e.seq()
+	return seq < w.floor.Load() || seq < w.store.marks.of(id).Load()
+}
+
+// trust is how long an entry is believed from when its query began. That a
+// capture appears is not notified.
+func (w *WarmSet) trust(e *entry, connected bool) time.Duration {
+	if connected && e.standing() != thumb.Missing {
+		return w.cfg.TTL
+	}
+	return w.cfg.TTLUnlistened
+}
+
+// Fresh reads one capture past the warm set, by a query that begins after the
+// call, and remembers the answer. It waits until the query's own limit (a second
+// or so), or until ctx ends. An error wraps thumb.ErrDatabase.
+func (w *WarmSet) Fresh(ctx context.Context, id thumb.ID) (thumb.Answer, error) {
+	w.flights.mu.Lock()
+	own, err := w.begin([]thumb.ID{id}, w.now())
+	w.flights.mu.Unlock()
+	if err != nil {
+		return thumb.Answer{}, fmt.Errorf("reading capture %d: %w", id, err)
+	}
+	go w.fly(own)
+	return seat{own, 0}.wait(ctx)
+}
+
+// AppendURL appends the storage URL of a warm label to dst, and returns when it
+// stops working (zero: never). It allocates nothing where dst has room for the
+// URL and the path.
+func (w *WarmSet) AppendURL(dst []byte, id thumb.ID, answer *thumb.Answer, position int) (url []byte, expires time.Time) {
+	// The path is built behind dst, the URL behind the path, and then moved down.
+	start := len(dst)
+	dst = answer.AppendPath(dst, w.cfg.Keys, id, w.cfg.Specs[position].Label, position)
+	pathEnd := len(dst)
+	dst, expires = w.urls.AppendURL(dst, dst[start:pathEnd:pathEnd])
+	n := copy(dst[start:], dst[pathEnd:])
+	return dst[:start+n], expires
+}

@@ -1,0 +1,134 @@
+package resolver
+
+import (
+	"fmt"
+	"math/bits"
+	"sync/atomic"
+
+	"github.com/dgraph-io/ristretto/v2"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+// store holds the entries, in a ristretto cache. What to keep is ristretto's
+// choice; whether an entry is believed is never its business (marks, WarmSet).
+//
+// Its methods may be called from many goroutines, but ristretto's Close tolerates
+// neither Get nor Set beside it: the WarmSet first makes sure that nobody has the
+// store any more.
+type store struct {
+	size    int64 // bytes, all in
+	marks   marks
+	cache   *ristretto.Cache[uint64, *entry]
+	entries atomic.Int64
+	evicted atomic.Uint64
+	closing atomic.Bool
+	// heir, set before close, is given every entry that close finds.
+	heir func(thumb.ID, *entry)
+}
+
+// newStore makes an empty store that takes size bytes of live heap when full.
+func newStore(size int64) (*store, error) {
+	s := &store{size: size, marks: newMarks(size, nil)}
+	// A counter for every capture that fits. ristretto advises ten times as many
+	// as captures, which is far worse here (BenchmarkHitRatio): pages are polled
+	// for minutes and then left, and the fewer the counters, the sooner it forgets.
+	counters := size / (ristrettoSize + entrySize)
+	cache, err := ristretto.NewCache(&ristretto.Config[uint64, *entry]{
+		NumCounters:        counters,
+		MaxCost:            size - fixedSize(counters, len(s.marks)),
+		BufferItems:        bufferItems,
+		IgnoreInternalCost: true, // cost has it
+		KeyToHash:          keyToHash,
+		ShouldUpdate:       func(next, prev *entry) bool { return next.read >= prev.read },
+		OnEvict:            s.onEvict,
+		OnExit:             s.onExit,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("making the cache: %w", err)
+	}
+	s.cache = cache
+	return s, nil
+}
+
+// bufferItems is how many reads ristretto gathers before it counts them. It
+// allocates a new buffer each time, so that a page of 500 captures with the
+// usual 64 would allocate eight times.
+const bufferItems = 512
+
+// fixedSize is what a store takes before it holds anything: ristretto's channel
+// (256 KiB) and empty shards, its counters (four rows of half a byte and a Bloom
+// filter of 9.6 bits, each rounded up to a power of two), and the marks.
+func fixedSize(counters int64, marks int) int64 {
+	pow2 := func(n int64) int64 { return 1 << bits.Len64(uint64(n-1)) }
+	return 256<<10 + 160<<10 + 2*pow2(counters) + pow2(counters*48/5)/8 + 8*int64(marks)
+}
+
+// keyToHash spreads captures over ristretto's 256 shards unevenly, the fullest
+// holding twice what the emptiest does. A hash table of Go's doubles when it is
+// full; shards of equal size would all do so at about the same number of captures,
+// and what a capture takes would swing between 170 and 240 bytes with it. Like
+// this, some shard is always about to double, and the average stays.
+func keyToHash(id uint64) (hash, conflict uint64) {
+	hash = mix(id)
+	// The shard is 256·log2(1+u) for an evenly spread u, by a quadratic that is
+	// within 1 % of it.
+	u := hash >> 48
+	shard := (u<<16 + u*(1<<16-u)>>16*22800) >> 24
+	return hash&^0xff | min(shard, 0xff), id
+}
+
+func (s *store) get(id thumb.ID) *entry {
+	e, _ := s.cache.Get(uint64(id))
+	return e
+}
+
+// put offers an entry. ristretto takes it in later, or not at all.
+func (s *store) put(id thumb.ID, e *entry) {
+	if s.cache.Set(uint64(id), e, e.cost()) {
+		s.entries.Add(1)
+	}
+}
+
+// settle returns when everything that was put before is taken in, or refused.
+func (s *store) settle() { s.cache.Wait() }
+
+// used returns the bytes that the store takes, by its own account.
+func (s *store) used() int64 { return s.size - s.cache.RemainingCost() }
+
+// sample returns a choice of about as many of old's captures as fit. It takes
+// from every shard alike: a shard that once held many keeps the memory.
+func (s *store) sample(old *store) (fits func(thumb.ID) bool) {
+	const scale = 1 << 24
+	held := old.cache.MaxCost() - old.cache.RemainingCost()
+	below := uint64(scale)
+	if room := s.cache.MaxCost(); held > room {
+		below = uint64(scale * float64(room) / float64(held))
+	}
+	return func(id thumb.ID) bool { return mix(uint64(id))>>8%scale < below }
+}
+
+func (s *store) onEvict(item *ristretto.Item[*entry]) {
+	switch {
+	case item.Value == nil:
+	case !s.closing.Load():
+		s.evicted.Add(1)
+	case s.heir != nil:
+		s.heir(thumb.ID(item.Conflict), item.Value)
+	}
+}
+
+// onExit is called once for every entry that was put and is there no more.
+func (s *store) onExit(e *entry) {
+	if e != nil {
+		s.entries.Add(-1)
+	}
+}
+
+// close ends the store, whose entries go to heir, if there is one. Nobody else
+// may be using it.
+func (s *store) close(heir func(thumb.ID, *entry)) {
+	s.heir = heir
+	s.closing.Store(true)
+	s.cache.Close()
+}

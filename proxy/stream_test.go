@@ -41,7 +41,9 @@ const large = 16 << 20
 // A large body goes up while another comes down, byte for byte, and neither is
 // held in memory.
 func TestLargeBodiesBothWays(t *testing.T) {
+	received := make(chan struct{})
 	a := startApp(t, func(a *app, conn *net.TCPConn, br *bufio.Reader) {
+		defer close(received)
 		if _, err := readHead(br); err != nil {
 			return
 		}
@@ -79,6 +81,7 @@ func TestLargeBodiesBothWays(t *testing.T) {
 	if err := <-sent; err != nil {
 		t.Errorf("sending: %v", err)
 	}
+	<-received
 	if held := int64(during.HeapInuse) - int64(before.HeapInuse); held > 16<<20 {
 		t.Errorf("%d MiB more in use in the middle", held>>20)
 	}

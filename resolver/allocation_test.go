@@ -1,6 +1,6 @@
 //go:build !race
 
-// The race detector makes pools forget.
+// The race detector makes sync.Pool, which ristretto reads through, forget at random.
 
 package resolver_test
 

@@ -17,7 +17,7 @@ func TestAnswerReadBeforeANotificationIsNeverStoredAfterIt(t *testing.T) {
 		"everything":       (*resolver.WarmSet).ChangedAll,
 		"a new generation": (*resolver.WarmSet).Listening,
 		"the operator":     func(w *resolver.WarmSet) { w.Forget(1) },
-		"emptied":          func(w *resolver.WarmSet) { _ = w.Clear() },
+		"emptied":          (*resolver.WarmSet).Clear,
 		"resized between": func(w *resolver.WarmSet) {
 			w.Changed([]thumb.ID{1})
 			_ = w.Resize(64 << 20)
@@ -68,7 +68,7 @@ func TestNotificationOutdatesWhatIsRemembered(t *testing.T) {
 		"everything":       (*resolver.WarmSet).ChangedAll,
 		"a new generation": (*resolver.WarmSet).Listening,
 		"the operator":     func(w *resolver.WarmSet) { w.Forget(1) },
-		"emptied":          func(w *resolver.WarmSet) { _ = w.Clear() },
+		"emptied":          (*resolver.WarmSet).Clear,
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {

@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -170,10 +171,10 @@ func (m *Metrics) query(ctx context.Context, ids int, err error, took time.Durat
 
 // refuse counts a query that was not sent.
 func (m *Metrics) refuse(err error) {
-	switch err {
-	case errBreaker:
+	switch {
+	case errors.Is(err, errBreaker):
 		m.refused.WithLabelValues("breaker").Inc()
-	case errFlights:
+	case errors.Is(err, errFlights):
 		m.refused.WithLabelValues("limit").Inc()
 	}
 }

@@ -210,8 +210,9 @@ func TestClosedWarmSetAnswersWithErrors(t *testing.T) {
 		w.Changed([]thumb.ID{1})
 		w.ChangedAll()
 		w.Listening()
-		if w.Clear() == nil || w.Resize(8<<20) == nil {
-			t.Error("a closed warm set can be cleared or resized")
+		w.Clear()
+		if w.Resize(8<<20) == nil {
+			t.Error("a closed warm set can be resized")
 		}
 		if _, ok := w.Lookup(1); ok || w.State().Captures != 0 {
 			t.Error("a closed warm set holds something")

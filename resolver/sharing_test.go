@@ -127,7 +127,7 @@ func TestSharedQueryThatANotificationTouchedIsNotJoined(t *testing.T) {
 		"everything":          {(*resolver.WarmSet).ChangedAll, 2},
 		"a new generation":    {(*resolver.WarmSet).Listening, 2},
 		"the operator":        {func(w *resolver.WarmSet) { w.Forget(1) }, 2},
-		"emptied":             {func(w *resolver.WarmSet) { _ = w.Clear() }, 2},
+		"emptied":             {(*resolver.WarmSet).Clear, 2},
 		"another capture":     {func(w *resolver.WarmSet) { w.Changed([]thumb.ID{3}) }, 1},
 		"resized":             {func(w *resolver.WarmSet) { _ = w.Resize(8 << 20) }, 1},
 	} {

@@ -120,18 +120,19 @@ func (w *WarmSet) Close() {
 func (w *WarmSet) Forget(id thumb.ID) { w.change([]thumb.ID{id}, scopeOperator) }
 
 // Clear forgets everything, at once, and lets its memory go.
-func (w *WarmSet) Clear() error {
+func (w *WarmSet) Clear() {
 	w.changeAll(scopeOperator)
 	w.resizing.Lock()
 	defer w.resizing.Unlock()
 	if w.store == nil {
-		return errClosed
+		return
 	}
 	_, old, err := w.rebuild(w.store.size)
-	if err == nil {
-		old.close(nil)
+	if err != nil {
+		w.log.Error("warm set is empty, but its memory could not be let go", "error", err)
+		return
 	}
-	return err
+	old.close(nil)
 }
 
 // Resize changes how much the warm set may hold (cache.max_size). The new limit

@@ -36,12 +36,17 @@ func encodeJPEG(p *picture, s size, quality int) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// jpegMemory estimates what decoding a JPEG takes.
+// jpegMemory prices decoding a JPEG: whole planes, all coefficients in 32 bits
+// where it is progressive, and a second image, as it takes where the planes are
+// not luma and chroma.
 func (p *Plan) jpegMemory() int64 {
 	h := &p.header.jpeg
-	samples := h.blocks() * 64
+	n := h.paddedBlocks() * 64
 	if h.progressive {
-		samples *= 5 // every coefficient is kept in 32 bits
+		n *= 5
 	}
-	return samples
+	if len(h.components) > 1 {
+		n += int64(p.Width) * int64(p.Height) * 7 / 2
+	}
+	return n
 }

@@ -151,11 +151,14 @@ func encodeJPEG(p *picture, s size, quality int) ([]byte, error) {
 	return C.GoBytes(unsafe.Pointer(out), C.int(length)), nil
 }
 
+// jpegMemory prices decoding a JPEG: the planes at the scale that they are decoded
+// to (pixels where they are not luma and chroma), a few rows at full width, and
+// all coefficients in 16 bits where it is progressive or in several scans.
 func (p *Plan) jpegMemory() int64 {
-	m := int64(p.eighths())
-	n := int64(p.Width) * int64(p.Height) * m * m / 64 * 4
-	if h := &p.header.jpeg; h.progressive || !h.interleaved {
-		n += h.blocks() * 128
+	m, h := p.eighths(), &p.header.jpeg
+	n := int64(scaled(p.Width, m)+8)*int64(scaled(p.Height, m)+8)*7 + int64(p.Width)*256
+	if h.progressive || !h.interleaved {
+		n += h.paddedBlocks() * 128
 	}
 	return n
 }

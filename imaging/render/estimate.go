@@ -2,26 +2,75 @@ package render
 
 import "image/color"
 
-// estimate prices the whole rendering.
+// slack is what every rendering takes beside its pixels: decoder tables, row
+// buffers, weights, and what the collector has not come to yet.
+const slack = 4 << 20
+
+// estimate prices the whole rendering, above rather than below what it takes.
 func (p *Plan) estimate() int64 {
-	n := int64(1 << 20)
+	n := int64(slack)
 	if p.Format == "jpeg" {
 		n += p.jpegMemory()
 	} else {
 		n += p.rasterMemory()
 	}
+	var pixels, largest int64
 	for _, s := range p.sizes {
-		n += int64(s.w) * int64(s.h) * 6
+		area := int64(even(s.w)+16) * int64(even(s.h)+16)
+		pixels, largest = pixels+area, max(largest, area)
 	}
-	return n
+	// Each picture's planes and its JPEG stay; the planes of what is averaged on
+	// the way are no larger. The encoder keeps all coefficients of one picture in
+	// 16 bits, and its output buffer grows by doubling.
+	return n + pixels*4 + largest*5
 }
 
+// rasterMemory prices decoding anything but JPEG and turning it into planes.
 func (p *Plan) rasterMemory() int64 {
 	pixels := int64(p.Width) * int64(p.Height)
-	bytes := int64(8)
-	switch p.header.model {
-	case color.GrayModel:
-		bytes = 1
+	decoded := pixels * bytesPerPixel(p.header.model)
+	planes := pixels * 3
+	switch p.Format {
+	case "png":
+		return 2*decoded + planes // interlaced: each pass is an image of its own
+	case "gif":
+		return 2*decoded + planes // interlaced: the rows are put in order in a copy
+	case "tiff":
+		// A strip or a tile may be all of the image, may decode to eight bytes a
+		// pixel whatever the header says, and is read into a buffer that doubles. A
+		// tile may also be larger than a small image.
+		block := int64(max(p.Width+16, 1024)) * int64(max(p.Height+16, 1024))
+		return decoded + planes + block*8*3
+	case "webp":
+		return decoded + planes + p.losslessMemory(pixels)
 	}
-	return pixels * bytes * 2
+	return decoded + planes
+}
+
+// losslessMemory prices the lossless part of a WebP beside its pixels: a copy for
+// each of two transforms, and the Huffman trees, one group of five for as little
+// as sixteen pixels. How much a group takes depends on the symbols that the file
+// spells out for it: at most about 256 bytes for each of the file's.
+func (p *Plan) losslessMemory(pixels int64) int64 {
+	const emptyGroup, maxGroups, spelledOut = 2700, 1 << 15, 256
+	if p.header.lossless == 0 {
+		return 0
+	}
+	groups := min(pixels/16+1, maxGroups)
+	return pixels*8 + groups*emptyGroup + p.header.lossless*spelledOut
+}
+
+// bytesPerPixel is what an image of a colour model takes in memory. Grey may turn
+// out to have a transparent level, and is then decoded to NRGBA.
+func bytesPerPixel(model color.Model) int64 {
+	switch model {
+	case color.RGBA64Model, color.NRGBA64Model, color.Gray16Model:
+		return 8
+	case color.NYCbCrAModel:
+		return 5
+	}
+	if _, paletted := model.(color.Palette); paletted {
+		return 1
+	}
+	return 4
 }

@@ -2,6 +2,7 @@ package render
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"image"
 	"image/color"
@@ -20,6 +21,7 @@ type header struct {
 	width, height int
 	jpeg          jpegHeader  // of a JPEG
 	model         color.Model // of anything else
+	lossless      int64       // of a WebP: bytes that are coded without loss
 }
 
 // codec reads one format that is not JPEG.
@@ -51,7 +53,11 @@ func readHeader(original []byte) (h header, err error) {
 	for _, c := range codecs() {
 		if c.matches(original) {
 			config, err := c.config(bytes.NewReader(original))
-			return header{format: c.format, width: config.Width, height: config.Height, model: config.ColorModel}, err
+			h := header{format: c.format, width: config.Width, height: config.Height, model: config.ColorModel}
+			if err == nil && c.format == "webp" {
+				h.lossless, err = losslessBytes(original)
+			}
+			return h, err
 		}
 	}
 	return header{}, errNotAnImage
@@ -76,4 +82,21 @@ func matches(original []byte, magic string) bool {
 		}
 	}
 	return true
+}
+
+// losslessBytes walks over the chunks of a WebP, and adds up those that are coded
+// without loss: their price depends on their length. It refuses a file that
+// claims more bytes than there are, which the decoder would allocate.
+func losslessBytes(original []byte) (n int64, err error) {
+	for rest := original[12:]; len(rest) >= 8; {
+		length := int64(binary.LittleEndian.Uint32(rest[4:]))
+		if length > int64(len(rest)-8) {
+			return 0, errCutOff
+		}
+		if id := string(rest[:4]); id == "VP8L" || id == "ALPH" {
+			n += length
+		}
+		rest = rest[8+min(length+length&1, int64(len(rest)-8)):]
+	}
+	return n, nil
 }

@@ -186,6 +186,17 @@ func (h *jpegHeader) blocks() (n int64) {
 	return n
 }
 
+// paddedBlocks is blocks with every component padded to whole MCUs, as decoders
+// lay them out.
+func (h *jpegHeader) paddedBlocks() (n int64) {
+	maxH, maxV := h.maxSampling()
+	across, down := (h.width+8*maxH-1)/(8*maxH), (h.height+8*maxV-1)/(8*maxV)
+	for _, c := range h.components {
+		n += int64(across*int(c.h)) * int64(down*int(c.v))
+	}
+	return n
+}
+
 func (h *jpegHeader) maxSampling() (across, down int) {
 	for _, c := range h.components {
 		across, down = max(across, int(c.h)), max(down, int(c.v))

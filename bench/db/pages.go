@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -77,10 +78,13 @@ func measurePages(ctx context.Context, out io.Writer, conn *pgx.Conn, url string
 		if err != nil {
 			return fmt.Errorf("explaining the query: %w", err)
 		}
-		fmt.Fprintf(out, "\nIts plan for %d ids anywhere:\n\n```\n%s\n```\n", count, strings.Join(plan, "\n"))
+		fmt.Fprintf(out, "\nIts plan for %d ids anywhere:\n\n```\n%s\n```\n", count, longArray.ReplaceAllString(strings.Join(plan, "\n"), "'{…}'"))
 	}
 	return nil
 }
+
+// longArray is the list of ids as a plan repeats it.
+var longArray = regexp.MustCompile(`'\{[0-9,]{40,}\}'`)
 
 // session is a page of captures that were made one after another.
 func session(captures, count int) []thumb.ID {

@@ -9,18 +9,18 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-// capturesSQL reads captures and their rows. The lateral sub-select with OFFSET 0
-// makes the plan one of index look-ups, an id at a time, however wrong the tables'
-// statistics are: the planner cannot turn it into a join over a whole table. The
-// casts keep the result's types, and so prepared statements, the same when the
-// app's migrations change a column's.
+// capturesSQL reads captures and their rows. The sub-select with OFFSET 0 has the
+// rows looked up by index, a capture at a time, however wrong the statistics are:
+// the planner cannot turn it into a join over the whole table. The casts keep the
+// result's types, and so prepared statements, the same when the app's migrations
+// change a column's.
 const capturesSQL = `
 SELECT c.id::bigint, coalesce(NOT p.draft, false), c.last_modified::timestamptz,
 	t.label::text, t.path::text, t.width::bigint, t.last_modified::timestamptz
-FROM unnest($1::bigint[]) AS wanted (id)
-JOIN LATERAL (SELECT * FROM {capture} WHERE id = wanted.id OFFSET 0) c ON true
+FROM {capture} c
 LEFT JOIN {project} p ON p.id = c.project_id
-LEFT JOIN LATERAL (SELECT * FROM {thumbnail} WHERE source_image_id = c.id OFFSET 0) t ON true`
+LEFT JOIN LATERAL (SELECT * FROM {thumbnail} WHERE source_image_id = c.id OFFSET 0) t ON true
+WHERE c.id = ANY ($1::bigint[])`
 
 // Captures reads the captures and their thumbnail rows in one statement. An id
 // that the database does not have is absent from the answer; ids are distinct. Of

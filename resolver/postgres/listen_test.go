@@ -170,7 +170,9 @@ func serverWithApp(t *testing.T) (*postgresd.Server, string) {
 	if err := migrate(t, url, postgres.Antenna).Up(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	exec(t, connect(t, url), fill+`; CHECKPOINT`) // it commits asynchronously: a crash would take the rows along
+	app := connect(t, url)
+	exec(t, app, fill)
+	exec(t, app, `CHECKPOINT`) // it commits asynchronously: a crash would take the rows along
 	return server, url
 }
 

@@ -30,7 +30,7 @@ type WarmSet interface {
 	State() resolver.State
 	Lookup(id thumb.ID) (resolver.Entry, bool)
 	Forget(id thumb.ID)
-	Clear() error
+	Clear()
 	Resize(bytes int64) error
 }
 

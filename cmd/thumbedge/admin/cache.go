@@ -37,10 +37,7 @@ func (s *Server) cacheResize(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) cacheClear(w http.ResponseWriter, r *http.Request) {
-	if err := s.deps.WarmSet.Clear(); err != nil {
-		problem(w, http.StatusInternalServerError, err.Error())
-		return
-	}
+	s.deps.WarmSet.Clear()
 	s.deps.Log.Info("warm set emptied")
 	s.cacheState(w, r)
 }

@@ -69,19 +69,26 @@ var (
 
 // board returns a seat for ids[i], for every i of missing: in an open flight no
 // older than the page timeout, or else in one new flight, which the caller lets
-// go. Where no new flight may begin, the seats of those captures are empty and
-// err says why.
-func (w *WarmSet) board(ids []thumb.ID, missing []int) (seats []seat, own *flight, err error) {
+// go. The seat is empty where none is needed any more, as the answer has come into
+// memory since it was looked up, and where no new flight may begin; err then says why.
+func (w *WarmSet) board(ids []thumb.ID, answers []thumb.Answer, missing []int) (seats []seat, own *flight, err error) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
 	w.flights.mu.Lock()
 	defer w.flights.mu.Unlock()
 	now := w.now()
+	connected := w.connected(now)
 	seats = make([]seat, len(missing))
 	var asked []thumb.ID
+	var places []int // of asked, in seats
 	for i, at := range missing {
 		if s, ok := w.flights.open[ids[at]]; ok && now-s.begun <= w.cfg.PageTimeout {
 			seats[i] = s
+		} else if e, _ := w.find(ids[at], now, connected); e != nil {
+			e.fill(&answers[at])
 		} else {
 			asked = append(asked, ids[at])
+			places = append(places, i)
 		}
 	}
 	if len(asked) == 0 {
@@ -90,12 +97,8 @@ func (w *WarmSet) board(ids []thumb.ID, missing []int) (seats []seat, own *fligh
 	if own, err = w.begin(asked, now); err != nil {
 		return seats, nil, err
 	}
-	next := 0
-	for i := range seats {
-		if seats[i].flight == nil {
-			seats[i] = seat{own, next}
-			next++
-		}
+	for at, i := range places {
+		seats[i] = seat{own, at}
 	}
 	return seats, own, nil
 }

@@ -23,7 +23,7 @@ func (w *WarmSet) Resolve(ctx context.Context, ids []thumb.ID, answers []thumb.A
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.cfg.PageTimeout)
 	defer cancel()
-	seats, own, err := w.board(ids, missing)
+	seats, own, err := w.board(ids, answers, missing)
 	if own != nil {
 		go w.fly(own)
 	}
@@ -43,18 +43,20 @@ func (w *WarmSet) Resolve(ctx context.Context, ids []thumb.ID, answers []thumb.A
 		}
 	}
 	w.metrics.shared.Add(float64(shared))
-	w.metrics.pages[pageSource(own, err)].Inc()
+	w.metrics.pages[pageSource(own, shared, err)].Inc()
 	return err
 }
 
-func pageSource(own *flight, err error) int {
+func pageSource(own *flight, shared int, err error) int {
 	switch {
 	case err != nil:
 		return fromNowhere
 	case own != nil:
 		return fromQuery
+	case shared > 0:
+		return fromShared
 	}
-	return fromShared
+	return fromMemory
 }
 
 // lookUp fills the answers that are in memory, and returns the positions of the

@@ -126,7 +126,7 @@ func TestSharedQueryThatANotificationTouchedIsNotJoined(t *testing.T) {
 		"one of its captures": {func(w *resolver.WarmSet) { w.Changed([]thumb.ID{2}) }, 2},
 		"everything":          {(*resolver.WarmSet).ChangedAll, 2},
 		"a new generation":    {(*resolver.WarmSet).Listening, 2},
-		"the operator":        {func(w *resolver.WarmSet) { w.Forget(1) }, 2},
+		"the operator":        {func(w *resolver.WarmSet) { w.Forget(2) }, 2},
 		"emptied":             {(*resolver.WarmSet).Clear, 2},
 		"another capture":     {func(w *resolver.WarmSet) { w.Changed([]thumb.ID{3}) }, 1},
 		"resized":             {func(w *resolver.WarmSet) { _ = w.Resize(8 << 20) }, 1},
@@ -179,4 +179,24 @@ func TestManyPagesOfASlowDatabase(t *testing.T) {
 			t.Errorf("the last page waited %v, %d queries", waited, db.count())
 		}
 	})
+}
+
+// A page that follows on the heels of another looks up what ristretto has not
+// taken in yet, and then finds the query over: it must look again before it asks.
+func TestPageOnTheHeelsOfAnotherNeedsNoQuery(t *testing.T) {
+	t.Parallel()
+	db := &everyCapture{}
+	w := newWarmSet(t, db, patient)
+	const rounds = 3000
+	for id := range thumb.ID(rounds) {
+		var followers sync.WaitGroup
+		page(t, w, id+1)
+		for range 3 {
+			followers.Go(func() { page(t, w, id+1) })
+		}
+		followers.Wait()
+	}
+	if n := db.queries.Load(); n != rounds {
+		t.Errorf("%d queries for %d captures", n, rounds)
+	}
 }

@@ -40,7 +40,8 @@ test: packages-test tools
 	CGO_ENABLED=0 go build -o /dev/null ./cmd/thumbedge
 	go vet -tags $(TAGS) ./...
 	go test -race ./imaging/render/...
-	go test -tags $(TAGS) -race -shuffle=on -timeout 20m ./...
+	go test -tags $(TAGS) -race -shuffle=on -p 1 -timeout 20m ./...
+	go test -tags $(TAGS) -run Alloc ./proxy/... ./resolver/... ./imaging/...
 
 ## lint: formatting, vet, golangci-lint with the import rules
 .PHONY: lint
@@ -77,6 +78,40 @@ packages-build packages-demo packages-test packages-bench:
 	  echo "installing $${missing[*]}"; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $${missing[*]} >/dev/null; \
 	fi
+
+## bench: all the comparisons below, one after another
+.PHONY: bench
+bench: bench-proxy bench-render bench-cold bench-db bench-cache
+
+## bench-proxy: CPU a request beside nginx, nginx with Lua and Go's own proxy
+.PHONY: bench-proxy
+bench-proxy: packages-bench
+	go run -tags $(TAGS) ./bench/proxy
+
+## bench-render: rendering beside Pillow and libvips
+.PHONY: bench-render
+bench-render: packages-bench
+	go run -tags $(TAGS) ./bench/render
+
+## bench-cold: a cold gallery beside the app doing it itself
+.PHONY: bench-cold
+bench-cold: packages-bench
+	go run -tags $(TAGS) ./bench/cold
+
+## bench-db: the page query and the triggers on large tables
+.PHONY: bench-db
+bench-db: packages-demo
+	go run ./bench/db
+
+## bench-cache: the warm set's memory, look-ups and hit ratio
+.PHONY: bench-cache
+bench-cache:
+	go test -run '^$$' -bench . -benchtime 1x ./resolver
+
+## soak: ten minutes of random requests and faults
+.PHONY: soak
+soak: packages-test tools
+	THUMBEDGE_SOAK=10m go test -tags $(TAGS) -run Soak -timeout 30m -v ./cmd/thumbedge/program
 
 ## clean: remove what was built; the demo's data and the tools stay
 .PHONY: clean

@@ -67,70 +67,87 @@ func (p *Plan) eighths() int {
 
 func scaled(n, eighths int) int { return (n*eighths + 7) / 8 }
 
+// decodeJPEG decodes at the smallest scale that will do: to planes, or where the
+// planes are neither luma nor chroma, to pixels that are converted.
 func (p *Plan) decodeJPEG(context.Context) (*picture, error) {
 	d := handle{C.tjInitDecompress()}
 	if d.h == nil {
-		return nil, d.err()
+		return nil, errors.New("libjpeg-turbo gives no decompressor")
 	}
 	defer C.tjDestroy(d.h)
 	var width, height, subsamp, colours C.int
-	data, length := (*C.uchar)(unsafe.Pointer(unsafe.SliceData(p.original))), C.ulong(len(p.original))
+	data, length := p.data()
 	if C.tjDecompressHeader3(d.h, data, length, &width, &height, &subsamp, &colours) != 0 {
 		return nil, d.err()
 	}
-	m := p.eighths()
-	w, h := scaled(p.Width, m), scaled(p.Height, m)
-	extentW, extentH := float64(p.Width*m)/8, float64(p.Height*m)/8
 	switch colours {
 	case C.TJCS_GRAY, C.TJCS_YCbCr:
-		subX, subY := p.header.jpeg.subsampling()
-		pic := &picture{w: extentW, h: extentH, subX: subX, subY: subY, scaledByDecoder: m <= 4}
-		components := 3
-		if colours == C.TJCS_GRAY {
-			components = 1
-		}
-		var at [3]*C.uchar
-		for i := range components {
-			pl := newPlane(int(C.tjPlaneWidth(C.int(i), C.int(w), subsamp)), int(C.tjPlaneHeight(C.int(i), C.int(h), subsamp)))
-			subX, subY := pic.sub(i)
-			pl.w, pl.h = samples(float64(w), subX), samples(float64(h), subY)
-			pic.planes = append(pic.planes, pl)
-			at[i] = (*C.uchar)(unsafe.SliceData(pl.pix))
-		}
-		if C.to_planes(d.h, data, length, C.int(w), C.int(h), at[0], at[1], at[2],
-			C.int(pic.planes[0].stride), C.int(pic.planes[components-1].stride)) != 0 {
-			if err := d.complaint(); err != nil {
-				return nil, err
-			}
-		}
-		return pic, nil
-	}
-	cmyk := image.NewCMYK(image.Rect(0, 0, w, h))
-	format := C.int(C.TJPF_CMYK)
-	if colours == C.TJCS_RGB {
-		format = C.TJPF_RGBX
-	}
-	if C.tjDecompress2(d.h, data, length, (*C.uchar)(unsafe.SliceData(cmyk.Pix)), C.int(w), C.int(cmyk.Stride), C.int(h),
-		format, C.TJFLAG_LIMITSCANS) != 0 {
-		if err := d.complaint(); err != nil {
+		return p.decodePlanes(d, subsamp)
+	case C.TJCS_RGB:
+		m := image.NewNRGBA(p.scaledBounds())
+		if err := p.decodePixels(d, m.Pix, C.TJPF_RGBX); err != nil {
 			return nil, err
 		}
+		return fromImage(m, p.largest())
 	}
-	var img image.Image = cmyk
-	if colours == C.TJCS_RGB {
-		img = &image.NRGBA{Pix: cmyk.Pix, Stride: cmyk.Stride, Rect: cmyk.Rect}
-	} else {
-		for i := range cmyk.Pix {
-			cmyk.Pix[i] = 255 - cmyk.Pix[i]
-		}
+	m := image.NewCMYK(p.scaledBounds())
+	if err := p.decodePixels(d, m.Pix, C.TJPF_CMYK); err != nil {
+		return nil, err
 	}
-	return fromImage(img, p.largest())
+	for i := range m.Pix {
+		m.Pix[i] = 255 - m.Pix[i] // stored inverted, as Adobe does and Pillow assumes
+	}
+	return fromImage(m, p.largest())
 }
 
+// data is the original as C sees it.
+func (p *Plan) data() (*C.uchar, C.ulong) {
+	return (*C.uchar)(unsafe.SliceData(p.original)), C.ulong(len(p.original))
+}
+
+// scaledBounds is the size that the original decodes to.
+func (p *Plan) scaledBounds() image.Rectangle {
+	m := p.eighths()
+	return image.Rect(0, 0, scaled(p.Width, m), scaled(p.Height, m))
+}
+
+// decodePlanes decodes to luma and chroma as they are coded.
+func (p *Plan) decodePlanes(d handle, subsamp C.int) (*picture, error) {
+	m, size := p.eighths(), p.scaledBounds().Max
+	pic := &picture{w: float64(p.Width*m) / 8, h: float64(p.Height*m) / 8, scaledByDecoder: m <= 4}
+	pic.subX, pic.subY = p.header.jpeg.subsampling()
+	var at [3]*C.uchar
+	for i := range p.header.jpeg.components {
+		pl := newPlane(int(C.tjPlaneWidth(C.int(i), C.int(size.X), subsamp)), int(C.tjPlaneHeight(C.int(i), C.int(size.Y), subsamp)))
+		subX, subY := pic.sub(i)
+		pl.w, pl.h = samples(float64(size.X), subX), samples(float64(size.Y), subY)
+		pic.planes = append(pic.planes, pl)
+		at[i] = (*C.uchar)(unsafe.SliceData(pl.pix))
+	}
+	data, length := p.data()
+	if C.to_planes(d.h, data, length, C.int(size.X), C.int(size.Y), at[0], at[1], at[2],
+		C.int(pic.planes[0].stride), C.int(pic.planes[len(pic.planes)-1].stride)) != 0 {
+		return pic, d.complaint()
+	}
+	return pic, nil
+}
+
+// decodePixels decodes to four bytes a pixel.
+func (p *Plan) decodePixels(d handle, pix []byte, format C.int) error {
+	size := p.scaledBounds().Max
+	data, length := p.data()
+	if C.tjDecompress2(d.h, data, length, (*C.uchar)(unsafe.SliceData(pix)), C.int(size.X), 0, C.int(size.Y),
+		format, C.TJFLAG_LIMITSCANS) != 0 {
+		return d.complaint()
+	}
+	return nil
+}
+
+// encodeJPEG writes a progressive JPEG, whose Huffman tables are always its own.
 func encodeJPEG(p *picture, s size, quality int) ([]byte, error) {
 	c := handle{C.tjInitCompress()}
 	if c.h == nil {
-		return nil, c.err()
+		return nil, errors.New("libjpeg-turbo gives no compressor")
 	}
 	defer C.tjDestroy(c.h)
 	var at [3]*C.uchar

@@ -53,9 +53,14 @@ func newPicture(s size, components int) *picture {
 
 func even(n int) int { return (n + 1) &^ 1 }
 
-// encodable says whether p can be encoded as a picture of size s as it is.
+// encodable says whether p can be encoded as a picture of size s as it is. The
+// padding has to be there: an encoder in C reads it.
 func (p *picture) encodable(s size) bool {
-	return p.w == float64(s.w) && p.h == float64(s.h) && (len(p.planes) == 1 || p.subX == 2 && p.subY == 2)
+	if p.w != float64(s.w) || p.h != float64(s.h) || len(p.planes) == 1 {
+		return p.w == float64(s.w) && p.h == float64(s.h)
+	}
+	luma := p.planes[0]
+	return p.subX == 2 && p.subY == 2 && luma.stride >= even(s.w) && len(luma.pix) >= luma.stride*(even(s.h)-1)+even(s.w)
 }
 
 // scaleFrom returns the picture of size s: from last, the next larger picture,

@@ -1,0 +1,103 @@
+package render_test
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/thumbedge/thumbedge/imaging/render"
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+// measurer builds testdata/measure with the engine under test, and without the
+// race detector, which takes memory of its own. What it returns renders a photo in
+// a process of its own.
+func measurer(t *testing.T) func(photo string, labels ...thumb.Spec) (estimate, peak int64) {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "measure")
+	build := exec.Command("go", "build", "-tags", render.Engine(), "-o", program, "./testdata/measure")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return func(photo string, labels ...thumb.Spec) (estimate, peak int64) {
+		t.Helper()
+		cmd := exec.Command(program, photo)
+		for _, label := range labels {
+			cmd.Args = append(cmd.Args, strconv.Itoa(label.Width))
+		}
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v: %s", photo, err, out)
+		}
+		if _, err := fmt.Sscan(string(out), &estimate, &peak); err != nil {
+			t.Fatalf("%s: %v: %s", photo, err, out)
+		}
+		return estimate, peak
+	}
+}
+
+// TestEstimateHolds: no photo takes more memory than was said before decoding.
+func TestEstimateHolds(t *testing.T) {
+	t.Parallel()
+	entries, err := os.ReadDir("testdata/photos")
+	if err != nil {
+		t.Fatal(err)
+	}
+	photos := []string{deep(t)}
+	for _, e := range entries {
+		if ext := filepath.Ext(e.Name()); !e.IsDir() && ext != ".json" && ext != ".md" {
+			photos = append(photos, "testdata/photos/"+e.Name())
+		}
+	}
+	measure := measurer(t)
+	for _, photo := range photos {
+		for _, labels := range []thumb.Specs{specs[:1], specs} {
+			estimate, peak := measure(photo, labels...)
+			t.Logf("%s, %d labels: estimate %.1f MB, peak %.1f MB", photo, len(labels), float64(estimate)/1e6, float64(peak)/1e6)
+			if peak > estimate {
+				t.Errorf("%s takes %d bytes, estimated %d", photo, peak, estimate)
+			}
+		}
+	}
+}
+
+// TestLargePhotoTakesLittle: what a 24-megapixel JPEG may take with libjpeg-turbo;
+// the pure Go engine decodes all of it.
+func TestLargePhotoTakesLittle(t *testing.T) {
+	t.Parallel()
+	measure := measurer(t)
+	for label, limit := range []int64{16e6, 16e6, 40e6} {
+		if render.Engine() == "go" {
+			limit = 110e6
+		}
+		if _, peak := measure("testdata/photos/night_24mp_6000x4000.jpg", specs[label]); peak > limit {
+			t.Errorf("%s takes %.1f MB, at most %.0f are allowed", specs[label].Label, float64(peak)/1e6, float64(limit)/1e6)
+		}
+	}
+}
+
+// deep writes a PNG of 16 bits a sample with alpha, the largest kind.
+func deep(t *testing.T) string {
+	t.Helper()
+	m := image.NewNRGBA64(image.Rect(0, 0, 1500, 1000))
+	for i := range m.Pix {
+		m.Pix[i] = byte(i >> 8)
+	}
+	m.SetNRGBA64(0, 0, color.NRGBA64{A: 1})
+	var out bytes.Buffer
+	if err := png.Encode(&out, m); err != nil {
+		t.Fatal(err)
+	}
+	name := t.TempDir() + "/deep.png"
+	if err := os.WriteFile(name, out.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}

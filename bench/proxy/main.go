@@ -1,0 +1,187 @@
+// Command proxy measures what a response of the capture API costs on its way
+// through: nginx passing it on, nginx rewriting it by Lua, Go's own reverse proxy,
+// and thumbedge passing it on and rewriting it. They run one after another, several
+// rounds, each with one worker, in front of the same nginx that serves a thousand
+// different pages in turn, under the same load from wrk. It prints Markdown.
+//
+//	go run ./bench/proxy
+//
+// It needs Debian's nginx, libnginx-mod-http-lua and wrk. CPU is the server
+// process's own, from /proc, so that what else the machine does matters little; the
+// median of the rounds counts.
+package main
+
+import (
+	"cmp"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"slices"
+	"time"
+)
+
+type options struct {
+	page     string
+	rounds   int
+	duration time.Duration
+	conns    int
+	paced    time.Duration
+	nginx    string
+	modules  string
+}
+
+func main() {
+	log.SetFlags(0)
+	var o options
+	serve := flag.String("serve", "", "be one of the contestants (internal)")
+	upstream := flag.String("upstream", "", "address of the app (internal)")
+	flag.StringVar(&o.page, "page", "bench/testdata/page_40_captures.json", "the page that the others are made after")
+	flag.IntVar(&o.rounds, "rounds", 5, "rounds; the median counts")
+	flag.DurationVar(&o.duration, "duration", 4*time.Second, "of the load on each server in each round")
+	flag.IntVar(&o.conns, "connections", 16, "of the load")
+	flag.DurationVar(&o.paced, "paced", 10*time.Second, "of the measurement of latency at half the load; 0: none")
+	flag.StringVar(&o.nginx, "nginx", "nginx", "nginx's program")
+	flag.StringVar(&o.modules, "modules", "/usr/lib/nginx/modules", "where nginx's Lua modules are")
+	flag.Parse()
+	err := error(nil)
+	if *serve != "" {
+		err = serveAs(*serve, *upstream)
+	} else {
+		err = compare(o, os.Stdout)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+// sample is what one server did in one round.
+type sample struct {
+	cpu      float64 // microseconds a request
+	rate     float64 // requests a second
+	p50, p99 time.Duration
+	resident float64 // MiB
+}
+
+func compare(o options, out io.Writer) error {
+	dir, err := os.MkdirTemp("", "bench-proxy")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	page, err := os.ReadFile(o.page)
+	if err != nil {
+		return fmt.Errorf("reading the page (run this from the repository's root): %w", err)
+	}
+	if err := writePages(dir, page); err != nil {
+		return err
+	}
+	app, err := startApp(o, dir)
+	if err != nil {
+		return err
+	}
+	defer app.stop()
+	samples := map[string][]sample{}
+	for round := range o.rounds {
+		for _, c := range contestants {
+			log.Printf("round %d: %s", round+1, c.name)
+			s, err := measure(o, dir, app.addr, c, page)
+			if err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
+			}
+			samples[c.name] = append(samples[c.name], s)
+		}
+	}
+	printTable(out, len(page), samples)
+	if o.paced == 0 {
+		return nil
+	}
+	return compareLatency(o, dir, app.addr, out, samples)
+}
+
+// measure starts a server, checks that it does its job, and loads it.
+func measure(o options, dir, app string, c contestant, page []byte) (sample, error) {
+	server, err := c.start(o, dir, app)
+	if err != nil {
+		return sample{}, err
+	}
+	defer server.stop()
+	if err := c.check(server.addr, page); err != nil {
+		return sample{}, err
+	}
+	if _, err := load(o, dir, server, c.path, 2*time.Second); err != nil { // warm
+		return sample{}, err
+	}
+	return load(o, dir, server, c.path, o.duration)
+}
+
+func median(samples []sample, of func(sample) float64) float64 {
+	var values []float64
+	for _, s := range samples {
+		values = append(values, of(s))
+	}
+	slices.Sort(values)
+	return values[len(values)/2]
+}
+
+func printTable(out io.Writer, size int, samples map[string][]sample) {
+	fmt.Fprintf(out, "Responses of %d bytes, the access log on, one worker each; medians of %d rounds.\n\n", size, len(samples[contestants[0].name]))
+	fmt.Fprintln(out, "| server | CPU a request | × nginx | requests/s | p50 | p99 | resident |")
+	fmt.Fprintln(out, "|---|--:|--:|--:|--:|--:|--:|")
+	for _, c := range contestants {
+		s := samples[c.name]
+		cpu := median(s, func(s sample) float64 { return s.cpu })
+		// Each round's ratio is of neighbours in time; the machine may change between rounds.
+		ratios := slices.Clone(s)
+		for i := range ratios {
+			ratios[i].cpu = s[i].cpu / samples[contestants[0].name][i].cpu
+		}
+		fmt.Fprintf(out, "| %s | %.1f µs | %.2f | %.0f | %s | %s | %.0f MiB |\n", c.name, cpu,
+			median(ratios, func(s sample) float64 { return s.cpu }),
+			median(s, func(s sample) float64 { return s.rate }),
+			milliseconds(time.Duration(median(s, func(s sample) float64 { return float64(s.p50) }))),
+			milliseconds(time.Duration(median(s, func(s sample) float64 { return float64(s.p99) }))),
+			median(s, func(s sample) float64 { return s.resident }))
+	}
+}
+
+func milliseconds(d time.Duration) string {
+	return fmt.Sprintf("%.2f ms", float64(d)/float64(time.Millisecond))
+}
+
+// compareLatency loads each server with half of what the slowest of nginx and
+// thumbedge can do, and prints what it adds.
+func compareLatency(o options, dir, app string, out io.Writer, samples map[string][]sample) error {
+	paced := slices.DeleteFunc(slices.Clone(contestants), func(c contestant) bool { return !c.paced })
+	slowest := slices.MinFunc(paced, func(a, b contestant) int {
+		rate := func(s sample) float64 { return s.rate }
+		return cmp.Compare(median(samples[a.name], rate), median(samples[b.name], rate))
+	})
+	rate := median(samples[slowest.name], func(s sample) float64 { return s.rate }) / 2
+	fmt.Fprintf(out, "\nLatency at %.0f requests a second, half of what the slowest of them can do.\n\n", rate)
+	fmt.Fprintln(out, "| server | p50 | p99 |\n|---|--:|--:|")
+	direct, err := pace(app, paths.plain, rate, o.paced)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "| none | %s | %s |\n", milliseconds(direct.p50), milliseconds(direct.p99))
+	for _, c := range paced {
+		log.Printf("latency: %s", c.name)
+		server, err := c.start(o, dir, app)
+		if err != nil {
+			return err
+		}
+		_, err = load(o, dir, server, c.path, 2*time.Second) // warm
+		var l latency
+		if err == nil {
+			l, err = pace(server.addr, c.path, rate, o.paced)
+		}
+		server.stop()
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
+		}
+		fmt.Fprintf(out, "| %s | %s | %s |\n", c.name, milliseconds(l.p50), milliseconds(l.p99))
+	}
+	return nil
+}

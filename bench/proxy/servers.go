@@ -1,0 +1,244 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// server is a running process under test.
+type server struct {
+	addr string
+	cmd  *exec.Cmd
+	pid  int // whose CPU counts: nginx's worker, not its master
+}
+
+// contestant is a way for a page to get through.
+type contestant struct {
+	name   string
+	path   string // that the load asks for
+	paced  bool   // takes part in the comparison of latency
+	start  func(o options, dir, app string) (*server, error)
+	expect func(page []byte) []byte
+}
+
+func same(page []byte) []byte { return page }
+
+// contestants in the order they run; the first is what the others are compared to.
+var contestants = []contestant{
+	{"nginx, untouched", paths.plain, true, startNginx(""), same},
+	{"thumbedge, untouched", paths.plain, true, startSelf("thumbedge"), same},
+	{"thumbedge, rewriting", paths.pages, true, startSelf("thumbedge"), rewritten},
+	{"Go's httputil.ReverseProxy, untouched", paths.plain, false, startSelf("reverseproxy"), same},
+	{"nginx with Lua, rewriting", paths.pages, false, startNginx(luaRewrite), rewritten},
+}
+
+// check asks for a page and compares.
+func (c contestant) check(addr string, page []byte) error {
+	request, err := http.NewRequest(http.MethodGet, "http://"+addr+c.path+"?page=7", nil)
+	if err != nil {
+		return err
+	}
+	request.Host = "127.0.0.1:9000"
+	// The warm set answers from the second time on.
+	for range 2 {
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return err
+		}
+		body, err := io.ReadAll(answer.Body)
+		_ = answer.Body.Close()
+		if err != nil {
+			return err
+		}
+		if want := c.expect(numbered(page, 7)); answer.StatusCode != http.StatusOK || !bytes.Equal(body, want) {
+			return fmt.Errorf("answered %d with %d bytes that are not the %d expected", answer.StatusCode, len(body), len(want))
+		}
+	}
+	return nil
+}
+
+// startApp starts the nginx that stands in for the app.
+func startApp(o options, dir string) (*server, error) {
+	return runNginx(o, dir, "app", func(addr string) string {
+		return fmt.Sprintf(`
+    access_log off;
+    sendfile on;
+    tcp_nopush on;
+    keepalive_timeout 2s;
+    open_file_cache max=2000;
+    types { application/json json; }
+    server {
+      listen %s;
+      location %s { root %s/pages; try_files /$arg_page.json =404; }
+      location %s { root %s/pages; try_files /$arg_page.json =404; }
+    }`, addr, paths.plain, dir, paths.pages, dir)
+	})
+}
+
+// startNginx starts nginx as a proxy, as fast as it goes: connections to the app
+// are kept, and a page fits its buffers.
+func startNginx(inLocation string) func(o options, dir, app string) (*server, error) {
+	return func(o options, dir, app string) (*server, error) {
+		return runNginx(o, dir, "nginx", func(addr string) string {
+			return fmt.Sprintf(`
+    access_log %s/access.log;
+    %s
+    upstream app { server %s; keepalive 64; }
+    server {
+      listen %s;
+      location / {
+        proxy_pass http://app;
+        proxy_http_version 1.1;
+        proxy_buffer_size 16k;
+        proxy_buffers 8 32k;
+        proxy_busy_buffers_size 128k;
+        proxy_set_header Connection "";
+        proxy_set_header Host $http_host;
+        proxy_set_header X-Real-IP $remote_addr;
+        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+        proxy_set_header X-Forwarded-Proto $scheme;
+        %s
+      }
+    }`, dir, luaWarm(inLocation), app, addr, inLocation)
+		})
+	}
+}
+
+func runNginx(o options, dir, name string, http func(addr string) string) (*server, error) {
+	addr, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
+	prefix := filepath.Join(dir, name)
+	if err := os.MkdirAll(prefix, 0o755); err != nil {
+		return nil, err
+	}
+	modules, user := "", ""
+	text := http(addr)
+	if strings.Contains(text, "_by_lua") {
+		modules = fmt.Sprintf("load_module %s/ndk_http_module.so;\nload_module %s/ngx_http_lua_module.so;\n", o.modules, o.modules)
+	}
+	if os.Getuid() == 0 {
+		user = "user root;\n"
+	}
+	conf := fmt.Sprintf(`%s%sworker_processes 1;
+daemon off;
+pid %s/pid;
+error_log %s/error.log;
+events { worker_connections 1024; }
+http {
+    keepalive_requests 100000000;
+    client_body_temp_path %s/body;
+    proxy_temp_path %s/proxy;
+    fastcgi_temp_path %s/fastcgi;
+    uwsgi_temp_path %s/uwsgi;
+    scgi_temp_path %s/scgi;%s
+}
+`, modules, user, prefix, prefix, prefix, prefix, prefix, prefix, prefix, text)
+	file := filepath.Join(prefix, "nginx.conf")
+	if err := os.WriteFile(file, []byte(conf), 0o644); err != nil {
+		return nil, err
+	}
+	s := &server{addr: addr, cmd: exec.Command(o.nginx, "-e", prefix+"/error.log", "-c", file)}
+	if err := s.run(); err != nil {
+		return nil, err
+	}
+	// The master listens before its worker is there.
+	for range 1000 {
+		children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", s.pid, s.pid))
+		if err != nil {
+			break
+		}
+		if worker, err := strconv.Atoi(strings.TrimSpace(string(children))); err == nil {
+			s.pid = worker
+			return s, nil
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	s.stop()
+	return nil, errors.New("nginx has no worker")
+}
+
+// startSelf starts this program as one of the servers written in Go.
+func startSelf(mode string) func(o options, dir, app string) (*server, error) {
+	return func(_ options, dir, app string) (*server, error) {
+		program, err := os.Executable()
+		if err != nil {
+			return nil, err
+		}
+		addr, err := freeAddr()
+		if err != nil {
+			return nil, err
+		}
+		s := &server{addr: addr, cmd: exec.Command(program, "-serve", mode+"@"+addr, "-upstream", app)}
+		s.cmd.Dir = dir
+		s.cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+		err = s.run()
+		return s, err
+	}
+}
+
+func (s *server) run() error {
+	s.cmd.Stdout, s.cmd.Stderr = os.Stderr, os.Stderr
+	if err := s.cmd.Start(); err != nil {
+		return err
+	}
+	s.pid = s.cmd.Process.Pid
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if conn, err := net.Dial("tcp", s.addr); err == nil {
+			return conn.Close()
+		}
+	}
+	s.stop()
+	return errors.New("the server did not start")
+}
+
+func (s *server) stop() {
+	_ = s.cmd.Process.Signal(syscall.SIGTERM)
+	_ = s.cmd.Wait()
+}
+
+// cpu is what the process has used, in the kernel too.
+func (s *server) cpu() (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.pid))
+	if err != nil {
+		return 0, err
+	}
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	user, err := strconv.Atoi(fields[11])
+	if err != nil {
+		return 0, err
+	}
+	system, err := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * time.Second / 100, err // USER_HZ
+}
+
+// resident is the process's memory in MiB.
+func (s *server) resident() float64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", s.pid))
+	if err != nil {
+		return 0
+	}
+	pages, _ := strconv.Atoi(strings.Fields(string(text))[1])
+	return float64(pages*os.Getpagesize()) / (1 << 20)
+}
+
+func freeAddr() (string, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer ln.Close()
+	return ln.Addr().String(), nil
+}

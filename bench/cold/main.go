@@ -86,8 +86,11 @@ func compare(ctx context.Context, album string, rounds int) error {
 	var app, edge []figures
 	for range rounds {
 		for _, through := range []bool{false, true} {
-			f, err := p.round(ctx, through)
+			f, err := p.quiet(ctx, through)
 			if err != nil {
+				return err
+			}
+			if f.idle, f.busy, err = p.busy(ctx, through); err != nil {
 				return err
 			}
 			if through {

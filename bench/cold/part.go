@@ -63,8 +63,9 @@ func untilEOF(address string) {
 	_, _ = io.Copy(io.Discard, os.Stdin)
 }
 
-// start runs the part as a process, and returns its URL and what ends it.
-func (p *part) start(ctx context.Context) (url string, end func(), err error) {
+// start runs the part as a process, and returns its URL and what ends it, which says
+// how much CPU time it took.
+func (p *part) start(ctx context.Context) (url string, end func() time.Duration, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return "", nil, fmt.Errorf("finding this program: %w", err)
@@ -82,9 +83,10 @@ func (p *part) start(ctx context.Context) (url string, end func(), err error) {
 	if err := cmd.Start(); err != nil {
 		return "", nil, fmt.Errorf("starting %s: %w", p.name, err)
 	}
-	end = func() {
+	end = func() time.Duration {
 		_ = in.Close()
 		_ = cmd.Wait()
+		return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	}
 	address, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {

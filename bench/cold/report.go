@@ -13,8 +13,10 @@ func report(out io.Writer, app, edge []figures) {
 	fmt.Fprintf(out, "A cold gallery of %d captures × %d labels, 4096×2160 photos, %d cores, %d rounds of each (medians; lowest and highest).\n\n",
 		captures, len(labels), runtime.NumCPU(), len(app))
 	fmt.Fprintf(out, "| | the app itself, %d workers | thumbedge | ratio | to reach |\n|---|---|---|---|---|\n", workers)
-	a, e := galleries(app), galleries(edge)
+	a, e := times(app, gallery), times(edge, gallery)
 	fmt.Fprintf(out, "| until the last image is there | %s | %s | %.2f | ≤ 0.5 |\n", spread(a), spread(e), ratio(e, a))
+	c, d := times(app, cpu), times(edge, cpu)
+	fmt.Fprintf(out, "| CPU time of app and thumbedge, from start to end | %s | %s | %.2f | |\n", spread(c), spread(d), ratio(d, c))
 	idleA, idleE := waits(app, idle), waits(edge, idle)
 	busyA, busyE := waits(app, busy), waits(edge, busy)
 	fmt.Fprintf(out, "| other traffic's p99, idle | %s | %s | | |\n", short(p99(idleA)), short(p99(idleE)))
@@ -24,12 +26,15 @@ func report(out io.Writer, app, edge []figures) {
 	fmt.Fprintf(out, "| other traffic's median meanwhile | %s | %s | | |\n", short(middle(busyA)), short(middle(busyE)))
 }
 
-func idle(f figures) []time.Duration { return f.idle }
-func busy(f figures) []time.Duration { return f.busy }
+func gallery(f figures) time.Duration { return f.gallery }
+func cpu(f figures) time.Duration     { return f.cpu }
+func idle(f figures) []time.Duration  { return f.idle }
+func busy(f figures) []time.Duration  { return f.busy }
 
-func galleries(rounds []figures) (all []time.Duration) {
+// times returns a figure of all rounds, sorted.
+func times(rounds []figures, of func(figures) time.Duration) (all []time.Duration) {
 	for _, f := range rounds {
-		all = append(all, f.gallery)
+		all = append(all, of(f))
 	}
 	slices.Sort(all)
 	return all

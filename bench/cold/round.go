@@ -23,7 +23,7 @@ const (
 	connections = 6 // as browsers have to one host
 	// Other visitors ask for a page every so often, whether or not the last one has
 	// come: a closed loop would ask less of an app that is slow.
-	pace     = 10 * time.Millisecond
+	pace     = 20 * time.Millisecond
 	idleTime = 3 * time.Second
 	other    = "/api/v2/events/?limit=10"
 )
@@ -33,14 +33,26 @@ var labels = []string{"small", "medium"}
 // figures are what one round came to.
 type figures struct {
 	gallery    time.Duration   // from the page's request to the last image's last byte
+	cpu        time.Duration   // of the app, and of thumbedge before it
 	idle, busy []time.Duration // that other visitors waited
 }
 
-// round opens a gallery once, cold.
-func (p *place) round(ctx context.Context, through bool) (f figures, err error) {
+// quiet opens a gallery once, cold, while nobody else asks for anything.
+func (p *place) quiet(ctx context.Context, through bool) (f figures, err error) {
 	url, end, err := p.site(ctx, through)
 	if err != nil {
 		return f, err
+	}
+	f.gallery, err = open(ctx, url)
+	f.cpu = end()
+	return f, err
+}
+
+// busy opens one among other visitors.
+func (p *place) busy(ctx context.Context, through bool) (idle, busy []time.Duration, err error) {
+	url, end, err := p.site(ctx, through)
+	if err != nil {
+		return nil, nil, err
 	}
 	defer end()
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}
@@ -48,27 +60,27 @@ func (p *place) round(ctx context.Context, through bool) (f figures, err error) 
 	visitor := &http.Client{Transport: transport, Timeout: time.Minute}
 	// The first requests open connections, which is not what is measured.
 	if _, err := visitors(ctx, visitor, url, time.Second, nil); err != nil {
-		return f, err
+		return nil, nil, err
 	}
-	if f.idle, err = visitors(ctx, visitor, url, idleTime, nil); err != nil {
-		return f, err
+	if idle, err = visitors(ctx, visitor, url, idleTime, nil); err != nil {
+		return nil, nil, err
 	}
 	loaded := make(chan struct{})
 	both, ctx := errgroup.WithContext(ctx)
 	both.Go(func() (err error) {
-		f.busy, err = visitors(ctx, visitor, url, time.Hour, loaded)
+		busy, err = visitors(ctx, visitor, url, time.Hour, loaded)
 		return err
 	})
-	both.Go(func() (err error) {
+	both.Go(func() error {
 		defer close(loaded)
-		f.gallery, err = open(ctx, url)
+		_, err := open(ctx, url)
 		return err
 	})
-	return f, both.Wait()
+	return idle, busy, both.Wait()
 }
 
 // site starts the app on a fresh database and, where asked, thumbedge before it.
-func (p *place) site(ctx context.Context, through bool) (url string, end func(), err error) {
+func (p *place) site(ctx context.Context, through bool) (url string, end func() time.Duration, err error) {
 	database, err := p.fresh(ctx)
 	if err != nil {
 		return "", nil, err
@@ -104,7 +116,7 @@ func (p *place) site(ctx context.Context, through bool) (url string, end func(),
 		endApp()
 		return "", nil, err
 	}
-	return url, func() { endEdge(); endApp() }, nil
+	return url, func() time.Duration { return endEdge() + endApp() }, nil
 }
 
 // open opens the gallery as a browser does, and returns how long that took.

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/thumbedge/thumbedge/internal/sampleapp"
+	"github.com/thumbedge/thumbedge/migrations"
+	"github.com/thumbedge/thumbedge/resolver/postgres"
+)
+
+const (
+	captures    = 40
+	connections = 6 // as browsers have to one host
+	// Other visitors ask for a page every so often, whether or not the last one has
+	// come: a closed loop would ask less of an app that is slow.
+	pace     = 20 * time.Millisecond
+	idleTime = 3 * time.Second
+	other    = "/api/v2/events/?limit=10"
+)
+
+var labels = []string{"small", "medium"}
+
+// figures are what one round came to.
+type figures struct {
+	gallery    time.Duration   // from the page's request to the last image's last byte
+	cpu        time.Duration   // of the app, and of thumbedge before it
+	idle, busy []time.Duration // that other visitors waited
+}
+
+// quiet opens a gallery once, cold, while nobody else asks for anything.
+func (p *place) quiet(ctx context.Context, through bool) (f figures, err error) {
+	url, end, err := p.site(ctx, through)
+	if err != nil {
+		return f, err
+	}
+	f.gallery, err = open(ctx, url)
+	f.cpu = end()
+	return f, err
+}
+
+// busy opens one among other visitors.
+func (p *place) busy(ctx context.Context, through bool) (idle, busy []time.Duration, err error) {
+	url, end, err := p.site(ctx, through)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer end()
+	transport := &http.Transport{MaxIdleConnsPerHost: 64}
+	defer transport.CloseIdleConnections()
+	visitor := &http.Client{Transport: transport, Timeout: time.Minute}
+	// The first requests open connections, which is not what is measured.
+	if _, err := visitors(ctx, visitor, url, time.Second, nil); err != nil {
+		return nil, nil, err
+	}
+	if idle, err = visitors(ctx, visitor, url, idleTime, nil); err != nil {
+		return nil, nil, err
+	}
+	loaded := make(chan struct{})
+	both, ctx := errgroup.WithContext(ctx)
+	both.Go(func() (err error) {
+		busy, err = visitors(ctx, visitor, url, time.Hour, loaded)
+		return err
+	})
+	both.Go(func() error {
+		defer close(loaded)
+		_, err := open(ctx, url)
+		return err
+	})
+	return idle, busy, both.Wait()
+}
+
+// site starts the app on a fresh database and, where asked, thumbedge before it.
+func (p *place) site(ctx context.Context, through bool) (url string, end func() time.Duration, err error) {
+	database, err := p.fresh(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	folder := fmt.Sprintf("media%d", p.rounds)
+	app := part{name: "app", Database: database, Media: filepath.Join(p.dir, folder), Originals: p.originals + "/" + folder + "/originals/"}
+	seeder, err := sampleapp.New(ctx, app.config(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		return "", nil, err
+	}
+	err = seeder.Seed(ctx, p.photos, 2) // 24 photos a night
+	if closed := seeder.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	appURL, endApp, err := app.start(ctx)
+	if err != nil || !through {
+		return appURL, endApp, err
+	}
+	m, err := migrations.New(database, migrations.Names(postgres.Antenna), nil)
+	if err == nil {
+		err = m.Up(ctx)
+	}
+	if err != nil {
+		endApp()
+		return "", nil, err
+	}
+	edge := part{name: "thumbedge", Database: database, Media: app.Media, App: appURL}
+	url, endEdge, err := edge.start(ctx)
+	if err != nil {
+		endApp()
+		return "", nil, err
+	}
+	return url, func() time.Duration { return endEdge() + endApp() }, nil
+}
+
+// open opens the gallery as a browser does, and returns how long that took.
+func open(ctx context.Context, site string) (time.Duration, error) {
+	transport := &http.Transport{MaxConnsPerHost: connections, MaxIdleConnsPerHost: connections}
+	defer transport.CloseIdleConnections()
+	browser := &http.Client{Transport: transport, Timeout: time.Minute}
+	began := time.Now()
+	body, err := get(ctx, browser, fmt.Sprintf("%s/api/v2/captures/?limit=%d", site, captures))
+	if err != nil {
+		return 0, err
+	}
+	var page struct {
+		Results []struct{ Thumbnails map[string]string }
+	}
+	if err := json.Unmarshal(body, &page); err != nil {
+		return 0, fmt.Errorf("reading the page: %w", err)
+	}
+	if len(page.Results) != captures {
+		return 0, fmt.Errorf("the page has %d captures, want %d", len(page.Results), captures)
+	}
+	images, ctx := errgroup.WithContext(ctx)
+	images.SetLimit(connections)
+	for _, capture := range page.Results {
+		for _, label := range labels {
+			images.Go(func() error {
+				_, err := get(ctx, browser, capture.Thumbnails[label])
+				return err
+			})
+		}
+	}
+	err = images.Wait()
+	return time.Since(began), err
+}
+
+// visitors ask for a page at every pace, until a time is over or the gallery has
+// loaded, and return how long each waited.
+func visitors(ctx context.Context, client *http.Client, site string, limit time.Duration, loaded <-chan struct{}) (waits []time.Duration, err error) {
+	var mu sync.Mutex
+	asking, ctx := errgroup.WithContext(ctx)
+	ticker, over := time.NewTicker(pace), time.After(limit)
+	defer ticker.Stop()
+	for done := false; !done; {
+		select {
+		case <-ticker.C:
+			asking.Go(func() error {
+				began := time.Now()
+				_, err := get(ctx, client, site+other)
+				mu.Lock()
+				defer mu.Unlock()
+				waits = append(waits, time.Since(began))
+				return err
+			})
+		case <-loaded:
+			done = true
+		case <-over:
+			done = true
+		case <-ctx.Done():
+			done = true
+		}
+	}
+	return waits, asking.Wait()
+}
+
+func get(ctx context.Context, client *http.Client, url string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, fmt.Errorf("asking: %w", err)
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("asking: %w", err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s is %s: %.200s", url, response.Status, body)
+	}
+	return body, err
+}

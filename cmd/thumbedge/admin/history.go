@@ -2,7 +2,6 @@ package admin
 
 import (
 	"context"
-	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -142,8 +141,7 @@ func read(at time.Time, families []*dto.MetricFamily) sample {
 func (h *history) add(s sample) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	// One sample more than points: a rate needs the one before.
-	if len(h.samples) > historyPoints {
+	if len(h.samples) == historyPoints {
 		h.samples = slices.Delete(h.samples, 0, 1)
 	}
 	h.samples = append(h.samples, s)
@@ -154,17 +152,17 @@ func (h *history) timeline() timeline {
 	h.mu.Lock()
 	samples := slices.Clone(h.samples)
 	h.mu.Unlock()
-	told := timeline{Times: []int64{}, Plots: map[string]plot{}}
-	for i := 1; i < len(samples); i++ {
-		told.Times = append(told.Times, samples[i].at.Unix())
+	told := timeline{Times: make([]int64, len(samples)), Plots: map[string]plot{}}
+	for i, s := range samples {
+		told.Times[i] = s.at.Unix()
 	}
 	for _, c := range charts {
 		drawn := plot{c.kind, map[string][]point{}}
-		if len(samples) > 1 {
-			for name := range maps.Keys(samples[len(samples)-1].readings[c.name]) {
-				points := make([]point, 0, len(samples)-1)
-				for i := 1; i < len(samples); i++ {
-					points = append(points, between(c, name, samples[i-1], samples[i]))
+		if len(samples) > 0 {
+			for name := range samples[len(samples)-1].readings[c.name] {
+				points := make([]point, len(samples))
+				for i := range samples {
+					points[i] = between(c, name, samples[max(0, i-1)], samples[i])
 				}
 				drawn.Series[name] = points
 			}
@@ -175,20 +173,20 @@ func (h *history) timeline() timeline {
 }
 
 // between returns the point of a series at the later of two moments. A series that
-// the earlier one lacks counted from 0.
+// the earlier one lacks counted from 0. The oldest sample has none before it, and
+// is only good for a level.
 func between(c chart, series string, earlier, later sample) point {
 	now, known := later.readings[c.name][series]
 	before := earlier.readings[c.name][series]
 	value, count := now.value-before.value, now.count-before.count
+	elapsed := later.at.Sub(earlier.at).Seconds()
 	switch {
-	case !known:
-		return point(math.NaN())
-	case c.kind == level:
+	case known && c.kind == level:
 		return point(now.value)
-	case c.kind == meanTime && count > 0:
+	case known && c.kind == meanTime && count > 0:
 		return point(value / count)
-	case c.kind == meanTime:
-		return point(math.NaN())
+	case known && c.kind == perSecond && elapsed > 0:
+		return point(max(0, value) / elapsed)
 	}
-	return point(max(0, value) / later.at.Sub(earlier.at).Seconds())
+	return point(math.NaN())
 }

@@ -1,5 +1,5 @@
-// Package admin answers on the admin listener: metrics, health, the warm set's
-// state and size, profiles. It only shows and steers what the other packages do;
+// Package admin answers on the admin listener: the status page, metrics, health, the
+// warm set's state and size, profiles. It only shows and steers what the other packages do;
 // it decides nothing.
 //
 // /metrics, /healthz and /readyz need no token, for they are asked by machines. The
@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 	"github.com/thumbedge/thumbedge/resolver"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -55,24 +56,31 @@ type Deps struct {
 	WarmSet  WarmSet
 	Ready    func(ctx context.Context) Readiness
 	Gatherer prometheus.Gatherer
+	Version  string
+	Config   []config.Setting // without secrets
 	Log      *slog.Logger
 }
 
 // Server is the admin listener's HTTP server.
 type Server struct {
-	deps Deps
-	http *http.Server
+	deps    Deps
+	http    *http.Server
+	started time.Time
+	history history
 }
 
-// New makes the server; Serve starts it.
+// New makes the server; Serve starts it, and Sample what the status page shows of
+// the last hour.
 func New(deps Deps) *Server {
-	s := &Server{deps: deps}
+	s := &Server{deps: deps, started: time.Now()}
 	open := http.NewServeMux()
 	open.Handle("GET /metrics", promhttp.HandlerFor(deps.Gatherer, promhttp.HandlerOpts{}))
 	open.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, map[string]bool{"alive": true}) })
 	open.HandleFunc("GET /readyz", s.readyz)
 
 	guarded := http.NewServeMux()
+	guarded.HandleFunc("GET /{$}", s.page)
+	guarded.HandleFunc("GET /status", s.status)
 	guarded.HandleFunc("GET /cache", s.cacheState)
 	guarded.HandleFunc("PUT /cache", s.cacheResize)
 	guarded.HandleFunc("DELETE /cache", s.cacheClear)

@@ -130,7 +130,8 @@ func (p *Program) build(ctx context.Context) error {
 	p.app = &appProbe{url: p.file.Upstream.URL}
 	p.schema = &schemaProbe{store: p.store}
 	p.admin = admin.New(admin.Deps{
-		Token: p.file.Server.AdminToken, WarmSet: p.warm, Ready: p.ready, Gatherer: registry, Log: p.opts.Log,
+		Token: p.file.Server.AdminToken, WarmSet: p.warm, Ready: p.ready, Gatherer: registry,
+		Version: p.opts.Version, Config: p.file.Masked(), Log: p.opts.Log,
 	})
 	return nil
 }
@@ -155,6 +156,7 @@ func (p *Program) run(ctx context.Context) {
 		return postgres.Listen(ctx, p.file.Postgres(), sink{p.warm, p.renderer}, p.opts.Log, p.databaseMetrics)
 	})
 	p.background("schema", func() error { p.schema.watch(ctx); return nil })
+	p.background("history", func() error { p.admin.Sample(ctx); return nil })
 	p.background("admin listener", func() error { return p.admin.Serve(p.adminListener) })
 	p.background("listener", func() error { return p.proxy.Serve(p.listener) })
 }

@@ -1,0 +1,51 @@
+package admin
+
+import (
+	_ "embed"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
+	"github.com/thumbedge/thumbedge/resolver"
+)
+
+// statusHTML is the status page, all of it: it asks for nothing but /status and
+// /cache.
+//
+//go:embed status.html
+var statusHTML []byte
+
+// status is what the page shows.
+type status struct {
+	Version   string           `json:"version"`
+	Started   time.Time        `json:"started"`
+	Now       time.Time        `json:"now"`
+	Readiness Readiness        `json:"readiness"`
+	WarmSet   resolver.State   `json:"warm_set"`
+	History   timeline         `json:"history"`
+	Config    []config.Setting `json:"config"`
+}
+
+func (s *Server) page(w http.ResponseWriter, _ *http.Request) {
+	header := w.Header()
+	header.Set("Content-Type", "text/html; charset=utf-8")
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "+
+		"connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	_, _ = w.Write(statusHTML) // the client has left
+}
+
+func (s *Server) status(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	// Without reply's indentation: thousands of numbers, each on a line of its own.
+	_ = json.NewEncoder(w).Encode(status{ // the client has left
+		Version: s.deps.Version, Started: s.started, Now: time.Now(),
+		Readiness: s.deps.Ready(r.Context()), WarmSet: s.deps.WarmSet.State(),
+		History: s.history.timeline(), Config: s.deps.Config,
+	})
+}

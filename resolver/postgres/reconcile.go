@@ -21,6 +21,14 @@ type StoredRow struct {
 	thumb.Row
 }
 
+// CountRows returns how many thumbnail rows there are.
+func (s *Store) CountRows(ctx context.Context) (n int64, err error) {
+	err = s.run(ctx, "count_rows", "counting thumbnail rows", func(ctx context.Context) error {
+		return s.pool.QueryRow(ctx, s.sql(`SELECT count(*) FROM {thumbnail}`)).Scan(&n)
+	})
+	return n, err
+}
+
 // Rows returns up to limit thumbnail rows whose primary keys are above after, in
 // the order of these keys: the last one's is the next call's after. None: the walk
 // is over.
@@ -77,6 +85,30 @@ func (s *Store) Named(ctx context.Context, paths []string) (map[string]bool, err
 		return nil, err
 	}
 	return named, nil
+}
+
+// Recorded returns which of paths are recorded for deletion: a page or a cached
+// redirect may still name them. Without schema thumbedge none is.
+func (s *Store) Recorded(ctx context.Context, paths []string) (map[string]bool, error) {
+	recorded := map[string]bool{}
+	err := s.run(ctx, "recorded", "looking which files are recorded for deletion", func(ctx context.Context) error {
+		return s.either(ctx, func() error {
+			rows, err := s.pool.Query(ctx, `SELECT path FROM thumbedge.file_to_delete WHERE path = ANY ($1::text[])`, paths)
+			if err != nil {
+				return err
+			}
+			var path string
+			_, err = pgx.ForEachRow(rows, []any{&path}, func() error {
+				recorded[path] = true
+				return nil
+			})
+			return err
+		}, func() error { return nil })
+	})
+	if err != nil {
+		return nil, err
+	}
+	return recorded, nil
 }
 
 // folderOf returns the capture in whose folder path lies.

@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/program"
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/reconcile"
+	"github.com/thumbedge/thumbedge/resolver/postgres"
+)
+
+func reconcileCommand() command {
+	return command{
+		name:     "reconcile",
+		synopsis: "--config FILE [--apply] [--since WHEN] [--json]",
+		summary:  "find and repair rows without files and files without rows",
+		text: `
+Looks at every thumbnail row and every stored file, and reports rows whose file is
+gone, files that no row names, and rows that will regenerate. A dry run unless
+--apply is given: then the rows are removed, so that their thumbnails are made anew,
+and the files deleted that are older than reconcile.grace. Each is looked at again
+right before. It asks the storage at most reconcile.rate times a second, takes the
+same memory whatever there is to look at, and is safe beside a running proxy and app.
+
+A run that was interrupted goes on where it was when it is started with the same
+flags again, where the schema thumbedge is installed (thumbedge migrate up). Run one
+at a time.
+
+Rows are removed outside Django: where the app has django-cachalot on, run
+manage.py invalidate_cachalot afterwards, or add main_sourceimagethumbnail to
+CACHALOT_UNCACHABLE_TABLES.
+
+Exit status 0 when it came to its end, whatever it found; 1 when it could not.`,
+		run: func(ctx context.Context, env Env, flags *flag.FlagSet, parse func() (string, error)) error {
+			path := configFlag(env, flags)
+			var cfg reconcile.Config
+			flags.BoolVar(&cfg.Apply, "apply", false, "repair; without it nothing is changed")
+			flags.StringVar(&cfg.SinceText, "since", "", "only rows updated since `WHEN`: 36h ago, a date, or a time as RFC 3339 has it")
+			flags.BoolVar(&cfg.Restart, "restart", false, "begin anew, not where the last run was interrupted")
+			flags.BoolVar(&cfg.Force, "force", false, "go on with --apply although no row matches a file at all")
+			asJSON := flags.Bool("json", false, "print the summary as JSON")
+			if _, err := parse(); err != nil {
+				return err
+			}
+			var err error
+			if cfg.Since, err = since(cfg.SinceText, time.Now()); err != nil {
+				fmt.Fprintf(env.Stderr, "thumbedge reconcile: %v\n", err)
+				return errUsage
+			}
+			file, err := load(env, *path)
+			if err != nil {
+				return err
+			}
+			return reconcileWith(ctx, env, file, cfg, *asJSON)
+		},
+	}
+}
+
+// reconcileWith runs it on the parts that the configuration names.
+func reconcileWith(ctx context.Context, env Env, file *config.File, cfg reconcile.Config, asJSON bool) (err error) {
+	level := slog.LevelWarn // progress is what this command says of itself
+	log := slog.New(slog.NewTextHandler(env.Stderr, &slog.HandlerOptions{Level: level}))
+	database := file.Postgres()
+	pool, err := postgres.Open(database, nil)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	store, err := postgres.New(database, pool, log, postgres.NewMetrics(prometheus.NewRegistry()))
+	if err != nil {
+		return err
+	}
+	storage, _, _, err := program.NewStorage(ctx, file, log)
+	if err != nil {
+		return err
+	}
+	if closer, ok := storage.(io.Closer); ok {
+		defer func() { err = errors.Join(err, closer.Close()) }()
+	}
+	cfg.Specs, cfg.Keys = file.Specs(), database.Keys
+	cfg.Rate, cfg.Grace = file.Reconcile.Rate, time.Duration(file.Reconcile.Grace)
+	shown := newProgress(env.Stderr)
+	summary, err := reconcile.Run(ctx, cfg, store, storage, shown.tell)
+	shown.end()
+	if err != nil && ctx.Err() != nil {
+		return errors.New("interrupted; the same command goes on from here, --restart begins anew")
+	}
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		encoder := json.NewEncoder(env.Stdout)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(summary)
+	}
+	summary.WriteText(env.Stdout)
+	return nil
+}
+
+// since reads --since: a duration before now, a date or a time.
+func since(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if d, err := time.ParseDuration(text); err == nil && d > 0 {
+		return now.Add(-d), nil
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("--since: must be a duration such as 36h, a date such as 2026-06-12 or a time such as 2026-06-12T23:00:00Z, not %q", text)
+}

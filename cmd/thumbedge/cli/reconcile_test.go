@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/reconcile"
+	"github.com/thumbedge/thumbedge/internal/testenv"
+)
+
+func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
+
+// The whole command on a configuration file, without the schema thumbedge.
+func TestReconcile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	media, path := filepath.Join(dir, "media"), filepath.Join(dir, "config.toml")
+	orphan := filepath.Join(media, "thumbnails/capture_1/small.jpg")
+	if err := os.MkdirAll(filepath.Dir(orphan), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(orphan, []byte("jpeg"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	text := fmt.Sprintf("[upstream]\nurl = \"http://127.0.0.1:1\"\n[[thumbnails]]\nlabel = \"small\"\nwidth = 240\n"+
+		"[database]\nurl = %q\n[storage]\ndriver = \"filesystem\"\nroot = %q\n[reconcile]\ngrace = \"0s\"\n", testenv.Database(t), media)
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	start := func(args ...string) (string, int) {
+		var out, log bytes.Buffer
+		env := Env{Stdout: &out, Stderr: &log, LookupEnv: func(string) (string, bool) { return "", false }}
+		code := Main(t.Context(), env, append([]string{"reconcile", "--config", path}, args...))
+		t.Logf("reconcile %v: %d\n%s%s", args, code, &out, &log)
+		return out.String(), code
+	}
+
+	if out, code := start(); code != 0 || !strings.Contains(out, "CACHALOT_UNCACHABLE_TABLES") || !strings.Contains(out, "dry run") {
+		t.Errorf("a dry run ended with %d and said %s", code, out)
+	}
+	if _, err := os.Stat(orphan); err != nil {
+		t.Errorf("a dry run deleted a file: %v", err)
+	}
+	out, code := start("--apply", "--json", "--since", "36h")
+	var summary reconcile.Summary
+	if err := json.Unmarshal([]byte(out), &summary); err != nil || code != 0 || summary.FilesDeleted != 1 || summary.Since == nil {
+		t.Errorf("--apply --json ended with %d (%v) and %s", code, err, out)
+	}
+	if _, err := os.Stat(orphan); !os.IsNotExist(err) {
+		t.Errorf("the file is still there: %v", err)
+	}
+	if _, code := start("--since", "yesterday"); code != exitUsage {
+		t.Errorf("--since yesterday ended with %d", code)
+	}
+	if err := os.RemoveAll(media); err != nil {
+		t.Fatal(err)
+	}
+	if _, code := start("--apply"); code != exitFailed {
+		t.Errorf("without its storage it ended with %d", code)
+	}
+}
+
+func TestSince(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 6, 12, 12, 0, 0, 0, time.UTC)
+	for text, want := range map[string]time.Time{
+		"": {}, "36h": now.Add(-36 * time.Hour), "2026-06-01": time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC),
+		"2026-06-01T10:00:00Z": time.Date(2026, 6, 1, 10, 0, 0, 0, time.UTC),
+	} {
+		if got, err := since(text, now); err != nil || !got.Equal(want) {
+			t.Errorf("since(%q) is %v, %v; want %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"-1h", "0s", "yesterday", "36"} {
+		if got, err := since(text, now); err == nil {
+			t.Errorf("since(%q) is %v", text, got)
+		}
+	}
+}
+
+func TestProgressLineSaysRateAndTimeLeft(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	p := newProgress(&out)
+	p.tell(reconcile.Progress{Phase: reconcile.PhaseRows, Done: 500, Total: 2000})
+	p.began = time.Now().Add(-10 * time.Hour)
+	line := p.line(reconcile.Progress{Phase: reconcile.PhaseRows, Done: 500 + 36000*2, Total: 500 + 36000*2 + 7200})
+	if !strings.HasPrefix(line, "rows: 72500 of about 79700, 2 a second, about 1h0m") {
+		t.Errorf("the line is %q", line)
+	}
+	if out.String() != "rows: 500 of about 2000\n" {
+		t.Errorf("it printed %q", out.String())
+	}
+}

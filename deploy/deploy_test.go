@@ -1,0 +1,226 @@
+// Package deploy_test holds what deploy/ says to what the code does: commands and
+// flags, configuration keys, the parts of /readyz, and nginx's own verdict.
+package deploy_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/admin"
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/cli"
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/program"
+)
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestRunbookCommands calls each command of the runbook with --help behind it: the
+// command line accepts it, flags and verbs included, and runs nothing.
+func TestRunbookCommands(t *testing.T) {
+	t.Parallel()
+	// In an inline `thumbedge …`, or on a line of its own in a block.
+	commands := regexp.MustCompile("`thumbedge ([^`]+)`|(?m:^ *thumbedge (.+)$)").FindAllStringSubmatch(read(t, "RUNBOOK.md"), -1)
+	if len(commands) < 5 {
+		t.Fatalf("found %d commands only: does the pattern still fit the runbook?", len(commands))
+	}
+	for _, found := range commands {
+		args := strings.Fields(found[1] + found[2])
+		if code, output := help(args); code != 0 {
+			t.Errorf("thumbedge %s: exit status %d\n%s", strings.Join(args, " "), code, output)
+		}
+	}
+	if code, _ := help([]string{"serve", "--no-such-flag"}); code == 0 {
+		t.Error("an unknown flag is accepted: this test shows nothing")
+	}
+}
+
+func help(args []string) (code int, output string) {
+	var out bytes.Buffer
+	env := cli.Env{Stdout: &out, Stderr: &out, LookupEnv: func(string) (string, bool) { return "", false }}
+	code = cli.Main(context.Background(), env, append(args, "--help"))
+	return code, out.String()
+}
+
+// TestKeysExist: every `table.key` that deploy/ speaks of is in the configuration.
+func TestKeysExist(t *testing.T) {
+	t.Parallel()
+	known := map[string]bool{}
+	table := ""
+	for line := range strings.Lines(read(t, "../config.example.toml")) {
+		if m := regexp.MustCompile(`^\[+([a-z.]+)\]`).FindStringSubmatch(line); m != nil {
+			table = m[1]
+		} else if m := regexp.MustCompile(`^(?:# )?([a-z_]+) += `).FindStringSubmatch(line); m != nil {
+			known[table+"."+m[1]] = true
+		}
+	}
+	key := regexp.MustCompile(`\b(?:server|upstream|rewrite|render|source|database|storage|cache|reconcile|log)\.[a-z_]+\b`)
+	for _, path := range []string{"RUNBOOK.md", "Dockerfile", "nginx/thumbedge.conf", "systemd/thumbedge.service"} {
+		found := key.FindAllString(read(t, path), -1)
+		if len(found) == 0 {
+			t.Errorf("%s: no key found", path)
+		}
+		for _, k := range found {
+			if !known[k] {
+				t.Errorf("%s speaks of %s, which is not in config.example.toml", path, k)
+			}
+		}
+	}
+}
+
+// start runs a thumbedge with nothing behind it, and returns its admin address.
+func start(t *testing.T) string {
+	t.Helper()
+	file, err := config.Parse("test.toml", []byte(`
+[server]
+listen = "127.0.0.1:0"
+admin_listen = "127.0.0.1:0"
+[upstream]
+url = "http://127.0.0.1:1"
+[database]
+url = "postgres://nobody@127.0.0.1:1/none"
+[storage]
+driver = "filesystem"
+root = "`+t.TempDir()+`"
+[[thumbnails]]
+label = "small"
+width = 240
+`), os.LookupEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := program.Start(file, program.Options{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		if err := p.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return p.AdminAddr()
+}
+
+// TestRunbookParts: the runbook has a row for each part that /readyz shows.
+func TestRunbookParts(t *testing.T) {
+	t.Parallel()
+	response, err := http.Get("http://" + start(t) + "/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var ready admin.Readiness
+	if err := json.NewDecoder(response.Body).Decode(&ready); err != nil {
+		t.Fatal(err)
+	}
+	if response.StatusCode != http.StatusServiceUnavailable || len(ready.Parts) == 0 {
+		t.Errorf("without an app: %s, %d parts", response.Status, len(ready.Parts))
+	}
+	runbook := read(t, "RUNBOOK.md")
+	for _, part := range ready.Parts {
+		if !strings.Contains(runbook, "\n| `"+part.Name+"` |") {
+			t.Errorf("RUNBOOK.md has no row for the part %q", part.Name)
+		}
+	}
+}
+
+// TestHealthCheck runs the Dockerfile's health check against a thumbedge, and
+// against nothing.
+func TestHealthCheck(t *testing.T) {
+	t.Parallel()
+	line := regexp.MustCompile(`(?s)HEALTHCHECK.*?CMD (\[.*?\])\n`).FindStringSubmatch(read(t, "Dockerfile"))
+	if line == nil {
+		t.Fatal("no health check found")
+	}
+	var command []string
+	if err := json.Unmarshal([]byte(line[1]), &command); err != nil {
+		t.Fatal(err)
+	}
+	check := func(address string) error {
+		_, port, _ := net.SplitHostPort(address)
+		args := append([]string(nil), command...)
+		for i := range args {
+			args[i] = strings.Replace(args[i], "/9090", "/"+port, 1)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		return exec.CommandContext(ctx, args[0], args[1:]...).Run()
+	}
+	if err := check(start(t)); err != nil {
+		t.Errorf("alive, but the health check says %v", err)
+	}
+	if check("127.0.0.1:1") == nil {
+		t.Error("nothing listens, but the health check passes")
+	}
+}
+
+// TestStopOutlastsGrace: systemd does not kill what still drains.
+func TestStopOutlastsGrace(t *testing.T) {
+	t.Parallel()
+	found := regexp.MustCompile(`(?m)^TimeoutStopSec=(\d+)$`).FindStringSubmatch(read(t, "systemd/thumbedge.service"))
+	if found == nil {
+		t.Fatal("no TimeoutStopSec found")
+	}
+	stop, err := time.ParseDuration(found[1] + "s")
+	if grace := time.Duration(config.Defaults().Server.ShutdownGrace); err != nil || stop <= grace {
+		t.Errorf("TimeoutStopSec is %v, server.shutdown_grace %v", stop, grace)
+	}
+}
+
+// writeNginx writes nginx's whole configuration with thumbedge.conf in it, on a Unix
+// socket rather than port 80, and returns its path.
+func writeNginx(t *testing.T, dir, upstream string) string {
+	t.Helper()
+	site := read(t, "nginx/thumbedge.conf")
+	for _, edit := range [][2]string{
+		{"listen 80;", "listen unix:" + filepath.Join(dir, "http") + ";"},
+		{"server 127.0.0.1:8080;", "server " + upstream + ";"},
+	} {
+		if strings.Count(site, edit[0]) != 1 {
+			t.Fatalf("thumbedge.conf has not exactly one %q", edit[0])
+		}
+		site = strings.Replace(site, edit[0], edit[1], 1)
+	}
+	paths := ""
+	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
+		paths += kind + "_temp_path " + filepath.Join(dir, kind) + ";\n"
+	}
+	path := filepath.Join(dir, "nginx.conf")
+	whole := "pid " + filepath.Join(dir, "pid") + ";\nerror_log stderr;\ndaemon off;\nmaster_process off;\nevents {}\nhttp {\naccess_log off;\n" +
+		paths + site + "}\n"
+	if err := os.WriteFile(path, []byte(whole), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestNginxAccepts lets nginx judge thumbedge.conf.
+func TestNginxAccepts(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	path := writeNginx(t, t.TempDir(), "127.0.0.1:8080")
+	output, err := exec.CommandContext(ctx, "/usr/sbin/nginx", "-t", "-e", "stderr", "-c", path).CombinedOutput()
+	if err != nil || bytes.Contains(output, []byte("[warn]")) {
+		t.Errorf("%v\n%s", err, output)
+	}
+}

@@ -33,7 +33,7 @@ func TestEveryCommandHelps(t *testing.T) {
 	if status != 0 {
 		t.Fatalf("thumbedge --help: status %d", status)
 	}
-	for _, name := range []string{"serve", "check", "migrate", "demo", "version"} {
+	for _, name := range []string{"serve", "check", "migrate", "reconcile", "demo", "version"} {
 		status, stdout, stderr := run(t, name, "--help")
 		if status != 0 || stderr != "" || !strings.HasPrefix(stdout, "Usage: thumbedge "+name) || !strings.Contains(all, "  "+name+" ") {
 			t.Errorf("%s --help: status %d, %q, %q", name, status, stdout, stderr)

@@ -46,6 +46,9 @@ func (r Regenerate) Total() int64 { return r.BlankPath + r.OtherWidth + r.OlderT
 
 // WriteText writes the summary for people.
 func (s Summary) WriteText(w io.Writer) {
+	if s.Resumed {
+		fmt.Fprintf(w, "went on with the run of %s; --restart begins anew\n", s.Started.Format(time.RFC3339))
+	}
 	left := ""
 	if s.RowsLeftOut > 0 {
 		left = fmt.Sprintf(" (%d updated before, left out)", s.RowsLeftOut)
@@ -54,7 +57,7 @@ func (s Summary) WriteText(w io.Writer) {
 	fmt.Fprintf(w, "  file is gone        %d, removed %d\n", s.RowsFileGone, s.RowsRemoved)
 	fmt.Fprintf(w, "  will regenerate     %d (blank path %d, other width %d, older than original %d)\n",
 		s.Regenerate.Total(), s.Regenerate.BlankPath, s.Regenerate.OtherWidth, s.Regenerate.OlderThanOriginal)
-	fmt.Fprintf(w, "  label not configured %d\n", s.RowsOtherLabel)
+	fmt.Fprintf(w, "  other label         %d, not configured here\n", s.RowsOtherLabel)
 	fmt.Fprintf(w, "files looked at       %d\n", s.Files)
 	fmt.Fprintf(w, "  no row names        %d (%d bytes), deleted %d (%d bytes)\n", s.FilesUnnamed, s.BytesUnnamed, s.FilesDeleted, s.BytesDeleted)
 	fmt.Fprintf(w, "  within the grace    %d, not touched\n", s.FilesYoung)

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,8 +21,8 @@ func TestPageAuthorities(t *testing.T) {
 		cfg.Rewrite.Hosts = []string{"old.test", "other.test:8443"}
 		deps.Metrics = metrics
 	}
-	var body string
-	respond := func(string) string { return jsonAnswer(body) }
+	var body atomic.Value
+	respond := func(string) string { return jsonAnswer(body.Load().(string)) }
 	trusting, a := startPages(t, warmCaptures(), edit, respond)
 	upstream = a.addr
 	suspicious, _ := startPages(t, warmCaptures(), func(cfg *Config, deps *Deps) {
@@ -53,7 +54,7 @@ func TestPageAuthorities(t *testing.T) {
 		{"https://site.test.evil.test", false, trusting},
 		{"https://site.test@evil.test", false, trusting},
 	} {
-		body = `{"thumbnails":{"small":"` + c.authority + `/api/v2/captures/thumbnails/1/?label=small"}}`
+		body.Store(`{"thumbnails":{"small":"` + c.authority + `/api/v2/captures/thumbnails/1/?label=small"}}`)
 		answer := c.proxy.exchange("GET " + pageTarget + " HTTP/1.1\r\nHost: site.test\r\nX-Forwarded-Host: forwarded.test\r\n\r\n")
 		if got := strings.Contains(bodyOf(answer), storageURL(1, "small")); got != c.accepted {
 			t.Errorf("%q is rewritten: %t, want %t", c.authority, got, c.accepted)
@@ -87,10 +88,10 @@ func TestPageAuthorityOfTheHostThatTheAppIsSent(t *testing.T) {
 func TestStorageURLOnTheSite(t *testing.T) {
 	t.Parallel()
 	captures := warmCaptures()
-	var url, value shared[string]
-	url.set("/media/small.jpg")
-	captures.url = func(thumb.ID, string) (string, time.Time) { return url.get(), time.Time{} }
-	p, _ := startPages(t, captures, nil, func(string) string { return jsonAnswer(`{"thumbnails":{"a":"` + value.get() + `","b":1}}`) })
+	var value, url atomic.Value
+	url.Store("/media/small.jpg")
+	captures.url = func(thumb.ID, string) (string, time.Time) { return url.Load().(string), time.Time{} }
+	p, _ := startPages(t, captures, nil, func(string) string { return jsonAnswer(`{"thumbnails":{"a":"` + value.Load().(string) + `","b":1}}`) })
 	for route, want := range map[string]string{
 		"http://site.test/api/v2/captures/thumbnails/1/":               "http://site.test/media/small.jpg",
 		"https://SITE.test:443/api/v2/captures/thumbnails/1/":          "https://SITE.test:443/media/small.jpg",
@@ -99,18 +100,18 @@ func TestStorageURLOnTheSite(t *testing.T) {
 		`http:\/\/site.test\/api\/v2\/captures\/thumbnails\/1\/`:       `http:\/\/site.test/media/small.jpg`,
 		`http:\u002f\u002fsite.test/api/v2/captures/thumbnails/\u0031`: `http:\u002f\u002fsite.test/media/small.jpg`,
 	} {
-		value.set(route)
+		value.Store(route)
 		if got := bodyOf(p.exchange(get(pageTarget))); got != `{"thumbnails":{"a":"`+want+`","b":1}}` {
 			t.Errorf("%s became %s, want %s", route, got, want)
 		}
 	}
-	value.set("http://site.test/api/v2/captures/thumbnails/1/")
-	url.set("//cdn.test/small.jpg")
+	value.Store("http://site.test/api/v2/captures/thumbnails/1/")
+	url.Store("//cdn.test/small.jpg")
 	if got := bodyOf(p.exchange(get(pageTarget))); got != `{"thumbnails":{"a":"//cdn.test/small.jpg","b":1}}` {
 		t.Errorf("a URL with an authority of its own became %s", got)
 	}
-	url.set("")
-	if got := bodyOf(p.exchange(get(pageTarget))); got != `{"thumbnails":{"a":"`+value.get()+`","b":1}}` {
+	url.Store("")
+	if got := bodyOf(p.exchange(get(pageTarget))); got != `{"thumbnails":{"a":"`+value.Load().(string)+`","b":1}}` {
 		t.Errorf("without a storage URL it became %s", got)
 	}
 }

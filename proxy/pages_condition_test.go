@@ -3,6 +3,7 @@ package proxy
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -197,10 +198,11 @@ func TestSignedURLsBoundTheLifetime(t *testing.T) {
 		}
 		return storageURL(id, label) + "?X-Amz-Signature=0", expires
 	}
-	control := ""
+	var control atomic.Value
+	control.Store("")
 	p, _ := startPages(t, captures, nil, func(request string) string {
 		lines := []string{"Expires: " + string(fasthttp.AppendHTTPDate(nil, now.Add(24*time.Hour)))}
-		if control != "" {
+		if control := control.Load().(string); control != "" {
 			lines = append(lines, "Cache-Control: "+control)
 		}
 		body := thumbnailsOf(1)
@@ -217,13 +219,13 @@ func TestSignedURLsBoundTheLifetime(t *testing.T) {
 	if err != nil || at.After(now.Add(10*time.Minute)) || at.Before(now.Add(8*time.Minute)) {
 		t.Errorf("Expires is %q, %v", field(answer, "Expires"), err)
 	}
-	control = "public, max-age=86400"
+	control.Store("public, max-age=86400")
 	var age int
 	answer = conditional(p, "GET")
 	if _, err := fmt.Sscanf(field(answer, "Cache-Control"), "public, max-age=%d", &age); err != nil || age >= 600 || age < 500 {
 		t.Errorf("Cache-Control is %q", field(answer, "Cache-Control"))
 	}
-	if answer := p.exchange(get("/api/v2/captures/?cold")); field(answer, "Cache-Control") != control {
+	if answer := p.exchange(get("/api/v2/captures/?cold")); field(answer, "Cache-Control") != control.Load() {
 		t.Errorf("the lifetime of an untouched page became %q", field(answer, "Cache-Control"))
 	}
 }

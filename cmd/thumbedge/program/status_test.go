@@ -91,4 +91,3 @@ func keep(t *testing.T, name string, contents []byte) {
 		t.Fatal(err)
 	}
 }
-

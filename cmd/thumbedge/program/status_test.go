@@ -57,7 +57,7 @@ func TestStatusPage(t *testing.T) {
 	}
 
 	tab.Eval(`(document.getElementById("size").value = "96MiB", document.querySelector("#resize button").click(), true)`, new(any))
-	tab.Wait(`document.getElementById("resized").textContent === "now 96.0 MiB"`)
+	tab.Wait(`document.getElementById("resized").textContent === "now 96 MiB"`)
 	if size := s.program.WarmSet().State().MaxSize; size != 96<<20 {
 		t.Errorf("the page resized the warm set to %d", size)
 	}
@@ -91,4 +91,3 @@ func keep(t *testing.T, name string, contents []byte) {
 		t.Fatal(err)
 	}
 }
-

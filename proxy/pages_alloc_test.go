@@ -1,3 +1,7 @@
+//go:build !race
+
+// The race detector makes pools forget.
+
 package proxy
 
 import (

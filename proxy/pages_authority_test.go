@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -87,10 +88,10 @@ func TestPageAuthorityOfTheHostThatTheAppIsSent(t *testing.T) {
 func TestStorageURLOnTheSite(t *testing.T) {
 	t.Parallel()
 	captures := warmCaptures()
-	url := "/media/small.jpg"
-	captures.url = func(thumb.ID, string) (string, time.Time) { return url, time.Time{} }
-	var value string
-	p, _ := startPages(t, captures, nil, func(string) string { return jsonAnswer(`{"thumbnails":{"a":"` + value + `","b":1}}`) })
+	var value, url atomic.Value
+	url.Store("/media/small.jpg")
+	captures.url = func(thumb.ID, string) (string, time.Time) { return url.Load().(string), time.Time{} }
+	p, _ := startPages(t, captures, nil, func(string) string { return jsonAnswer(`{"thumbnails":{"a":"` + value.Load().(string) + `","b":1}}`) })
 	for route, want := range map[string]string{
 		"http://site.test/api/v2/captures/thumbnails/1/":               "http://site.test/media/small.jpg",
 		"https://SITE.test:443/api/v2/captures/thumbnails/1/":          "https://SITE.test:443/media/small.jpg",
@@ -99,17 +100,18 @@ func TestStorageURLOnTheSite(t *testing.T) {
 		`http:\/\/site.test\/api\/v2\/captures\/thumbnails\/1\/`:       `http:\/\/site.test/media/small.jpg`,
 		`http:\u002f\u002fsite.test/api/v2/captures/thumbnails/\u0031`: `http:\u002f\u002fsite.test/media/small.jpg`,
 	} {
-		value = route
+		value.Store(route)
 		if got := bodyOf(p.exchange(get(pageTarget))); got != `{"thumbnails":{"a":"`+want+`","b":1}}` {
 			t.Errorf("%s became %s, want %s", route, got, want)
 		}
 	}
-	value, url = "http://site.test/api/v2/captures/thumbnails/1/", "//cdn.test/small.jpg"
+	value.Store("http://site.test/api/v2/captures/thumbnails/1/")
+	url.Store("//cdn.test/small.jpg")
 	if got := bodyOf(p.exchange(get(pageTarget))); got != `{"thumbnails":{"a":"//cdn.test/small.jpg","b":1}}` {
 		t.Errorf("a URL with an authority of its own became %s", got)
 	}
-	url = ""
-	if got := bodyOf(p.exchange(get(pageTarget))); got != `{"thumbnails":{"a":"`+value+`","b":1}}` {
+	url.Store("")
+	if got := bodyOf(p.exchange(get(pageTarget))); got != `{"thumbnails":{"a":"`+value.Load().(string)+`","b":1}}` {
 		t.Errorf("without a storage URL it became %s", got)
 	}
 }

@@ -175,7 +175,10 @@ func TestPageIsRewrittenByVerdict(t *testing.T) {
 	if got := fieldsOf(request, "Cookie"); len(got) != 1 || got[0] != "a=b" {
 		t.Errorf("the app got the cookie %q", got)
 	}
-	if diff := cmp.Diff([][]thumb.ID{{1, 2, 3, 4, 5, 6}}, captures.asked); diff != "" {
+	captures.mu.Lock()
+	asked := captures.asked
+	captures.mu.Unlock()
+	if diff := cmp.Diff([][]thumb.ID{{1, 2, 3, 4, 5, 6}}, asked); diff != "" {
 		t.Error(diff)
 	}
 	for verdict, want := range map[labelVerdict]int{

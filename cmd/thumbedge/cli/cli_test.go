@@ -16,8 +16,6 @@ import (
 	"github.com/thumbedge/thumbedge/internal/testenv"
 )
 
-func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
-
 // run calls thumbedge as from a shell.
 func run(t *testing.T, args ...string) (status int, stdout, stderr string) {
 	t.Helper()

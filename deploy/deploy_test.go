@@ -6,12 +6,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -143,6 +143,27 @@ func TestRunbookParts(t *testing.T) {
 	}
 }
 
+// TestRunbookMetrics: a running thumbedge shows each metric of the runbook.
+func TestRunbookMetrics(t *testing.T) {
+	t.Parallel()
+	response, err := http.Get("http://" + start(t) + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	metrics, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	runbook := read(t, "RUNBOOK.md")
+	names := append(regexp.MustCompile(`thumbedge_[a-z_]+`).FindAllString(runbook, -1), "thumbedge_pages_total", "thumbedge_page_labels_total")
+	for _, name := range names {
+		if name != "thumbedge_" && !bytes.Contains(metrics, []byte("\n"+name)) {
+			t.Errorf("there is no metric %s", name)
+		}
+	}
+}
+
 // TestHealthCheck runs the Dockerfile's health check against a thumbedge, and
 // against nothing.
 func TestHealthCheck(t *testing.T) {
@@ -183,44 +204,5 @@ func TestStopOutlastsGrace(t *testing.T) {
 	stop, err := time.ParseDuration(found[1] + "s")
 	if grace := time.Duration(config.Defaults().Server.ShutdownGrace); err != nil || stop <= grace {
 		t.Errorf("TimeoutStopSec is %v, server.shutdown_grace %v", stop, grace)
-	}
-}
-
-// writeNginx writes nginx's whole configuration with thumbedge.conf in it, on a Unix
-// socket rather than port 80, and returns its path.
-func writeNginx(t *testing.T, dir, upstream string) string {
-	t.Helper()
-	site := read(t, "nginx/thumbedge.conf")
-	for _, edit := range [][2]string{
-		{"listen 80;", "listen unix:" + filepath.Join(dir, "http") + ";"},
-		{"server 127.0.0.1:8080;", "server " + upstream + ";"},
-	} {
-		if strings.Count(site, edit[0]) != 1 {
-			t.Fatalf("thumbedge.conf has not exactly one %q", edit[0])
-		}
-		site = strings.Replace(site, edit[0], edit[1], 1)
-	}
-	paths := ""
-	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
-		paths += kind + "_temp_path " + filepath.Join(dir, kind) + ";\n"
-	}
-	path := filepath.Join(dir, "nginx.conf")
-	whole := "pid " + filepath.Join(dir, "pid") + ";\nerror_log stderr;\ndaemon off;\nmaster_process off;\nevents {}\nhttp {\naccess_log off;\n" +
-		paths + site + "}\n"
-	if err := os.WriteFile(path, []byte(whole), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-// TestNginxAccepts lets nginx judge thumbedge.conf.
-func TestNginxAccepts(t *testing.T) {
-	t.Parallel()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	path := writeNginx(t, t.TempDir(), "127.0.0.1:8080")
-	output, err := exec.CommandContext(ctx, "/usr/sbin/nginx", "-t", "-e", "stderr", "-c", path).CombinedOutput()
-	if err != nil || bytes.Contains(output, []byte("[warn]")) {
-		t.Errorf("%v\n%s", err, output)
 	}
 }

@@ -72,6 +72,7 @@ func Main(ctx context.Context, env Env, args []string) int {
 		if c.name == args[0] {
 			ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
+			context.AfterFunc(ctx, stop) // a second signal ends the process at once
 			return c.start(ctx, env, args[1:])
 		}
 	}

@@ -104,6 +104,7 @@ func (w *wire) send(text string) *wire {
 // answer reads one answer with its raw body.
 func (w *wire) answer() string {
 	w.t.Helper()
+	_ = w.SetDeadline(time.Now().Add(deadline))
 	raw, err := readMessage(w.br)
 	if err != nil {
 		w.t.Fatalf("reading an answer: %v after %q", err, raw)
@@ -114,6 +115,7 @@ func (w *wire) answer() string {
 // rest reads until the connection ends; failed says that it was reset.
 func (w *wire) rest() (raw string, failed bool) {
 	w.t.Helper()
+	_ = w.SetDeadline(time.Now().Add(deadline))
 	data, err := io.ReadAll(w.br)
 	if network, ok := err.(net.Error); ok && network.Timeout() {
 		w.t.Fatalf("the connection did not end; it sent %q", data)

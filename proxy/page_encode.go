@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"cmp"
 	"strconv"
 	"sync"
 
@@ -38,7 +39,7 @@ func (e *encodings) compress(j *job, accepted []byte) string {
 		}
 		w.Reset(&packed)
 		_, err = w.Write(j.out)
-		err = firstError(err, w.Close())
+		err = cmp.Or(err, w.Close())
 		e.gzip.Put(w)
 	case "br":
 		w, ok := e.br.Get().(*brotli.Writer)
@@ -47,7 +48,7 @@ func (e *encodings) compress(j *job, accepted []byte) string {
 		}
 		w.Reset(&packed)
 		_, err = w.Write(j.out)
-		err = firstError(err, w.Close())
+		err = cmp.Or(err, w.Close())
 		e.br.Put(w)
 	case "zstd":
 		w, ok := e.zstd.Get().(*zstd.Encoder)
@@ -64,13 +65,6 @@ func (e *encodings) compress(j *job, accepted []byte) string {
 		return ""
 	}
 	return name
-}
-
-func firstError(a, b error) error {
-	if a != nil {
-		return a
-	}
-	return b
 }
 
 // appender is an io.Writer into a slice.

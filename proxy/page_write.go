@@ -61,7 +61,9 @@ func (e *expiry) meet(at time.Time) {
 	}
 }
 
-// write makes j.out of body and the answers.
+// write makes j.out of body and the answers. Copying what stays costs less than
+// sending it from where it is: 8.5 µs for a page of 68 KB with 120 URLs in one
+// write, 11 to 13 µs in a vectored one of 241 parts.
 func (p *pages) write(j *job, body []byte) passReason {
 	// Room for URLs a good deal longer than what they replace; append does the
 	// rest, and is charged afterwards.

@@ -73,29 +73,24 @@ func oracle(body []byte) (refs []oracleRef, depth int) {
 	}
 }
 
-var routePattern = regexp.MustCompile(`^(?:(?i:(https?):)?//([^/]*))?/api/v2/captures/thumbnails/([0-9]+)/?(?:\?([^#]*))?$`)
+var routePattern = regexp.MustCompile(`^((?:(?i:(https?):)?//([^/]*))?)/api/v2/captures/thumbnails/([0-9]+)/?(?:\?([^#]*))?$`)
 
 func oracleMatch(value string) (id thumb.ID, position int, ok bool) {
 	m := routePattern.FindStringSubmatch(value)
 	if m == nil {
 		return 0, 0, false
 	}
-	if strings.Contains(value[:len(value)-len(m[3])], "//") && strings.Contains(strings.SplitN(value, "/api", 2)[0], "//") {
-		host := strings.ToLower(m[2])
-		switch strings.ToLower(m[1]) {
-		case "http":
-			host = strings.TrimSuffix(strings.TrimSuffix(host, ":80"), ":")
-		case "https":
-			host = strings.TrimSuffix(strings.TrimSuffix(host, ":443"), ":")
-		default:
-			host = strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(host, ":443"), ":80"), ":")
+	if m[1] != "" {
+		host, defaults := strings.ToLower(m[3]), map[string][]string{"http": {"80"}, "https": {"443"}, "": {"443", "80"}}
+		for _, port := range defaults[strings.ToLower(m[2])] {
+			host = strings.TrimSuffix(host, ":"+port)
 		}
-		if host != "app.example.org" {
+		if strings.TrimSuffix(host, ":") != "app.example.org" {
 			return 0, 0, false
 		}
 	}
 	labels := []string{}
-	for pair := range strings.SplitSeq(m[4], "&") {
+	for pair := range strings.SplitSeq(m[5], "&") {
 		name, label, _ := strings.Cut(pair, "=")
 		if name, err := url.QueryUnescape(name); err == nil && name == "label" {
 			label, err := url.QueryUnescape(label)
@@ -109,7 +104,7 @@ func oracleMatch(value string) (id thumb.ID, position int, ok bool) {
 		return 0, 0, false
 	}
 	position = testSpecs.Index(strings.Join(labels, ""))
-	id, ok = thumb.ParseID(m[3])
+	id, ok = thumb.ParseID(m[4])
 	return id, position, ok && position >= 0
 }
 

@@ -202,3 +202,40 @@ func TestScanAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations for a page, want 0", n)
 	}
 }
+
+// Bodies that would take hours if anything in the scan looked back over what it
+// has seen.
+func TestScanTimeIsLinear(t *testing.T) {
+	t.Parallel()
+	s := newScanner(t)
+	const size = 2 << 20
+	fill := func(open, part, closed string) string {
+		return open + strings.Repeat(part, size/len(part)) + closed
+	}
+	spaces := strings.Repeat(" ", size/8)
+	for name, body := range map[string]string{
+		"backslashes":               fill(`{"a":"`, `\\`, `"}`),
+		"backslashes in a value":    fill(`{"thumbnails":{"a":"`, `\\`, `"}}`),
+		"backslashes in a name":     fill(`{"thumbnails":{"`, `\\`, `":1}}`),
+		"backslashes before a name": fill(`{"a":"`, `\\`, `","b":[`) + strings.Repeat(`{"\u0061":{}},`, 1000) + `1]}`,
+		"escaped quotes":            fill(`{"thumbnails":{"a":"`, `\"`, `"}}`),
+		"quotes":                    fill(`[`, `"",`, `""]`),
+		"names with escapes":        fill(`[`, `{"\u0061\u0062\u0063":{}},`, `1]`),
+		"nearly the name":           fill(`[`, `{"thumbnail\u0061":{}},`, `1]`),
+		"fields in a row":           fill(`[`, `{"thumbnails":{"a":{},"b":[],"c":1}},`, `1]`),
+		"one field of many values":  fill(`{"thumbnails":{`, `"a":"/api/v2/captures/thumbnails/x/",`, `"b":1}}`),
+		"one field of many objects": fill(`{"thumbnails":{`, `"a":{},`, `"b":1}}`),
+		"white space":               `[` + spaces + `{` + spaces + `"thumbnails"` + spaces + `:` + spaces + `{` + spaces + `"a"` + spaces + `:` + spaces + `[` + spaces + `]` + spaces + `}}]`,
+		"long authorities":          fill(`{"thumbnails":{"a":"http://`, `:`, `/api/v2/captures/thumbnails/1/"}}`),
+		"long queries":              fill(`{"thumbnails":{"a":"/api/v2/captures/thumbnails/1/?`, `labe=l&`, `"}}`),
+		"long ids":                  fill(`{"thumbnails":{"a":"/api/v2/captures/thumbnails/`, `0`, `/"}}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var f Found
+			if !s.Scan(&f, []byte(body), Hosts{}) {
+				t.Error("it is JSON, but is not taken for it")
+			}
+		})
+	}
+}

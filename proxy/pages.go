@@ -199,8 +199,8 @@ func (p *pages) startCold(j *job) {
 }
 
 func (p *pages) release(j *job) {
-	p.s.metrics.pages.memory.Set(float64(p.memory.used.Load()))
 	j.end()
+	p.s.metrics.pages.memory.Set(float64(p.memory.used.Load()))
 	p.jobs.Put(j)
 }
 

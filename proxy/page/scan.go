@@ -77,18 +77,11 @@ func (w *walk) strings(part []masks) bool {
 	inString, wrong := w.inString, uint64(0)
 	for i := range part {
 		m := &part[i]
-		quotes := m.quotes
+		// Set from an opening quote to the byte before the closing one.
+		in := m.parity ^ inString
 		if m.backslashes|w.escaped != 0 {
-			quotes = w.unescaped(quotes, m.backslashes)
+			in = parity(w.unescaped(m.quotes, m.backslashes)) ^ inString
 		}
-		// Exclusive or over all the quotes so far: set from an opening quote to the
-		// byte before the closing one.
-		in := quotes ^ quotes<<1
-		in ^= in << 2
-		in ^= in << 4
-		in ^= in << 8
-		in ^= in << 16
-		in ^= in<<32 ^ inString
 		inString = uint64(int64(in) >> 63)
 		wrong |= m.foreign&^in | m.control&in
 		m.brackets &^= in

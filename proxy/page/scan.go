@@ -105,10 +105,11 @@ func (w *walk) unescaped(quotes, backslashes uint64) uint64 {
 	return quotes
 }
 
-// brackets takes those that strings left. A bit more than a nanosecond for each,
-// as nothing branches on what kind it is.
+// brackets takes those that strings left. Nothing branches on what kind each is,
+// as a wrong guess would cost more than all of this.
 func (w *walk) brackets(part []masks, base int) bool {
-	body, depth, last, wrong := w.body, w.depth, w.last, byte(0)
+	body, depth, last := w.body, w.depth, w.last
+	placed, wrong := uint32(1), byte(0)
 	for i := range part {
 		for set := part[i].brackets; set != 0; set &= set - 1 {
 			at := base + bits.TrailingZeros64(set)
@@ -127,7 +128,7 @@ func (w *walk) brackets(part []masks, base int) bool {
 			// '{' and '[' have bit 1 set, '{' and '}' bit 5, and each closing one is
 			// its opening one plus 2.
 			closing := ^c >> 1 & 1
-			wrong |= ^neighbours[before] >> (closing<<1 | top>>5&1) & 1
+			placed &= uint32(neighbours[before]) >> ((closing<<1 | top>>5&1) & 31)
 			wrong |= -closing & (top&^inField + 2 ^ c)
 			depth -= int(closing)
 			if before == ':' && c == '{' && w.named(at) {
@@ -140,7 +141,7 @@ func (w *walk) brackets(part []masks, base int) bool {
 		base += blockSize
 	}
 	w.depth, w.last = depth, last
-	return wrong == 0
+	return placed == 1 && wrong == 0
 }
 
 // inField marks the brackets of field objects on the stack.

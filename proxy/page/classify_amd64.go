@@ -9,7 +9,7 @@ func classifyAVX2(dst *masks, src *byte, blocks int)
 
 // classify fills dst with the masks of the len(dst) blocks at the head of src.
 func classify(dst []masks, src []byte) {
-	if !cpu.X86.HasAVX2 {
+	if !cpu.X86.HasAVX2 || !cpu.X86.HasPCLMULQDQ {
 		classifyWords(dst, src)
 		return
 	}

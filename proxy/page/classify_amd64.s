@@ -16,12 +16,12 @@ GLOBL high<>(SB), RODATA|NOPTR, $16
 DATA single<>+0(SB)/8, $0x000F1F7D7B205C22
 GLOBL single<>(SB), RODATA|NOPTR, $8
 
-// HALF classifies 32 bytes into the masks' halves that begin at offset half.
-#define HALF(from, half) \
+// HALF classifies 32 bytes into the masks' halves that begin at offset half, and
+// leaves the quotes in a register.
+#define HALF(from, half, quotes) \
 	VMOVDQU   from(SI), Y0      \
 	VPCMPEQB  Y0, Y8, Y1        \
-	VPMOVMSKB Y1, R8            \
-	MOVL      R8, (half+0)(DI)  \
+	VPMOVMSKB Y1, quotes        \
 	VPCMPEQB  Y0, Y9, Y2        \
 	VPMOVMSKB Y2, R9            \
 	MOVL      R9, (half+8)(DI)  \
@@ -60,15 +60,24 @@ TEXT ·classifyAVX2(SB), NOSPLIT, $0-24
 	VBROADCASTI128 low<>(SB), Y13
 	VBROADCASTI128 high<>(SB), Y14
 	VPXOR          Y7, Y7, Y7
+	VPCMPEQB       X5, X5, X5
 
 	TESTQ CX, CX
 	JLE   done
 
 block:
-	HALF(0, 0)
-	HALF(32, 4)
-	ADDQ $64, SI
-	ADDQ $40, DI
+	HALF(0, 0, R8)
+	HALF(32, 4, R13)
+	SHLQ $32, R13
+	ORQ  R8, R13
+	MOVQ R13, 0(DI)
+
+	// A carry-less product with all ones is the exclusive or of all lower bits.
+	VMOVQ      R13, X4
+	VPCLMULQDQ $0, X5, X4, X4
+	VMOVQ      X4, 40(DI)
+	ADDQ       $64, SI
+	ADDQ       $48, DI
 	DECQ CX
 	JNZ  block
 

@@ -2,6 +2,7 @@ package page
 
 import (
 	"bytes"
+	"math/bits"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -21,6 +22,7 @@ func slowMasks(block []byte) (m masks) {
 		m.brackets |= bit(bytes.IndexByte([]byte("{}[]"), c) >= 0)
 		m.foreign |= bit(!strings.ContainsRune(" \t\r\n{}[]:,\"0123456789+-.eEtrufalsn", rune(c)))
 		m.control |= bit(c < 0x20)
+		m.parity |= bit(bits.OnesCount64(m.quotes)%2 == 1)
 	}
 	return m
 }

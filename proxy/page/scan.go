@@ -77,18 +77,11 @@ func (w *walk) strings(part []masks) bool {
 	inString, wrong := w.inString, uint64(0)
 	for i := range part {
 		m := &part[i]
-		quotes := m.quotes
+		// Set from an opening quote to the byte before the closing one.
+		in := m.parity ^ inString
 		if m.backslashes|w.escaped != 0 {
-			quotes = w.unescaped(quotes, m.backslashes)
+			in = parity(w.unescaped(m.quotes, m.backslashes)) ^ inString
 		}
-		// Exclusive or over all the quotes so far: set from an opening quote to the
-		// byte before the closing one.
-		in := quotes ^ quotes<<1
-		in ^= in << 2
-		in ^= in << 4
-		in ^= in << 8
-		in ^= in << 16
-		in ^= in<<32 ^ inString
 		inString = uint64(int64(in) >> 63)
 		wrong |= m.foreign&^in | m.control&in
 		m.brackets &^= in
@@ -112,10 +105,11 @@ func (w *walk) unescaped(quotes, backslashes uint64) uint64 {
 	return quotes
 }
 
-// brackets takes those that strings left. A bit more than a nanosecond for each,
-// as nothing branches on what kind it is.
+// brackets takes those that strings left. Nothing branches on what kind each is,
+// as a wrong guess would cost more than all of this.
 func (w *walk) brackets(part []masks, base int) bool {
-	body, depth, last, wrong := w.body, w.depth, w.last, byte(0)
+	body, depth, last := w.body, w.depth, w.last
+	placed, wrong := uint32(1), byte(0)
 	for i := range part {
 		for set := part[i].brackets; set != 0; set &= set - 1 {
 			at := base + bits.TrailingZeros64(set)
@@ -134,7 +128,7 @@ func (w *walk) brackets(part []masks, base int) bool {
 			// '{' and '[' have bit 1 set, '{' and '}' bit 5, and each closing one is
 			// its opening one plus 2.
 			closing := ^c >> 1 & 1
-			wrong |= ^neighbours[before] >> (closing<<1 | top>>5&1) & 1
+			placed &= uint32(neighbours[before]) >> ((closing<<1 | top>>5&1) & 31)
 			wrong |= -closing & (top&^inField + 2 ^ c)
 			depth -= int(closing)
 			if before == ':' && c == '{' && w.named(at) {
@@ -147,7 +141,7 @@ func (w *walk) brackets(part []masks, base int) bool {
 		base += blockSize
 	}
 	w.depth, w.last = depth, last
-	return wrong == 0
+	return placed == 1 && wrong == 0
 }
 
 // inField marks the brackets of field objects on the stack.

@@ -73,6 +73,7 @@ func exchangeOn(t *testing.T, w *wire, client, i int) string {
 	if i%2 == 0 {
 		request = post(target, "body")
 	}
+	_ = w.SetDeadline(time.Now().Add(deadline))
 	if _, err := io.WriteString(w.TCPConn, request); err != nil {
 		t.Errorf("%s: %v", target, err)
 	}

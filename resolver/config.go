@@ -13,7 +13,7 @@ import (
 // configuration file.
 type Config struct {
 	// MaxSize is the live heap that the warm set takes at most, in bytes
-	// (cache.max_size). Resident memory is about that, 1.2 times after a long time
+	// (cache.max_size). Resident memory is about that, up to 1.7 times after a long time
 	// of evictions, and up to twice that between two runs of the garbage collector
 	// (as for any live heap, unless GOGC or GOMEMLIMIT say otherwise).
 	MaxSize int64

@@ -19,7 +19,8 @@ type appConn struct {
 	pool      *pool
 	raw       syscall.RawConn
 	look      func(fd uintptr)
-	poll      [1]unix.PollFd
+	unasked   bool
+	outlet    outlet
 	idleSince time.Time
 	reused    bool
 
@@ -41,15 +42,10 @@ type appConn struct {
 // stale says whether the app closed the connection, or sent something nobody asked
 // for, while it was idle.
 func (a *appConn) stale() bool {
-	return a.raw.Control(a.look) != nil || a.poll[0].Revents != 0
+	return a.raw.Control(a.look) != nil || a.unasked
 }
 
-func (a *appConn) lookAt(fd uintptr) {
-	a.poll[0] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
-	if _, err := unix.Poll(a.poll[:], 0); err != nil && err != unix.EINTR {
-		a.poll[0].Revents = unix.POLLERR
-	}
-}
+func (a *appConn) lookAt(fd uintptr) { a.unasked = readable(int(fd)) }
 
 // begin readies the connection for a request.
 func (a *appConn) begin(c *client) {

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"net"
 	"os"
 	"sync/atomic"
 	"syscall"
@@ -45,8 +44,7 @@ type client struct {
 	out        []byte    // scratch for heads
 	path       []byte    // scratch for canonical paths
 	ownID      []byte    // scratch for request ids
-	bufs       [3][]byte // scratch for vectored writes
-	vec        net.Buffers
+	outlet     outlet
 
 	idle atomic.Bool             // between two requests
 	app  atomic.Pointer[appConn] // in use for the request in hand
@@ -86,6 +84,7 @@ func (s *Server) newClient(conn streamConn) (*client, error) {
 	c := &client{streamConn: conn, s: s, raw: raw}
 	c.peer, c.trusted = s.peers.of(conn.RemoteAddr())
 	c.fill = c.fillFrom
+	c.outlet.init(raw)
 	c.ctx.Init2(c, noLogger{}, false)
 	return c, nil
 }

@@ -108,7 +108,8 @@ func (a *appConn) exchange(request []byte, streamed bool) error {
 	if len(request) > 8<<10 {
 		_ = a.SetWriteDeadline(time.Now().Add(a.pool.cfg.ResponseTimeout))
 	}
-	n, err := a.streamConn.Write(request)
+	a.outlet.set(request)
+	n, err := a.outlet.write()
 	if len(request) > 8<<10 {
 		_ = a.SetWriteDeadline(time.Time{})
 	}

@@ -118,6 +118,7 @@ func (p *pool) dial() (*appConn, error) {
 		_ = conn.Close()
 		return nil, fmt.Errorf("%w: %w", errUnreachable, err)
 	}
+	a.outlet.init(a.raw)
 	a.look, a.fill = a.lookAt, a.fillFrom
 	a.answer.conn = a
 	a.answer.Header.SetNoDefaultContentType(true)

@@ -32,16 +32,6 @@ func closedByPeer(raw syscall.RawConn) bool {
 	return closed || err != nil
 }
 
-// readNonblocking reads what is there, or fails with unix.EAGAIN.
-func readNonblocking(fd int, p []byte) (int, error) {
-	for {
-		n, err := unix.Read(fd, p)
-		if err != unix.EINTR {
-			return max(n, 0), err
-		}
-	}
-}
-
 // cut closes a connection so that the peer sees it fail, whatever it has received:
 // a body that ends with the connection would look complete after an ordinary close.
 func cut(conn net.Conn) {

@@ -21,14 +21,14 @@ const (
 // write sends bytes to the client. A client that takes nothing for as long as it
 // may be idle has failed.
 func (c *client) write(parts ...[]byte) error {
-	c.vec = append(c.bufs[:0], parts...)
+	c.outlet.set(parts...)
 	for {
 		now, stall := time.Now(), c.s.cfg.Server.IdleTimeout
 		if c.writeUntil.Sub(now) < stall/2 {
 			c.writeUntil = now.Add(stall)
 			_ = c.SetWriteDeadline(c.writeUntil)
 		}
-		n, err := c.vec.WriteTo(c.streamConn)
+		n, err := c.outlet.write()
 		if n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}

@@ -47,7 +47,9 @@ func (r *appResponse) begin() error {
 		r.length, r.keep = -2, false
 		r.body.reset(r.conn.br, bodyUntilClose, 0)
 	}
-	r.removeNamed()
+	if h.named {
+		r.removeNamed()
+	}
 	return nil
 }
 

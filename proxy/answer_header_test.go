@@ -111,6 +111,32 @@ func TestOddHeaderLines(t *testing.T) {
 	}
 }
 
+// What an app says of a body's end in two ways is said to the client in one.
+func TestAnswerWithLengthAndEncoding(t *testing.T) {
+	t.Parallel()
+	a := startApp(t, answering("HTTP/1.1 200 OK\r\nContent-Length: 100\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"))
+	p := startProxy(t, a.addr, nil)
+	w := p.dial()
+	for range 2 {
+		if raw := w.send(get("/x")).answer(); raw != "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n" {
+			t.Errorf("answer %q", raw)
+		}
+	}
+}
+
+// An app's head may be a good deal larger than a client's.
+func TestLargeAnswerHead(t *testing.T) {
+	t.Parallel()
+	answer := "HTTP/1.1 200 OK\r\nX-Large: " + strings.Repeat("a", appBuffer*3/4) + "\r\nContent-Length: 2\r\n\r\nok"
+	p := startProxy(t, startApp(t, answering(answer)).addr, nil)
+	w := p.dial()
+	for range 2 {
+		if raw := w.send(get("/x")).answer(); raw != answer {
+			t.Errorf("%d bytes", len(raw))
+		}
+	}
+}
+
 // A head may come in any number of pieces.
 func TestHeadInPieces(t *testing.T) {
 	t.Parallel()

@@ -55,18 +55,11 @@ func TestRequestsThatCrossTheAppsClosing(t *testing.T) {
 	idling := &idlingApp{t: t, idle: 5 * time.Millisecond}
 	a := startApp(t, idling.serve)
 	p := startProxy(t, a.addr, func(cfg *Config, _ *Deps) { cfg.Upstream.IdleTimeout = time.Minute })
-	var wires [clients]*wire
-	for i := range wires {
-		wires[i] = p.dial()
-	}
+	wires := dialAll(p, clients)
 	var failed sync.Map
 	for round := range rounds {
 		<-time.After(4500*time.Microsecond + rand.N(time.Millisecond))
-		var all sync.WaitGroup
-		for client, w := range wires {
-			all.Go(func() { exchangeOn(t, w, fmt.Sprintf("/%d/%d", client, round), client%2 == 0, &failed) })
-		}
-		all.Wait()
+		exchangeOnAll(t, wires, round, &failed)
 	}
 	a.stop()
 	failed.Range(func(target, raw any) bool {
@@ -87,17 +80,10 @@ func TestRequestsOnConnectionsClosedMeanwhile(t *testing.T) {
 	idling := &idlingApp{t: t, idle: time.Millisecond}
 	a := startApp(t, idling.serve)
 	p := startProxy(t, a.addr, func(cfg *Config, _ *Deps) { cfg.Upstream.IdleTimeout = time.Minute })
-	var wires [clients]*wire
-	for i := range wires {
-		wires[i] = p.dial()
-	}
+	wires := dialAll(p, clients)
 	var failed sync.Map
 	for round := range rounds {
-		var all sync.WaitGroup
-		for client, w := range wires {
-			all.Go(func() { exchangeOn(t, w, fmt.Sprintf("/%d/%d", client, round), client%2 == 0, &failed) })
-		}
-		all.Wait()
+		exchangeOnAll(t, wires, round, &failed)
 		eventually(t, "the app has closed every connection", func() bool {
 			a.mu.Lock()
 			defer a.mu.Unlock()
@@ -134,6 +120,23 @@ func exchangeOn(t *testing.T, w *wire, target string, isPost bool, failed *sync.
 	if bodyOf(raw) != "ok" {
 		failed.Store(target, raw)
 	}
+}
+
+func dialAll(p *testProxy, n int) (wires []*wire) {
+	for range n {
+		wires = append(wires, p.dial())
+	}
+	return wires
+}
+
+// exchangeOnAll sends a request by each of the connections at once, every other one
+// a POST.
+func exchangeOnAll(t *testing.T, wires []*wire, round int, failed *sync.Map) {
+	var all sync.WaitGroup
+	for client, w := range wires {
+		all.Go(func() { exchangeOn(t, w, fmt.Sprintf("/%d/%d", client, round), client%2 == 0, failed) })
+	}
+	all.Wait()
 }
 
 // idlingApp closes connections that were idle for a while, and counts what is

@@ -204,6 +204,13 @@ func (c *client) awaitByte(first bool) error {
 		c.readBy(now.Add(drainQuiet))
 	}
 	err := c.raw.Read(c.fill)
+	if errors.Is(err, os.ErrDeadlineExceeded) { // a request may have come at that moment
+		_ = c.raw.Control(func(fd uintptr) {
+			if c.fillFrom(fd) {
+				err = nil
+			}
+		})
+	}
 	c.idle.Store(false)
 	if err != nil {
 		return err

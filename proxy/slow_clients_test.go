@@ -110,8 +110,9 @@ func raiseFileLimit(t *testing.T, files uint64) {
 }
 
 // servedBeside lets another client be served beside the crowd, and finds that the
-// two of them are all that max_conns allows.
-func servedBeside(t *testing.T, p *testProxy) {
+// two of them are all that max_conns allows; unless the machine was so slow that the
+// crowd's time may have come by then.
+func servedBeside(t *testing.T, p *testProxy, until time.Time) {
 	t.Helper()
 	w := p.dial()
 	defer w.Close()
@@ -120,11 +121,17 @@ func servedBeside(t *testing.T, p *testProxy) {
 			t.Fatalf("answer %q", raw)
 		}
 	}
-	if n := count(p.server.metrics.connections); n != crowdSize+1 {
-		t.Errorf("%d connections are open meanwhile", n)
+	open := count(p.server.metrics.connections)
+	refused, _ := p.dial().rest()
+	if time.Now().After(until) {
+		t.Logf("too slow to see more than %d connections open", open)
+		return
 	}
-	if raw, _ := p.dial().rest(); !strings.HasPrefix(raw, "HTTP/1.1 503 ") {
-		t.Errorf("beyond max_conns a client got %q", raw)
+	if open != crowdSize+1 {
+		t.Errorf("%d connections are open meanwhile", open)
+	}
+	if !strings.HasPrefix(refused, "HTTP/1.1 503 ") {
+		t.Errorf("beyond max_conns a client got %q", refused)
 	}
 }
 
@@ -135,17 +142,19 @@ func servedBeside(t *testing.T, p *testProxy) {
 // of them all reaches it. The times are to each other as a byte every 5 s is to the
 // default of 10 s.
 func TestSlowClientsAtScale(t *testing.T) {
+	const headerTimeout = 4 * time.Second
 	a := startApp(t, answering(okAnswer))
 	p := startProxy(t, a.addr, func(cfg *Config, deps *Deps) {
-		cfg.Server.HeaderTimeout, cfg.Server.MaxConns = 4*time.Second, crowdSize+1
+		cfg.Server.HeaderTimeout, cfg.Server.MaxConns = headerTimeout, crowdSize+1
 		deps.AccessLog, deps.Log = false, nil
 	})
 	c := gather(t, p)
 	heads, bodies := c.half(0), c.half(1)
 	bodies.send("POST /slow HTTP/1.1\r\nHost: site.test\r\nContent-Length: 100\r\n\r\n")
+	first := time.Now()
 	heads.send("G")
-	servedBeside(t, p)
-	drop := time.NewTicker(2 * time.Second)
+	servedBeside(t, p, first.Add(headerTimeout))
+	drop := time.NewTicker(headerTimeout / 2)
 	defer drop.Stop()
 	eventually(t, "the slow heads have ended", func() bool {
 		select {

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"time"
@@ -14,7 +13,7 @@ import (
 type appResponse struct {
 	// Header as the app sent it, hop-by-hop headers removed. It may be edited
 	// before pass.
-	Header fasthttp.ResponseHeader
+	Header answerHeader
 
 	conn    *appConn
 	body    body
@@ -28,8 +27,8 @@ func (r *appResponse) begin() error {
 	c := r.conn.client
 	h := &r.Header
 	r.pending = nil
-	r.keep = !h.ConnectionClose()
-	r.length = h.ContentLength()
+	r.keep = !h.read.ConnectionClose()
+	r.length = h.read.ContentLength()
 	switch {
 	case h.StatusCode() == 101:
 		if c.req.upgrade == nil {
@@ -52,22 +51,13 @@ func (r *appResponse) begin() error {
 	return nil
 }
 
-// removeNamed removes the headers that Connection names. The hop-by-hop headers
-// that every answer may have are left out where heads are written.
+// removeNamed removes the headers that Connection names.
 func (r *appResponse) removeNamed() {
-	h := &r.Header
-	h.ResetConnectionClose()
-	value := h.Peek("Connection")
-	if len(value) == 0 {
-		return
-	}
-	named := bytes.Clone(value)
-	h.Del("Connection")
-	for token := range tokens(named) {
-		switch string(bytes.ToLower(token)) {
-		case "close", "keep-alive", "upgrade", "content-length", "transfer-encoding":
-		default:
-			h.DelBytes(token)
+	for _, line := range r.Header.PeekAll("Connection") {
+		for token := range tokens(line) {
+			if !isName(token, "close") && !isName(token, "content-length") {
+				r.Header.Del(string(token))
+			}
 		}
 	}
 }
@@ -148,16 +138,18 @@ func (r *appResponse) pass(ctx *fasthttp.RequestCtx) {
 
 // framing chooses how the client is told where the body ends.
 func (r *appResponse) framing(c *client) int64 {
-	switch r.body.kind {
-	case bodyNone:
-		if c.req.status = r.Header.StatusCode(); c.req.status == 204 {
-			return lengthClose
-		}
-		return lengthHeader
-	case bodySized:
-		return int64(len(r.pending)) + r.body.left
+	length := int64(lengthHeader)
+	switch {
+	case r.body.kind == bodyNone && r.Header.StatusCode() == 204:
+		r.Header.Del("Content-Length")
+	case r.body.kind == bodyChunked, r.body.kind == bodyUntilClose:
+		length = c.unsizedLength()
+		r.Header.Del("Content-Length")
 	}
-	return c.unsizedLength()
+	if length != lengthChunked {
+		r.Header.Del("Trailer")
+	}
+	return length
 }
 
 // stream sends the head and the body. Each part goes out as soon as it is there,
@@ -174,7 +166,8 @@ func (r *appResponse) stream(c *client, length int64) error {
 	if err != nil && err != io.EOF {
 		return err
 	}
-	if !c.sendHead(&r.Header, length, first) {
+	c.out = c.appendAppHead(c.out[:0], &r.Header, length)
+	if !c.sendHead(length, first) {
 		return nil
 	}
 	c.req.sent += int64(len(first))

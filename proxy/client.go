@@ -69,7 +69,6 @@ type request struct {
 	closing  bool // the connection ends after this answer
 	aborted  bool // the answer is broken: the connection is cut
 	answered bool // the head of the answer was sent
-	fromApp  bool
 	status   int
 	sent     int64 // bytes of the answer's body
 	route    routeName

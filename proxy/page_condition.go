@@ -12,7 +12,7 @@ import (
 // unchanged says whether a conditional GET's answer, whose head is h, is what the
 // client has already (RFC 9110 section 13.2.2). An answer without a validator
 // never is.
-func unchanged(request *fasthttp.RequestHeader, h *fasthttp.ResponseHeader) bool {
+func unchanged(request *fasthttp.RequestHeader, h *answerHeader) bool {
 	if wanted := request.PeekAll(fasthttp.HeaderIfNoneMatch); len(wanted) > 0 {
 		tag := h.Peek(fasthttp.HeaderETag)
 		if len(tag) == 0 {
@@ -64,14 +64,13 @@ func matchesTag(list, tag []byte) bool {
 
 // clampLifetime lets no cache keep an answer until a URL in it expires. A
 // lifetime that the app did not give is not added.
-func clampLifetime(h *fasthttp.ResponseHeader, expires, now time.Time) {
+func clampLifetime(h *answerHeader, expires, now time.Time) {
 	limit := max(0, int64(expires.Sub(now)/time.Second)-1)
 	if lines := h.PeekAll(fasthttp.HeaderCacheControl); len(lines) > 0 {
 		var clamped []byte
 		for _, line := range lines {
 			clamped = appendClamped(clamped, line, limit)
 		}
-		h.Del(fasthttp.HeaderCacheControl)
 		h.SetBytesV(fasthttp.HeaderCacheControl, clamped)
 	}
 	if stated := h.Peek(fasthttp.HeaderExpires); len(stated) > 0 {

@@ -40,7 +40,7 @@ func (p *pages) send(ctx *fasthttp.RequestCtx, j *job, answer *appResponse) {
 }
 
 // removeDescriptions removes what describes the very bytes that the app sent.
-func removeDescriptions(h *fasthttp.ResponseHeader) {
+func removeDescriptions(h *answerHeader) {
 	for _, name := range [...]string{
 		fasthttp.HeaderLastModified, "Content-Md5", "Digest", "Content-Digest", "Repr-Digest", fasthttp.HeaderAcceptRanges,
 	} {

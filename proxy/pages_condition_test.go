@@ -267,7 +267,7 @@ func TestClampedCacheControl(t *testing.T) {
 			t.Errorf("%q became %q, want %q", line, got, want)
 		}
 	}
-	var h fasthttp.ResponseHeader
+	var h answerHeader
 	h.Set("Cache-Control", "max-age=5")
 	if clampLifetime(&h, time.Unix(100, 0), time.Unix(200, 0)); string(h.Peek("Cache-Control")) != "max-age=0" {
 		t.Errorf("with an URL that has expired it is %q", h.Peek("Cache-Control"))

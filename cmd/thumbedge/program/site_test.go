@@ -10,10 +10,10 @@ import (
 	"image/jpeg"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -32,8 +32,6 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/postgres"
 )
 
-func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
-
 // site is everything at once, on real parts: PostgreSQL with the app's tables, the
 // sample app, a server of originals, storage, and thumbedge in front of it all.
 type site struct {
@@ -49,6 +47,7 @@ type site struct {
 	queries   *queryCounter
 	bucket    *testenv.Bucket // nil on the file system
 	project   int64
+	unstarted bool // replicas serve it, in processes of their own
 }
 
 // siteOption changes a site before it starts.
@@ -62,6 +61,9 @@ func onS3(s *site) {
 	s.file.Storage.Endpoint, s.file.Storage.Region, s.file.Storage.PathStyle = bucket.Endpoint, bucket.Region, true
 	s.file.Storage.AccessKey, s.file.Storage.SecretKey = bucket.AccessKey, bucket.SecretKey
 }
+
+// unstarted leaves it to the test to start replicas.
+func unstarted(s *site) { s.unstarted = true }
 
 // with changes the configuration.
 func with(edit func(*config.File)) siteOption { return func(s *site) { edit(s.file) } }
@@ -97,7 +99,9 @@ func newSite(t *testing.T, options ...siteOption) *site {
 	for _, option := range options {
 		option(s)
 	}
-	s.start()
+	if !s.unstarted {
+		s.start()
+	}
 	s.exec(`INSERT INTO main_project (id, name, draft) VALUES (1, 'public', false), (2, 'draft', true)`)
 	s.project = 1
 	return s
@@ -291,6 +295,7 @@ type originals struct {
 	mu      sync.Mutex
 	photo   []byte
 	fetched map[string]int
+	gate    chan struct{} // where every answer waits until it is closed; nil: none does
 }
 
 func serveOriginals(t *testing.T) *originals {
@@ -298,8 +303,14 @@ func serveOriginals(t *testing.T) *originals {
 	o.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		o.mu.Lock()
 		o.fetched[r.URL.Path]++
-		photo := o.photo
+		photo, gate := o.photo, o.gate
 		o.mu.Unlock()
+		if gate != nil {
+			select {
+			case <-gate:
+			case <-r.Context().Done():
+			}
+		}
 		w.Header().Set("Content-Type", "image/jpeg")
 		_, _ = w.Write(photo)
 	}))
@@ -311,6 +322,36 @@ func (o *originals) set(photo []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.photo = photo
+}
+
+// hold keeps every original back until release is called.
+func (o *originals) hold() (release func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	gate := make(chan struct{})
+	o.gate = gate
+	return sync.OnceFunc(func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		close(gate)
+		o.gate = nil
+	})
+}
+
+// byPath returns how often each original was fetched.
+func (o *originals) byPath() map[string]int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return maps.Clone(o.fetched)
+}
+
+// reset begins to count anew, and returns what byPath did.
+func (o *originals) reset() map[string]int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	counted := o.fetched
+	o.fetched = map[string]int{}
+	return counted
 }
 
 func (o *originals) fetches() (all int) {

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -43,6 +44,7 @@ type site struct {
 	appURL    string
 	file      *config.File
 	program   *program.Program
+	steps     *steps
 	url       string
 	queries   *queryCounter
 	bucket    *testenv.Bucket // nil on the file system
@@ -70,7 +72,7 @@ func with(edit func(*config.File)) siteOption { return func(s *site) { edit(s.fi
 
 func newSite(t *testing.T, options ...siteOption) *site {
 	t.Helper()
-	s := &site{T: t, database: testenv.Database(t), originals: serveOriginals(t), queries: &queryCounter{}}
+	s := &site{T: t, database: testenv.Database(t), originals: serveOriginals(t), queries: &queryCounter{}, steps: &steps{}}
 	media := t.TempDir()
 	var err error
 	if s.pool, err = pgxpool.New(t.Context(), s.database); err != nil {
@@ -110,7 +112,7 @@ func newSite(t *testing.T, options ...siteOption) *site {
 // start starts thumbedge; it is stopped when the test ends.
 func (s *site) start() {
 	s.Helper()
-	p, err := program.Start(s.file, program.Options{Log: quiet(s), Tracer: s.queries})
+	p, err := program.Start(s.file, program.Options{Log: quiet(s), Tracer: s.queries, Hook: s.steps.over})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -123,6 +125,19 @@ func (s *site) start() {
 		}
 	})
 	s.eventually("notifications arrive", func() bool { return p.WarmSet().State().Connected })
+}
+
+// another is the same site behind another thumbedge, whose configuration is edited.
+func (s *site) another(edit func(*config.File)) *site {
+	s.Helper()
+	other, file := *s, *s.file
+	file.Thumbnails = slices.Clone(file.Thumbnails)
+	if edit != nil {
+		edit(&file)
+	}
+	other.file, other.steps = &file, &steps{}
+	other.start()
+	return &other
 }
 
 func (s *site) exec(sql string, args ...any) {

@@ -41,11 +41,12 @@ func TestMain(m *testing.M) {
 type replica struct {
 	*site
 	url     string
+	metrics string // URL
 	process *os.Process
 	exited  chan struct{}
 }
 
-var servingLine = regexp.MustCompile(`msg=serving listen=(\S+)`)
+var servingLine = regexp.MustCompile(`msg=serving listen=(\S+) admin_listen=(\S+)`)
 
 // serve starts a replica with the site's configuration, and returns when it
 // serves. It ends with the test at the latest.
@@ -73,14 +74,14 @@ func (s *site) serve() *replica {
 		s.Fatal(err)
 	}
 	r := &replica{site: s, process: cmd.Process, exited: make(chan struct{})}
-	addresses := make(chan string, 1)
+	addresses := make(chan []string, 1)
 	go func() {
 		defer close(r.exited)
 		defer close(addresses)
 		for lines := bufio.NewScanner(stderr); lines.Scan(); {
 			fmt.Fprintf(s.Output(), "replica %d: %s\n", cmd.Process.Pid, lines.Text())
 			if found := servingLine.FindStringSubmatch(lines.Text()); found != nil {
-				addresses <- found[1]
+				addresses <- found[1:]
 			}
 		}
 		_ = cmd.Wait()
@@ -93,7 +94,7 @@ func (s *site) serve() *replica {
 	if !ok {
 		s.Fatal("the replica ended before it served")
 	}
-	r.url = "http://" + address
+	r.url, r.metrics = "http://"+address[0], "http://"+address[1]+"/metrics"
 	return r
 }
 
@@ -101,6 +102,35 @@ func (s *site) serve() *replica {
 func (r *replica) kill() {
 	_ = r.process.Kill() // it may have ended
 	<-r.exited
+}
+
+// metric reads a metric that has no labels.
+func (r *replica) metric(name string) int64 {
+	r.Helper()
+	_, text := r.get(r.metrics)
+	found := regexp.MustCompile(`(?m)^` + name + ` (\S+)$`).FindSubmatch(text)
+	if found == nil {
+		r.Fatalf("there is no metric %s", name)
+	}
+	value, err := strconv.ParseFloat(string(found[1]), 64)
+	if err != nil {
+		r.Fatal(err)
+	}
+	return int64(value)
+}
+
+// mostResident is the most memory that the replica ever had resident.
+func (r *replica) mostResident() int64 {
+	r.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.process.Pid))
+	if err != nil {
+		r.Fatal(err)
+	}
+	var kilobytes int64
+	if _, err := fmt.Sscanf(string(regexp.MustCompile(`VmHWM:.*`).Find(status)), "VmHWM: %d kB", &kilobytes); err != nil {
+		r.Fatalf("reading VmHWM: %v", err)
+	}
+	return kilobytes << 10
 }
 
 // gallery opens a page and asks for all of its thumbnails at once. It returns what

@@ -21,11 +21,13 @@ import (
 // state of a connection's (no prepared statement where a pooler is between, no
 // session lock, no SET that outlives its transaction). Its methods may be called
 // from many goroutines; each is one statement or one transaction, takes
-// operationLimit at most, and wraps thumb.ErrDatabase around what went wrong.
+// operationLimit at most, or database.page_timeout where that is longer, and wraps
+// thumb.ErrDatabase around what went wrong.
 type Store struct {
 	pool    *pgxpool.Pool
 	log     *slog.Logger
 	metrics *Metrics
+	limit   time.Duration // of one operation
 	keys    thumb.Keys
 	place   *strings.Replacer // puts the app's table names into SQL
 	tables  [3]string         // those that have triggers, quoted
@@ -36,7 +38,7 @@ type Store struct {
 }
 
 // operationLimit bounds every operation, whatever its caller allows: a page's wait
-// is shorter, a row that the app has locked may take this long.
+// is mostly shorter, a row that the app has locked may take this long.
 const operationLimit = 5 * time.Second
 
 // New makes a Store over pool, which stays its caller's to close. It connects to
@@ -47,7 +49,7 @@ func New(cfg Config, pool *pgxpool.Pool, log *slog.Logger, metrics *Metrics) (*S
 	}
 	metrics.pool.Store(pool)
 	return &Store{
-		pool: pool, log: log, metrics: metrics, keys: cfg.Keys,
+		pool: pool, log: log, metrics: metrics, limit: max(operationLimit, cfg.PageTimeout), keys: cfg.Keys,
 		place: cfg.Tables.replacer(), tables: cfg.Tables.triggered(),
 	}, nil
 }
@@ -71,7 +73,7 @@ func quote(name string) string { return pgx.Identifier(strings.Split(name, "."))
 // run does one operation: bounded, measured, its failure wrapped. Doing says what
 // was being done, as in "reading captures".
 func (s *Store) run(ctx context.Context, operation, doing string, do func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, operationLimit)
+	ctx, cancel := context.WithTimeout(ctx, s.limit)
 	defer cancel()
 	start := time.Now()
 	err := do(ctx)

@@ -172,7 +172,7 @@ func TestReplacedFileIsSweptAndNoOther(t *testing.T) {
 			t.Fatal("a key was used twice")
 		}
 		for _, path := range []string{"uploads/1.jpg", "thumbnails/capture_2/x.jpg", "thumbnails/capture_1/", "thumbnails/capture_1/../../uploads/1.jpg"} {
-			_ = c.database.Discard(t.Context(), 1, path, 0)
+			_ = c.database.Discard(t.Context(), 1, []string{path}, 0)
 			c.storage.put(path, "not ours to touch")
 		}
 		time.Sleep(23 * time.Hour)

@@ -33,7 +33,7 @@ var labels = []string{"small", "medium"}
 // figures are what one round came to.
 type figures struct {
 	gallery    time.Duration   // from the page's request to the last image's last byte
-	cpu        time.Duration   // of the app, and of thumbedge before it
+	cpu        time.Duration   // of thumbedge, or of the app where it is alone
 	idle, busy []time.Duration // that other visitors waited
 }
 
@@ -116,7 +116,10 @@ func (p *place) site(ctx context.Context, through bool) (url string, end func() 
 		endApp()
 		return "", nil, err
 	}
-	return url, func() time.Duration { return endEdge() + endApp() }, nil
+	return url, func() time.Duration {
+		defer endApp()
+		return endEdge()
+	}, nil
 }
 
 // open opens the gallery as a browser does, and returns how long that took.

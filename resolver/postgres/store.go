@@ -20,9 +20,10 @@ import (
 // Store asks and tells the database everything but notifications. It keeps no
 // state of a connection's (no prepared statement where a pooler is between, no
 // session lock, no SET that outlives its transaction). Its methods may be called
-// from many goroutines; each is one statement or one transaction, takes
-// operationLimit at most, or database.page_timeout where that is longer, and wraps
-// thumb.ErrDatabase around what went wrong.
+// from many goroutines; each is one transaction, sent whole in one round trip, so
+// that a replica that dies or stops holds no locks; it takes operationLimit at most,
+// or database.page_timeout where that is longer, and wraps thumb.ErrDatabase around
+// what went wrong.
 type Store struct {
 	pool    *pgxpool.Pool
 	log     *slog.Logger
@@ -85,15 +86,10 @@ func (s *Store) run(ctx context.Context, operation, doing string, do func(contex
 	return fmt.Errorf("%s: %w: %w", doing, thumb.ErrDatabase, err)
 }
 
-// begin starts a transaction in which each statement sees what was committed
-// before it, whatever the role's default is, and which a server that hears no more
-// from us ends by itself: a replica that dies between two statements must not keep
-// its locks.
-const begin = `BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = '5s'`
-
-func (s *Store) transact(ctx context.Context, do func(pgx.Tx) error) error {
-	return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: begin}, do)
-}
+// unsynced, called in a statement, has its transaction not wait for the disk. What
+// a crash of PostgreSQL may then forget is up to a second old; for a lease that is
+// no worse than one that lapses. Nothing that says where a file lies uses it.
+const unsynced = `set_config('synchronous_commit', 'off', true)`
 
 // sql puts the app's table names into a statement.
 func (s *Store) sql(template string) string { return s.place.Replace(template) }
@@ -115,11 +111,13 @@ func moment(t *time.Time) time.Time {
 
 // The SQLSTATEs that mean something here.
 const (
-	foreignKeyViolation = "23503"
-	readOnly            = "25006"
-	noSuchSchema        = "3F000"
-	noSuchTable         = "42P01"
-	noPrivilege         = "42501"
+	foreignKeyViolation  = "23503"
+	readOnly             = "25006"
+	noSuchSchema         = "3F000"
+	serializationFailure = "40001" // where the role's default is stricter than read committed
+	deadlockDetected     = "40P01"
+	noSuchTable          = "42P01"
+	noPrivilege          = "42501"
 )
 
 func hasCode(err error, codes ...string) bool {

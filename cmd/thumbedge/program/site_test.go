@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -68,20 +69,20 @@ func with(edit func(*config.File)) siteOption { return func(s *site) { edit(s.fi
 
 func newSite(t *testing.T, options ...siteOption) *site {
 	t.Helper()
-	s := &site{T: t, database: testenv.Database(t), originals: serveOriginals(t), queries: &queryCounter{}}
+	return newSiteOn(t, testenv.Database(t), options...)
+}
+
+// newSiteOn makes a site on a database that has the app's tables.
+func newSiteOn(t *testing.T, database string, options ...siteOption) *site {
+	t.Helper()
+	s := &site{T: t, database: database, originals: serveOriginals(t), queries: &queryCounter{}}
 	media := t.TempDir()
 	var err error
 	if s.pool, err = pgxpool.New(t.Context(), s.database); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.pool.Close)
-	m, err := migrations.New(s.database, migrations.Names(postgres.Antenna), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := m.Up(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	migrateUp(t, s.database)
 	s.app, err = sampleapp.New(t.Context(), sampleapp.Config{DatabaseURL: s.database, MediaDir: media, OriginalsURL: s.originals.URL}, quiet(t))
 	if err != nil {
 		t.Fatal(err)
@@ -103,6 +104,17 @@ func newSite(t *testing.T, options ...siteOption) *site {
 	return s
 }
 
+func migrateUp(t *testing.T, database string) {
+	t.Helper()
+	m, err := migrations.New(database, migrations.Names(postgres.Antenna), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Up(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // start starts thumbedge; it is stopped when the test ends.
 func (s *site) start() {
 	s.Helper()
@@ -119,6 +131,20 @@ func (s *site) start() {
 		}
 	})
 	s.eventually("notifications arrive", func() bool { return p.WarmSet().State().Connected })
+}
+
+// metric returns a value of /metrics, by its name and labels as they stand there; 0
+// where there is none.
+func (s *site) metric(name string) float64 {
+	s.Helper()
+	_, text := s.get("http://" + s.program.AdminAddr() + "/metrics")
+	_, rest, _ := strings.Cut("\n"+string(text), "\n"+name+" ")
+	value, _, _ := strings.Cut(rest, "\n")
+	n, err := strconv.ParseFloat(value, 64)
+	if err != nil && rest != "" {
+		s.Fatalf("%s is %q", name, value)
+	}
+	return n
 }
 
 func (s *site) exec(sql string, args ...any) {

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/thumbedge/thumbedge/internal/testenv"
 	"github.com/thumbedge/thumbedge/resolver/postgres"
@@ -138,6 +140,47 @@ func TestCapturesGivenUp(t *testing.T) {
 	}
 	if n := s.pool.Stat().NewConnsCount(); n != 1 {
 		t.Errorf("%d connections were made, want 1", n)
+	}
+}
+
+// Connections that died without a FIN, as in a fail-over: the first query that finds
+// one of them dead takes the others along. The server's processes are stopped, so
+// that nothing is answered and nothing closed.
+func TestSilentConnectionsCostFewQueries(t *testing.T) {
+	t.Parallel()
+	const connections = 8
+	_, url := serverWithApp(t)
+	s := newStore(t, url, func(cfg *postgres.Config) { cfg.MaxConns = connections + 1 })
+	var held []*pgxpool.Conn
+	var pids []int
+	for range connections {
+		conn, err := s.pool.Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		held, pids = append(held, conn), append(pids, int(conn.Conn().PgConn().PID()))
+	}
+	for _, conn := range held {
+		conn.Release()
+	}
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = syscall.Kill(pid, syscall.SIGCONT) }()
+	}
+	failed := 0
+	eventually(t, "a query is answered", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		defer cancel()
+		_, err := s.Captures(ctx, []thumb.ID{2})
+		if err != nil {
+			failed++
+		}
+		return err == nil
+	})
+	if failed == 0 || failed > connections/2 {
+		t.Errorf("%d queries failed, with %d connections dead; want one or two", failed, connections)
 	}
 }
 

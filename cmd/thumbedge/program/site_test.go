@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -72,20 +73,20 @@ func with(edit func(*config.File)) siteOption { return func(s *site) { edit(s.fi
 
 func newSite(t *testing.T, options ...siteOption) *site {
 	t.Helper()
-	s := &site{T: t, database: testenv.Database(t), originals: serveOriginals(t), queries: &queryCounter{}, steps: &steps{}}
+	return newSiteOn(t, testenv.Database(t), options...)
+}
+
+// newSiteOn makes a site on a database that has the app's tables.
+func newSiteOn(t *testing.T, database string, options ...siteOption) *site {
+	t.Helper()
+	s := &site{T: t, database: database, originals: serveOriginals(t), queries: &queryCounter{}, steps: &steps{}}
 	media := t.TempDir()
 	var err error
 	if s.pool, err = pgxpool.New(t.Context(), s.database); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.pool.Close)
-	m, err := migrations.New(s.database, migrations.Names(postgres.Antenna), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := m.Up(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	migrateUp(t, s.database)
 	s.app, err = sampleapp.New(t.Context(), sampleapp.Config{DatabaseURL: s.database, MediaDir: media, OriginalsURL: s.originals.URL}, quiet(t))
 	if err != nil {
 		t.Fatal(err)
@@ -107,6 +108,17 @@ func newSite(t *testing.T, options ...siteOption) *site {
 	s.exec(`INSERT INTO main_project (id, name, draft) VALUES (1, 'public', false), (2, 'draft', true)`)
 	s.project = 1
 	return s
+}
+
+func migrateUp(t *testing.T, database string) {
+	t.Helper()
+	m, err := migrations.New(database, migrations.Names(postgres.Antenna), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Up(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // start starts thumbedge; it is stopped when the test ends.
@@ -138,6 +150,20 @@ func (s *site) another(edit func(*config.File)) *site {
 	other.file, other.steps = &file, &steps{}
 	other.start()
 	return &other
+}
+
+// metric returns a value of /metrics, by its name and labels as they stand there; 0
+// where there is none.
+func (s *site) metric(name string) float64 {
+	s.Helper()
+	_, text := s.get("http://" + s.program.AdminAddr() + "/metrics")
+	_, rest, _ := strings.Cut("\n"+string(text), "\n"+name+" ")
+	value, _, _ := strings.Cut(rest, "\n")
+	n, err := strconv.ParseFloat(value, 64)
+	if err != nil && rest != "" {
+		s.Fatalf("%s is %q", name, value)
+	}
+	return n
 }
 
 func (s *site) exec(sql string, args ...any) {

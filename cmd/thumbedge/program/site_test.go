@@ -49,7 +49,11 @@ type site struct {
 	url       string
 	queries   *queryCounter
 	bucket    *testenv.Bucket // nil on the file system
+	recorded  *recordedApp    // nil without
+	log       *transcript     // of thumbedge
 	project   int64
+	// unlistened: no notification is to be expected.
+	unlistened bool
 }
 
 // siteOption changes a site before it starts.
@@ -75,7 +79,7 @@ func newSite(t *testing.T, options ...siteOption) *site {
 // newSiteOn makes a site on a database that has the app's tables.
 func newSiteOn(t *testing.T, database string, options ...siteOption) *site {
 	t.Helper()
-	s := &site{T: t, database: database, originals: serveOriginals(t), queries: &queryCounter{}}
+	s := &site{T: t, database: database, originals: serveOriginals(t), queries: &queryCounter{}, log: &transcript{}}
 	media := t.TempDir()
 	var err error
 	if s.pool, err = pgxpool.New(t.Context(), s.database); err != nil {
@@ -118,7 +122,7 @@ func migrateUp(t *testing.T, database string) {
 // start starts thumbedge; it is stopped when the test ends.
 func (s *site) start() {
 	s.Helper()
-	p, err := program.Start(s.file, program.Options{Log: quiet(s), Tracer: s.queries})
+	p, err := program.Start(s.file, program.Options{Log: s.logger(), Tracer: s.queries})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -130,7 +134,9 @@ func (s *site) start() {
 			s.Errorf("thumbedge did not close in order: %v", err)
 		}
 	})
-	s.eventually("notifications arrive", func() bool { return p.WarmSet().State().Connected })
+	if !s.unlistened {
+		s.eventually("notifications arrive", func() bool { return p.WarmSet().State().Connected })
+	}
 }
 
 // metric returns a value of /metrics, by its name and labels as they stand there; 0
@@ -289,6 +295,30 @@ func (s *site) eventually(what string, claim func() bool) {
 // quiet logs what an operator should look at, to be seen where the test fails.
 func quiet(t testing.TB) *slog.Logger {
 	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))
+}
+
+// logger is quiet, and keeps what was said.
+func (s *site) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(io.MultiWriter(s.Output(), s.log), &slog.HandlerOptions{Level: slog.LevelInfo}))
+}
+
+// transcript is what was logged.
+type transcript struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *transcript) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// count returns how often a text was logged.
+func (l *transcript) count(text string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bytes.Count(l.text.Bytes(), []byte(text))
 }
 
 // queryCounter counts the page query: every statement that thumbedge sends but

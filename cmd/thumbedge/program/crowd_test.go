@@ -143,9 +143,8 @@ func TestBehindAPooler(t *testing.T) {
 	if queries := s.queries.during(func() { s.page(s.url, "") }); queries != 1 {
 		t.Errorf("%d queries for a page, want 1", queries)
 	}
-	if queries := s.queries.during(func() { s.page(s.url, "") }); queries != 0 {
-		t.Errorf("%d queries for the page again, want 0", queries)
-	}
+	// The rows' own notifications may come after the first page.
+	s.eventually("the page needs no query", func() bool { return s.queries.during(func() { s.page(s.url, "") }) == 0 })
 	var clients sync.WaitGroup
 	for _, id := range ids[10:] {
 		clients.Go(func() { s.fetch(s.redirected(id, "?label=small")) })

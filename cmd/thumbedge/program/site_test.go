@@ -31,6 +31,7 @@ import (
 	"github.com/thumbedge/thumbedge/internal/testenv"
 	"github.com/thumbedge/thumbedge/migrations"
 	"github.com/thumbedge/thumbedge/resolver/postgres"
+	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
@@ -151,6 +152,24 @@ func (s *site) metric(name string) float64 {
 		s.Fatalf("%s is %q", name, value)
 	}
 	return n
+}
+
+// caughtUp returns when thumbedge has been notified of all that was committed before:
+// notifications come in that order, and its last one makes it forget a capture that
+// nobody has.
+func (s *site) caughtUp() {
+	s.Helper()
+	const nobodys = 1 << 62
+	held := func() bool {
+		_, ok := s.program.WarmSet().Lookup(nobodys)
+		return ok
+	}
+	s.eventually("a capture is remembered", func() bool {
+		_ = s.program.WarmSet().Resolve(s.Context(), []thumb.ID{nobodys}, make([]thumb.Answer, 1))
+		return held()
+	})
+	s.exec(`SELECT pg_notify('thumbedge', $1)`, strconv.Itoa(nobodys))
+	s.eventually("notifications have come", func() bool { return !held() })
 }
 
 func (s *site) exec(sql string, args ...any) {

@@ -188,7 +188,7 @@ func (o *outage) round(name string, strike, heal func(), dead bool) {
 		o.eventually(name+": the database counts as dead", func() bool { return warmSet.State().BreakerOpen })
 		before, since := o.asked(), time.Now()
 		o.more(name+": pages go out as the app wrote them", &o.unrewrote, 100)
-		// A probe every half second, and what was on its way.
+		// A probe every half second, and some at the edges.
 		if asked, most := o.asked()-before, 5+time.Since(since).Seconds()*2; asked > most {
 			o.Errorf("%s: the dead database was asked %.0f times in %v", name, asked, time.Since(since))
 		}
@@ -219,12 +219,12 @@ func (o *outage) more(what string, count *atomic.Int64, n int64) {
 	o.eventually(what, func() bool { return count.Load() >= target })
 }
 
-// asked is how many queries for captures have ended.
+// asked is how many queries for captures have begun.
 func (o *outage) asked() (n float64) {
 	for _, outcome := range []string{"answered", "timeout", "failed"} {
 		n += o.metric(`thumbedge_warmset_queries_total{outcome="` + outcome + `"}`)
 	}
-	return n
+	return n + o.metric("thumbedge_warmset_queries_in_flight")
 }
 
 // settles: the server has the pool's connections and the listener's, no more.
@@ -307,8 +307,8 @@ func (o *outage) promote() {
 	}
 }
 
-// failOver: the old server goes on being silent to whoever is connected to it, and
-// new connections lead to the other.
+// failOver: after the silence, connections that are open are cut, and new ones lead to
+// the other server.
 func (o *outage) failOver() {
 	for _, link := range []*testenv.FaultyLink{o.link, o.listening} {
 		link.Lead(o.other.Addr())

@@ -12,7 +12,7 @@ export PATH := $(TOOLS):$(PATH)
 # Debian and Ubuntu packages. Pinned Go tools are built apart from go.mod.
 BUILD_PACKAGES := libturbojpeg0-dev
 DEMO_PACKAGES  := $(BUILD_PACKAGES) postgresql
-TEST_PACKAGES  := $(DEMO_PACKAGES) chromium fonts-dejavu-core pgbouncer nginx
+TEST_PACKAGES  := $(DEMO_PACKAGES) chromium fonts-dejavu-core pgbouncer nginx curl wget
 BENCH_PACKAGES := $(TEST_PACKAGES) libnginx-mod-http-lua wrk python3-pil libvips-tools
 
 VERSITYGW := github.com/versity/versitygw/cmd/versitygw@v1.8.0
@@ -106,7 +106,8 @@ bench-db: packages-demo
 ## bench-cache: the warm set's memory, look-ups and hit ratio
 .PHONY: bench-cache
 bench-cache:
-	go test -run '^$$' -bench . -benchtime 1x ./resolver
+	go test -run '^$$' -bench Page ./resolver
+	go test -run '^$$' -bench 'Memory|HitRatio' -benchtime 1x ./resolver
 
 ## bench-curve: the size curve's error over long traces, and what it takes
 .PHONY: bench-curve

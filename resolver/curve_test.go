@@ -64,10 +64,12 @@ func curveIsRight(t *testing.T, trace []thumb.ID, show func(*resolver.WarmSet)) 
 	expiring := func(c *resolver.Config) { c.TTL, c.TTLUnlistened = time.Minute, time.Minute }
 	shown := newWarmSet(t, &everyCapture{}, expiring, sized(32<<20))
 	show(shown)
-	replay(t, shown, trace)
+	askFor(t, shown, trace)
 	for _, size := range shown.Curve().Sizes {
 		db := &everyCapture{}
-		replay(t, newWarmSet(t, db, expiring, sized(size.MaxSize)), trace).Close()
+		real := newWarmSet(t, db, expiring, sized(size.MaxSize))
+		askFor(t, real, trace)
+		real.Close()
 		asked := float64(len(trace))
 		for _, share := range []struct {
 			of        string
@@ -85,8 +87,8 @@ func curveIsRight(t *testing.T, trace []thumb.ID, show func(*resolver.WarmSet)) 
 	t.Log(shown.Curve().Advice)
 }
 
-// replay asks for a hundred pages a second.
-func replay(t *testing.T, w *resolver.WarmSet, trace []thumb.ID) *resolver.WarmSet {
+// askFor asks for the pages of a trace, a hundred a second.
+func askFor(t *testing.T, w *resolver.WarmSet, trace []thumb.ID) {
 	t.Helper()
 	answers := make([]thumb.Answer, pageSize)
 	for _, first := range trace {
@@ -96,7 +98,6 @@ func replay(t *testing.T, w *resolver.WarmSet, trace []thumb.ID) *resolver.WarmS
 		synctest.Wait() // until what was read is kept
 		time.Sleep(10 * time.Millisecond)
 	}
-	return w
 }
 
 // Miniatures do what the warm set does: here they are shown all of 5000 pages. That

@@ -231,11 +231,11 @@ func (m *miniature) add(h heldCapture, cost float64) {
 		}
 	}
 	for m.held >= m.most() {
-		at, reads := m.victim(h.packed)
-		if m.known(h.key) < reads {
+		if at, reads := m.victim(h.packed); m.known(h.key) >= reads {
+			m.drop(at)
+		} else if !offerAgain() {
 			return
 		}
-		m.drop(at)
 	}
 	m.table[m.slot(h.key)] = h
 	m.held++

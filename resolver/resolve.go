@@ -22,6 +22,7 @@ func (w *WarmSet) Resolve(ctx context.Context, ids []thumb.ID, answers []thumb.A
 		w.curve.page(w, ids, answers)
 		return nil
 	}
+	began := w.now()
 	ctx, cancel := context.WithTimeout(ctx, w.cfg.PageTimeout)
 	defer cancel()
 	seats, own, err := w.board(ids, answers, missing)
@@ -43,6 +44,7 @@ func (w *WarmSet) Resolve(ctx context.Context, ids []thumb.ID, answers []thumb.A
 			shared++
 		}
 	}
+	w.metrics.waitSeconds.Observe((w.now() - began).Seconds())
 	w.metrics.shared.Add(float64(shared))
 	w.metrics.pages[pageSource(own, shared, err)].Inc()
 	w.curve.page(w, ids, answers)

@@ -34,7 +34,9 @@ func (p *Plan) rasterMemory() int64 {
 	case "png":
 		return 2*decoded + planes // interlaced: each pass is an image of its own
 	case "gif":
-		return 2*decoded + planes // interlaced: the rows are put in order in a copy
+		// Interlaced: the rows are put in order in a copy. A frame that is smaller
+		// than the GIF is put into an image of all of it.
+		return 3*decoded + planes
 	case "tiff":
 		// A strip or a tile may be all of the image, may decode to eight bytes a
 		// pixel whatever the header says, and is read into a buffer that doubles. A

@@ -153,6 +153,21 @@ func (c *composition) start(name string) {
 		c.awaitHealthy(name, s, nil)
 		return
 	}
+	argv := c.argv(name, s)
+	cmd := exec.Command(argv[0], argv[1:]...)
+	tools := filepath.Dir(testenv.Tool(c.t, "versitygw"))
+	cmd.Env = append(c.imageEnv(s), "PATH="+tools+":"+os.Getenv("PATH"))
+	process := testenv.Start(c.t, cmd)
+	if name == "nginx" || c.completes(name) {
+		c.awaitExit(name, process)
+		process = nil
+	}
+	c.awaitHealthy(name, s, process)
+}
+
+// argv is a service's command, as a process has it.
+func (c *composition) argv(name string, s service) []string {
+	c.t.Helper()
 	entrypoint := s.Entrypoint
 	if entrypoint == nil { // the image's own
 		if s.Image != "thumbedge" {
@@ -164,24 +179,16 @@ func (c *composition) start(name string) {
 	for i := range argv {
 		argv[i] = strings.TrimSuffix(c.edits.Replace(argv[i]+"\x00"), "\x00")
 	}
-	if name == "app" {
+	switch name {
+	case "app":
 		argv = append(argv, "--photo-width", "256") // quicker to draw
-	}
-	if name == "nginx" {
-		argv[2] = strings.Replace(argv[2], "exec nginx -g 'daemon off;'", "exec /usr/sbin/nginx -e "+c.site.Dir+"/error.log -c "+c.site.Dir+"/nginx.conf -s reload", 1)
+	case "nginx": // runs already, and gets its site
+		argv[2] = strings.Replace(argv[2], "nginx -g 'daemon off;'", "/usr/sbin/nginx -e "+c.site.Dir+"/error.log -c "+c.site.Dir+"/nginx.conf -s reload", 1)
 	}
 	if argv[0] == "thumbedge" {
 		argv[0] = binary(c.t)
 	}
-	cmd := exec.Command(argv[0], argv[1:]...)
-	tools := filepath.Dir(testenv.Tool(c.t, "versitygw"))
-	cmd.Env = append(c.imageEnv(s), "PATH="+tools+":"+os.Getenv("PATH"))
-	process := testenv.Start(c.t, cmd)
-	if name == "nginx" || c.completes(name) {
-		c.awaitExit(name, process)
-		process = nil
-	}
-	c.awaitHealthy(name, s, process)
+	return argv
 }
 
 // imageEnv is a service's environment: the image's and its own.

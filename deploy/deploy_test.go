@@ -168,16 +168,3 @@ func TestHealthCheck(t *testing.T) {
 		t.Error("nothing listens, but the health check passes")
 	}
 }
-
-// TestStopOutlastsGrace: systemd does not kill what still drains.
-func TestStopOutlastsGrace(t *testing.T) {
-	t.Parallel()
-	found := regexp.MustCompile(`(?m)^TimeoutStopSec=(\d+)$`).FindStringSubmatch(read(t, "systemd/thumbedge.service"))
-	if found == nil {
-		t.Fatal("no TimeoutStopSec found")
-	}
-	stop, err := time.ParseDuration(found[1] + "s")
-	if grace := time.Duration(config.Defaults().Server.ShutdownGrace); err != nil || stop <= grace {
-		t.Errorf("TimeoutStopSec is %v, server.shutdown_grace %v", stop, grace)
-	}
-}

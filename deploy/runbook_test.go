@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strconv"
@@ -20,22 +21,31 @@ import (
 type step struct{ section, commands string }
 
 // runbookSteps returns the commands of RUNBOOK.md in the order in which they stand:
-// blocks, and what begins with a program's name in backquotes.
+// blocks, and what stands in backquotes and begins with the name of a program.
 func runbookSteps(t *testing.T) (steps []step) {
 	t.Helper()
 	section := ""
-	pattern := regexp.MustCompile("(?ms)^#+ ([^\n]+)$|^ *```sh\n(.*?)^ *```$|`((?:thumbedge|curl|systemctl|nginx|promtool|psql) [^`]+)`")
+	pattern := regexp.MustCompile("(?ms)^#+ ([^\n]+)$|^ *```sh\n(.*?)^ *```$|`(([a-z][a-z0-9-]*) [^`]+)`")
 	for _, found := range pattern.FindAllStringSubmatch(read(t, "RUNBOOK.md"), -1) {
-		if found[1] != "" {
-			section = found[1]
-			continue
+		heading, block, inline, program := found[1], found[2], found[3], found[4]
+		switch {
+		case heading != "":
+			section = heading
+		case block != "":
+			steps = append(steps, step{section, block})
+		case isProgram(program):
+			steps = append(steps, step{section, inline})
 		}
-		steps = append(steps, step{section, found[2] + found[3]})
 	}
 	if len(steps) < 25 {
 		t.Fatalf("found %d commands only: does the pattern still fit the runbook?", len(steps))
 	}
 	return steps
+}
+
+func isProgram(name string) bool {
+	_, err := exec.LookPath(name)
+	return err == nil || slices.Contains([]string{"thumbedge", "systemctl", "nginx"}, name)
 }
 
 // TestRunbook runs every command of the runbook from top to bottom, on one site. What
@@ -134,7 +144,8 @@ func enter(t *testing.T, h *host, s *site, section string, database **postgresd.
 		}
 	}
 	switch section {
-	case "Size it": // somebody has opened a gallery
+	case "Size it": // thumbedge is back, and somebody has opened a gallery
+		h.awaitReady("database")
 		thumbnails("small", http.StatusFound)
 	case "Storage is away":
 		s.storage.Down()

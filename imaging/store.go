@@ -1,6 +1,7 @@
 package imaging
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -33,38 +34,35 @@ type kept struct {
 	picture  render.Picture
 	key      string
 	made     Thumbnail
-	err      error // the picture itself is its label's outcome then
+	err      error // of storing it
 }
 
 // keep stores and records the pictures of one pass, and settles their labels.
 func (r *Renderer) keep(j *job, work *thumb.Work, batch labels, pictures []render.Picture) {
 	var all []*kept
 	batch.each(func(position int) {
-		all = append(all, &kept{position: position, picture: pictures[len(all)], key: r.newKey(j.id, r.cfg.Specs[position].Label), err: errPanic})
+		all = append(all, &kept{position: position, picture: pictures[len(all)], key: r.newKey(j.id, r.cfg.Specs[position].Label)})
 	})
+	err := errPanic
 	defer func() {
 		for _, k := range all {
-			r.settleKept(j, k)
+			r.settleKept(j, k, cmp.Or(k.err, err))
 		}
 	}()
 	defer r.recovered("keeping pictures")
-	if err := r.keepAll(j, work, all); err != nil {
-		for _, k := range all {
-			k.err = err
-		}
-	}
+	err = r.keepAll(j, work, all)
 }
 
 // settleKept settles a picture's label: by its URL, or by the picture itself, which
 // is remembered, where it could not be kept.
-func (r *Renderer) settleKept(j *job, k *kept) {
-	if k.err != nil && !errors.Is(k.err, thumb.ErrUnknownCapture) {
+func (r *Renderer) settleKept(j *job, k *kept, err error) {
+	if err != nil && !errors.Is(err, thumb.ErrUnknownCapture) {
 		r.log.Warn("thumbnail not kept", slog.Int64("capture", int64(j.id)),
-			slog.String("label", r.cfg.Specs[k.position].Label), slog.Any("error", k.err))
-		k.made, k.err = Thumbnail{JPEG: k.picture.JPEG}, nil
+			slog.String("label", r.cfg.Specs[k.position].Label), slog.Any("error", err))
+		k.made, err = Thumbnail{JPEG: k.picture.JPEG}, nil
 		r.failures.rememberPicture(j.id, k.position, k.picture.JPEG)
 	}
-	r.settle(j, labelAt(k.position), k.made, k.err)
+	r.settle(j, labelAt(k.position), k.made, err)
 }
 
 // keepAll stores pictures and writes their rows, in the order that leaves, wherever
@@ -112,11 +110,12 @@ func (r *Renderer) putAll(ctx context.Context, all []*kept) (stored []*kept) {
 	var putting sync.WaitGroup
 	for _, k := range all {
 		putting.Go(func() {
+			k.err = errPanic
 			defer r.recovered("storing a picture")
-			err := r.storage.Put(ctx, k.key, k.picture.JPEG)
-			r.breaker.note(err)
-			if k.err = err; err != nil {
-				k.err = fmt.Errorf("storing %s: %w", k.key, err)
+			k.err = r.storage.Put(ctx, k.key, k.picture.JPEG)
+			r.breaker.note(k.err)
+			if k.err != nil {
+				k.err = fmt.Errorf("storing %s: %w", k.key, k.err)
 			}
 		})
 	}

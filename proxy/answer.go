@@ -47,7 +47,9 @@ func (r *appResponse) begin() error {
 		r.length, r.keep = -2, false
 		r.body.reset(r.conn.br, bodyUntilClose, 0)
 	}
-	r.removeNamed()
+	if h.named {
+		r.removeNamed()
+	}
 	return nil
 }
 
@@ -78,10 +80,10 @@ func (r *appResponse) Read(p []byte) (int, error) {
 // has 0, whatever its header says.
 func (r *appResponse) ContentLength() int { return r.length }
 
-// SetReadTimeout bounds each following Read: one in which nothing arrives for d
-// fails with an error that wraps os.ErrDeadlineExceeded, and may be tried again.
-// Zero takes the limit away.
-func (r *appResponse) SetReadTimeout(d time.Duration) { r.conn.stall = d }
+// SetReadTimeout bounds how long the following Reads may wait for the app in all. A
+// Read that waits for longer fails with an error that wraps os.ErrDeadlineExceeded,
+// and may be tried again. Zero takes the limit away.
+func (r *appResponse) SetReadTimeout(d time.Duration) { r.conn.bounded, r.conn.patience = d > 0, d }
 
 // unread makes following Reads, and pass, begin with p, which must stay as it is
 // until the answer is over.
@@ -119,7 +121,7 @@ func (r *appResponse) end(passed bool) {
 // too, and ends the answer.
 func (r *appResponse) pass(ctx *fasthttp.RequestCtx) {
 	c := clientOf(ctx)
-	r.conn.stall = 0
+	r.SetReadTimeout(0)
 	if r.Header.StatusCode() == 101 {
 		r.tunnel(c)
 		return

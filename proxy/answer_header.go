@@ -23,6 +23,7 @@ type answerHeader struct {
 	read    fasthttp.ResponseHeader
 	lines   []byte // without the hop-by-hop ones; each ends in CRLF
 	lengths uint64 // bit n: a line whose name has n bytes may be there; 63: or more
+	named   bool   // Connection may name others
 }
 
 // readFrom reads a head off br.
@@ -60,41 +61,60 @@ func peekHead(br *bufio.Reader) ([]byte, error) {
 	}
 }
 
-// take keeps the lines that go on to the client. A folded one becomes one line, and
-// space before a colon goes (RFC 9112 sections 5.1 and 5.2).
+// take keeps the lines that go on to the client.
 func (h *answerHeader) take(raw []byte) {
-	h.lines, h.lengths = h.lines[:0], 0
-	raw = raw[bytes.IndexByte(raw, '\n')+1:]
-	for kept := false; len(raw) > len(crlf); {
-		end := bytes.IndexByte(raw, '\n')
-		line := bytes.TrimSuffix(raw[:end], crlf[:1])
-		raw = raw[end+1:]
-		if len(line) > 0 && (line[0] == ' ' || line[0] == '\t') {
-			if kept {
-				h.lines = append(h.lines[:len(h.lines)-len(crlf)], ' ')
-				h.lines = append(append(h.lines, bytes.Trim(line, " \t")...), crlf...)
-			}
+	h.lines, h.lengths, h.named = h.lines[:0], 0, false
+	raw = raw[bytes.IndexByte(raw, '\n')+1 : len(raw)-len(crlf)]
+	for kept := false; len(raw) > 0; {
+		end := bytes.IndexByte(raw, '\n') + 1
+		line := raw[:end]
+		raw = raw[end:]
+		colon := bytes.IndexByte(line, ':')
+		if colon < 1 || line[0] <= ' ' || line[end-2] != '\r' || bytes.IndexByte(line[:colon], ' ') > 0 {
+			kept = h.takeOdd(bytes.TrimRight(line, "\r\n"), kept)
 			continue
 		}
-		colon := max(bytes.IndexByte(line, ':'), 0)
-		name := bytes.TrimRight(line[:colon], " ")
-		if kept = len(name) > 0 && bytes.IndexByte(name, ' ') < 0 && !isHopByHop(name); kept {
-			h.lengths |= lengthBit(len(name))
-			h.lines = append(append(append(h.lines, name...), line[colon:]...), crlf...)
+		if kept = !h.isHopByHop(line[:colon], line[colon:end-2]); kept {
+			h.lengths |= lengthBit(colon)
+			h.lines = append(h.lines, line...)
 		}
 	}
 }
 
-// isHopByHop says whether a header of an answer is one between the app and the
-// proxy only.
-func isHopByHop(name []byte) bool {
+// takeOdd keeps a line that could be read in two ways, so that it cannot: a folded
+// one is joined to the one before, if that was kept, and space before a colon goes
+// (RFC 9112 sections 5.1 and 5.2). It says whether the line was kept.
+func (h *answerHeader) takeOdd(line []byte, joined bool) bool {
+	if len(line) > 0 && (line[0] == ' ' || line[0] == '\t') {
+		if joined {
+			h.lines = append(bytes.TrimRight(h.lines, " \t\r\n"), ' ')
+			h.lines = append(append(h.lines, bytes.Trim(line, " \t")...), crlf...)
+		}
+		return joined
+	}
+	name, value, _ := cutField(line)
+	name = bytes.TrimRight(name, " ")
+	if !isToken(name) || h.isHopByHop(name, value) {
+		return false
+	}
+	h.appendLine(string(name), value)
+	return true
+}
+
+// isHopByHop says whether a header is one between the app and the proxy only, and
+// takes note of a Connection that names others.
+func (h *answerHeader) isHopByHop(name, value []byte) bool {
 	switch len(name) {
 	case len("te"):
 		return foldEqual(name, "te")
 	case len("upgrade"):
 		return foldEqual(name, "upgrade")
 	case len("connection"):
-		return foldEqual(name, "connection") || foldEqual(name, "keep-alive")
+		if foldEqual(name, "connection") {
+			h.named = h.named || !foldEqual(value, ": keep-alive")
+			return true
+		}
+		return foldEqual(name, "keep-alive")
 	case len("proxy-connection"):
 		return foldEqual(name, "proxy-connection")
 	case len("transfer-encoding"):

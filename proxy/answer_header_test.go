@@ -96,11 +96,11 @@ func TestHeaderLinesOfARewrittenPage(t *testing.T) {
 func TestOddHeaderLines(t *testing.T) {
 	t.Parallel()
 	for sent, want := range map[string]string{
-		"X-A: one\r\n\ttwo \r\n   three\r\n": "X-A: one two three\r\n",
-		"X-A : 1\r\n":                        "X-A: 1\r\n",
-		"Connection:\r\n keep-alive\r\n":     "",
-		"Content-Length : 2\r\n":             "Content-Length: 2\r\n",
-		"X A: 1\r\n":                         "",
+		"X-A: one \r\n\ttwo \r\n   three\r\n": "X-A: one two three\r\n",
+		"X-A : 1\r\n":                         "X-A: 1\r\n",
+		"Connection:\r\n keep-alive\r\n":      "",
+		"Content-Length : 2\r\n":              "Content-Length: 2\r\n",
+		"X A: 1\r\n":                          "",
 	} {
 		if !strings.Contains(sent, "Content-Length") {
 			sent, want = sent+"Content-Length: 2\r\n", want+"Content-Length: 2\r\n"
@@ -109,6 +109,32 @@ func TestOddHeaderLines(t *testing.T) {
 		p := startProxy(t, a.addr, nil)
 		if raw := p.exchange(get("/x")); raw != "HTTP/1.1 200 OK\r\n"+want+"\r\nok" {
 			t.Errorf("%q became %q", sent, raw)
+		}
+	}
+}
+
+// What an app says of a body's end in two ways is said to the client in one.
+func TestAnswerWithLengthAndEncoding(t *testing.T) {
+	t.Parallel()
+	a := startApp(t, answering("HTTP/1.1 200 OK\r\nContent-Length: 100\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"))
+	p := startProxy(t, a.addr, nil)
+	w := p.dial()
+	for range 2 {
+		if raw := w.send(get("/x")).answer(); raw != "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n" {
+			t.Errorf("answer %q", raw)
+		}
+	}
+}
+
+// An app's head may be a good deal larger than a client's.
+func TestLargeAnswerHead(t *testing.T) {
+	t.Parallel()
+	answer := "HTTP/1.1 200 OK\r\nX-Large: " + strings.Repeat("a", appBuffer*3/4) + "\r\nContent-Length: 2\r\n\r\nok"
+	p := startProxy(t, startApp(t, answering(answer)).addr, nil)
+	w := p.dial()
+	for range 2 {
+		if raw := w.send(get("/x")).answer(); raw != answer {
+			t.Errorf("%d bytes", len(raw))
 		}
 	}
 }
@@ -179,9 +205,38 @@ func TestEditingHeaderLines(t *testing.T) {
 
 func containsValue(values [][]byte, value []byte) bool {
 	for _, v := range values {
-		if bytes.Equal(v, value) {
+		if bytes.Equal(bytes.TrimSpace(v), value) {
 			return true
 		}
 	}
 	return false
+}
+
+// Whatever head is accepted, the client is sent lines that can be read in one way
+// only, and reads the same from them.
+func FuzzAnswerHead(f *testing.F) {
+	for _, seed := range []string{
+		okAnswer, "HTTP/1.1 200 OK\r\n" + manyLines + "\r\n", "HTTP/1.0 204\r\n\r\n", "HTTP/1.1 200 OK\r\nA: b\r\n\tc\r\nD :e\r\nF g: h\r\n\r\n",
+		"HTTP/1.1 200 OK\nA: b\nC: d\r\n\r\n", "HTTP/1.1 200 OK\r\nA: b\rc\r\n\r\n", "HTTP/1.1 200 OK\r\nConnection: x\r\n y, z\r\nA: \r\n b\r\n\r\n",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var h answerHeader
+		if h.readFrom(bufio.NewReaderSize(bytes.NewReader(raw), 4096)) != nil {
+			return
+		}
+		for rest := h.lines; len(rest) > 0; {
+			line, after, ok := cutLine(rest)
+			name, value, found := cutField(line)
+			if !ok || !found || !isToken(name) || hasControl(value) {
+				t.Fatalf("%q became %q", raw, h.lines)
+			}
+			if !containsValue(h.PeekAll(string(name)), value) && !isName(name, "set-cookie") && !isName(name, "trailer") &&
+				!isName(name, "server") && !isName(name, "content-type") && !isName(name, "content-encoding") && !isName(name, "content-length") {
+				t.Fatalf("%q: %s is %q to those who ask, and not %q", raw, name, h.PeekAll(string(name)), value)
+			}
+			rest = after
+		}
+	})
 }

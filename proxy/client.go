@@ -92,7 +92,25 @@ func (s *Server) newClient(conn streamConn) (*client, error) {
 func (c *client) serve() {
 	defer c.s.forget(c)
 	defer c.releaseReader()
+	defer c.survive()
 	for first := true; c.serveNext(first); first = false {
+	}
+}
+
+// survive ends the connection, and nothing else, where something but a handler
+// panics.
+func (c *client) survive() {
+	failure := recover()
+	if failure == nil {
+		return
+	}
+	c.s.panicked("connection panicked", failure)
+	cut(c.streamConn)
+	if app := c.app.Load(); app != nil {
+		app.close()
+	}
+	if u := c.req.upload; u != nil {
+		_ = u.stop()
 	}
 }
 
@@ -186,6 +204,13 @@ func (c *client) awaitByte(first bool) error {
 		c.readBy(now.Add(drainQuiet))
 	}
 	err := c.raw.Read(c.fill)
+	if errors.Is(err, os.ErrDeadlineExceeded) { // a request may have come at that moment
+		_ = c.raw.Control(func(fd uintptr) {
+			if c.fillFrom(fd) {
+				err = nil
+			}
+		})
+	}
 	c.idle.Store(false)
 	if err != nil {
 		return err

@@ -122,6 +122,21 @@ func TestInterimAnswers(t *testing.T) {
 	}
 }
 
+func TestInterimAnswerBeforeAPage(t *testing.T) {
+	t.Parallel()
+	const hint = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n"
+	p, _ := startPages(t, warmCaptures(), nil, func(string) string { return hint + jsonAnswer(thumbnailsOf(1)) })
+	w := p.dial()
+	for range 2 {
+		if raw := w.send(get(pageTarget)).answer(); raw != hint {
+			t.Fatalf("first %q", raw)
+		}
+		if raw := w.answer(); !strings.Contains(raw, storageURL(1, "small")) {
+			t.Fatalf("then %q", raw)
+		}
+	}
+}
+
 // An app that never comes to its final answer is an app that failed.
 func TestEndlessInterimAnswers(t *testing.T) {
 	t.Parallel()

@@ -40,7 +40,10 @@ func (c *client) appendAppHead(dst []byte, h *answerHeader, length int64) []byte
 	c.req.status = h.StatusCode()
 	dst = appendStatusLine(dst, h.StatusCode(), h.read.StatusMessage())
 	dst = append(dst, h.lines...)
-	return c.appendHeadEnd(dst, h.Peek("Upgrade"), length)
+	if c.req.tunnel {
+		dst = append(append(append(dst, "Connection: Upgrade\r\nUpgrade: "...), h.Peek("Upgrade")...), "\r\n"...)
+	}
+	return c.appendHeadEnd(dst, length)
 }
 
 // appendOwnHead appends the head of an answer of the proxy's own.
@@ -58,11 +61,11 @@ func (c *client) appendOwnHead(dst []byte, h *fasthttp.ResponseHeader, length in
 		dst = append(dst, "Content-Length: "...)
 		dst = append(strconv.AppendInt(dst, length, 10), "\r\n"...)
 	}
-	return c.appendHeadEnd(dst, nil, length)
+	return c.appendHeadEnd(dst, length)
 }
 
 // appendHeadEnd appends what holds for this hop only.
-func (c *client) appendHeadEnd(dst, upgrade []byte, length int64) []byte {
+func (c *client) appendHeadEnd(dst []byte, length int64) []byte {
 	r := &c.req
 	if r.cache != "" {
 		dst = append(append(append(dst, "Cache-Status: thumbedge; "...), r.cache...), "\r\n"...)
@@ -72,7 +75,6 @@ func (c *client) appendHeadEnd(dst, upgrade []byte, length int64) []byte {
 	}
 	switch {
 	case r.tunnel:
-		dst = append(append(append(dst, "Connection: Upgrade\r\nUpgrade: "...), upgrade...), "\r\n"...)
 	case r.closing:
 		dst = append(dst, "Connection: close\r\n"...)
 	case r.http10:

@@ -19,6 +19,7 @@ type Metrics struct {
 	results       [len(lookUpResults)]prometheus.Counter
 	queries       *prometheus.CounterVec
 	querySeconds  prometheus.Histogram
+	waitSeconds   prometheus.Histogram
 	queried       prometheus.Counter
 	shared        prometheus.Counter
 	refused       *prometheus.CounterVec
@@ -78,6 +79,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		querySeconds: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "thumbedge_warmset_query_seconds", Help: "Duration of queries for captures, waiting for a connection included.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1},
+		}),
+		waitSeconds: f.NewHistogram(prometheus.HistogramOpts{
+			Name: "thumbedge_warmset_wait_seconds", Help: "Time that a page waited for the database, of those that did; database.page_timeout at most.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .3, .5, 1},
 		}),
 		queried: counter("queried_captures_total", "Captures that queries asked for."),
 		shared:  counter("shared_captures_total", "Captures of pages whose answer came from another page's query."),

@@ -21,6 +21,7 @@ func (w *WarmSet) Resolve(ctx context.Context, ids []thumb.ID, answers []thumb.A
 		w.metrics.pages[fromMemory].Inc()
 		return nil
 	}
+	began := w.now()
 	ctx, cancel := context.WithTimeout(ctx, w.cfg.PageTimeout)
 	defer cancel()
 	seats, own, err := w.board(ids, answers, missing)
@@ -42,6 +43,7 @@ func (w *WarmSet) Resolve(ctx context.Context, ids []thumb.ID, answers []thumb.A
 			shared++
 		}
 	}
+	w.metrics.waitSeconds.Observe((w.now() - began).Seconds())
 	w.metrics.shared.Add(float64(shared))
 	w.metrics.pages[pageSource(own, shared, err)].Inc()
 	return err

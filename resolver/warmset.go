@@ -156,7 +156,10 @@ func (w *WarmSet) Resize(bytes int64) error {
 		if !fits(id) || w.outdated(id, e) {
 			return
 		}
-		next.put(id, e)
+		// A copy: what stays of the old entries would keep the memory of all of them,
+		// as Go hands back no page on which anything is left.
+		moving := *e
+		next.put(id, &moving)
 		if moved++; moved%settleEvery == 0 {
 			next.settle()
 		}

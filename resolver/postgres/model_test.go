@@ -40,6 +40,7 @@ func TestModel(t *testing.T) {
 		t.Run("", func(t *testing.T) {
 			t.Parallel()
 			m := newModelled(t, seed)
+			m.pages.Set(testenv.Fault{Type: "latency", Attributes: map[string]int{"latency": 15, "jitter": 15}})
 			warmmodel.Run(t, m, warmmodel.Options{
 				Seed: seed, Steps: *modelSteps, Specs: modelSpecs, Keys: "thumbnails/",
 				TTLUnlistened: modelUnlistened, Connected: time.Second, Pause: 20 * time.Millisecond,
@@ -60,11 +61,19 @@ type modelled struct {
 	*resolver.WarmSet
 	t           *testing.T
 	store       store
-	app         *pgx.Conn // writes, as the app does
-	link        *testenv.FaultyLink
+	app         *pgx.Conn           // writes, as the app does
+	pages       *testenv.FaultyLink // of the pool
+	link        *testenv.FaultyLink // of the listener
 	rnd         *rand.Rand
 	projects    map[bool]int64 // one that is public, one that is a draft; 0: there is none
 	asked, told atomic.Int64
+	notified    atomic.Int64
+}
+
+// Changed counts on its way what the listener tells.
+func (m *modelled) Changed(ids []thumb.ID) {
+	m.WarmSet.Changed(ids)
+	m.notified.Add(1)
 }
 
 func newModelled(t *testing.T, seed uint64) *modelled {
@@ -73,8 +82,8 @@ func newModelled(t *testing.T, seed uint64) *modelled {
 		t.Fatal(err)
 	}
 	m := &modelled{t: t, app: connect(t, direct), rnd: rand.New(rand.NewPCG(seed, 1)), projects: map[bool]int64{}}
-	slow, through := throughLink(t, direct)
-	slow.Set(testenv.Fault{Type: "latency", Attributes: map[string]int{"latency": 15, "jitter": 15}})
+	var through string
+	m.pages, through = throughLink(t, direct)
 	m.store = newStore(t, through)
 
 	cfg := resolver.Defaults()
@@ -86,7 +95,7 @@ func newModelled(t *testing.T, seed uint64) *modelled {
 	t.Cleanup(m.Close)
 	var listening string
 	m.link, listening = throughLink(t, direct)
-	listenInto(t, m.WarmSet, direct, m.store.log, func(cfg *postgres.Config) { cfg.ListenURL = listening })
+	listenInto(t, m, direct, m.store.log, func(cfg *postgres.Config) { cfg.ListenURL = listening })
 	eventually(t, "notifications are heard", func() bool { return m.State().Connected })
 	return m
 }

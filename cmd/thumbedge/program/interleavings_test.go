@@ -66,8 +66,8 @@ func (s *site) shows(location string, height int) {
 	}
 }
 
-// recorded returns the paths that are recorded for deletion.
-func (s *site) recorded() []string {
+// toDelete returns the paths that are recorded for deletion.
+func (s *site) toDelete() []string {
 	s.Helper()
 	return one[[]string](s, `SELECT coalesce(array_agg(path), '{}') FROM thumbedge.file_to_delete`)
 }
@@ -141,7 +141,7 @@ func TestTwoVersionsFinishInEitherOrder(t *testing.T) {
 				if order == "the older one last" && first != second {
 					t.Errorf("version %v: the older one's client is sent to %s, not to %s", version, first, second)
 				}
-				if left := s.recorded(); len(left) != 1 || left[0] == row.path {
+				if left := s.toDelete(); len(left) != 1 || left[0] == row.path {
 					t.Errorf("version %v: recorded for deletion are %v, the row names %s", version, left, row.path)
 				}
 			}
@@ -160,7 +160,7 @@ func TestCaptureDeletedDuringTheRender(t *testing.T) {
 		if response.StatusCode != http.StatusNotFound || !bytes.Contains(body, []byte(`"detail"`)) {
 			t.Errorf("deleted after %s: %s %s", step, response.Status, body)
 		}
-		left := s.recorded()
+		left := s.toDelete()
 		if len(left) != 1 || !strings.HasPrefix(left[0], fmt.Sprintf("thumbnails/capture_%d/", id)) {
 			t.Errorf("deleted after %s: recorded for deletion are %v", step, left)
 			continue

@@ -82,7 +82,7 @@ func TestStorageThatFails(t *testing.T) {
 			if rows := one[int](s, `SELECT count(*) FROM main_sourceimagethumbnail`); rows != 0 {
 				t.Errorf("%d rows", rows)
 			}
-			left := s.recorded()
+			left := s.toDelete()
 			if len(left) != 1 {
 				t.Fatalf("recorded for deletion are %v, want one file", left)
 			}
@@ -110,7 +110,7 @@ func TestReplacedFilesAreDeleted(t *testing.T) {
 			s.fetch(old) // pages and redirects may still name it
 			s.exec(`INSERT INTO thumbedge.file_to_delete (path, capture_id, due) VALUES ($1, $2, now())`, s.thumbnail(id, "small").path, id)
 			s.exec(`UPDATE thumbedge.file_to_delete SET due = now()`) // its time is over
-			s.eventually("the list is done", func() bool { return len(s.recorded()) == 0 })
+			s.eventually("the list is done", func() bool { return len(s.toDelete()) == 0 })
 			s.fetch(s.redirected(id, "?label=small"))
 			base, _ := url.Parse(s.url)
 			gone, _ := base.Parse(old)

@@ -187,14 +187,14 @@ func (o *outage) round(name string, strike, heal func(), dead bool) {
 	if dead {
 		o.eventually(name+": the database counts as dead", func() bool { return warmSet.State().BreakerOpen })
 		before, since := o.asked(), time.Now()
-		o.more(name+": pages go out as the app wrote them", &o.unrewrote, 150)
+		o.more(name+": pages go out as the app wrote them", &o.unrewrote, 100)
 		// A probe every half second, and what was on its way.
-		if asked, most := o.asked()-before, 3+time.Since(since).Seconds()*2; asked > most {
+		if asked, most := o.asked()-before, 5+time.Since(since).Seconds()*2; asked > most {
 			o.Errorf("%s: the dead database was asked %.0f times in %v", name, asked, time.Since(since))
 		}
 	} else {
 		before := o.unrewrote.Load()
-		o.more(name+": pages go on being warm", &o.warm, 150)
+		o.more(name+": pages go on being warm", &o.warm, 100)
 		o.Logf("%s: %d pages not rewritten", name, o.unrewrote.Load()-before)
 	}
 	heal()
@@ -219,12 +219,12 @@ func (o *outage) more(what string, count *atomic.Int64, n int64) {
 	o.eventually(what, func() bool { return count.Load() >= target })
 }
 
-// asked is how many queries for captures were sent, or tried to be.
+// asked is how many queries for captures have ended.
 func (o *outage) asked() (n float64) {
 	for _, outcome := range []string{"answered", "timeout", "failed"} {
 		n += o.metric(`thumbedge_warmset_queries_total{outcome="` + outcome + `"}`)
 	}
-	return n + o.metric("thumbedge_warmset_queries_in_flight")
+	return n
 }
 
 // settles: the server has the pool's connections and the listener's, no more.
@@ -264,7 +264,7 @@ func (o *outage) restart() {
 func (o *outage) fillUp() {
 	o.Helper()
 	terminate := o.connect(o.server)
-	defer terminate.Close(context.Background())
+	o.takers = append(o.takers, terminate)
 	o.eventually("the server has no room for thumbedge", func() bool {
 		for {
 			conn, err := pgx.Connect(context.Background(), o.server.TCPURL("postgres"))

@@ -5,13 +5,15 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
 // recordedApp answers what the sample app answered the first time, whatever has
 // become of the sample app's database since. So it answers at once, and the same.
 type recordedApp struct {
-	app http.Handler
+	app      http.Handler
+	answered atomic.Int64
 
 	mu      sync.Mutex
 	answers map[string]*httptest.ResponseRecorder // by host and target
@@ -19,7 +21,8 @@ type recordedApp struct {
 
 // recorded puts a recordedApp before the sample app.
 func recorded(s *site) {
-	server := httptest.NewServer(&recordedApp{app: s.app.Handler(), answers: map[string]*httptest.ResponseRecorder{}})
+	s.recorded = &recordedApp{app: s.app.Handler(), answers: map[string]*httptest.ResponseRecorder{}}
+	server := httptest.NewServer(s.recorded)
 	s.Cleanup(server.Close)
 	s.appURL = server.URL
 	s.file.Upstream.URL = server.URL
@@ -40,6 +43,7 @@ func (r *recordedApp) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	}
 	w.WriteHeader(answer.Code)
 	_, _ = w.Write(answer.Body.Bytes())
+	r.answered.Add(1)
 }
 
 // linkTo returns a URL with another address in it.

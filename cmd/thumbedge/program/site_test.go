@@ -32,6 +32,7 @@ import (
 	"github.com/thumbedge/thumbedge/internal/testenv"
 	"github.com/thumbedge/thumbedge/migrations"
 	"github.com/thumbedge/thumbedge/resolver/postgres"
+	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 // site is everything at once, on real parts: PostgreSQL with the app's tables, the
@@ -49,8 +50,12 @@ type site struct {
 	url       string
 	queries   *queryCounter
 	bucket    *testenv.Bucket // nil on the file system
+	recorded  *recordedApp    // nil without
+	log       *transcript     // of thumbedge
 	project   int64
 	unstarted bool // replicas serve it, in processes of their own
+	// unlistened: no notification is to be expected.
+	unlistened bool
 }
 
 // siteOption changes a site before it starts.
@@ -79,7 +84,7 @@ func newSite(t *testing.T, options ...siteOption) *site {
 // newSiteOn makes a site on a database that has the app's tables.
 func newSiteOn(t *testing.T, database string, options ...siteOption) *site {
 	t.Helper()
-	s := &site{T: t, database: database, originals: serveOriginals(t), queries: &queryCounter{}, steps: &steps{}}
+	s := &site{T: t, database: database, originals: serveOriginals(t), queries: &queryCounter{}, steps: &steps{}, log: &transcript{}}
 	media := t.TempDir()
 	var err error
 	if s.pool, err = pgxpool.New(t.Context(), s.database); err != nil {
@@ -124,7 +129,7 @@ func migrateUp(t *testing.T, database string) {
 // start starts thumbedge; it is stopped when the test ends.
 func (s *site) start() {
 	s.Helper()
-	p, err := program.Start(s.file, program.Options{Log: quiet(s), Tracer: s.queries, Hook: s.steps.over})
+	p, err := program.Start(s.file, program.Options{Log: s.logger(), Tracer: s.queries, Hook: s.steps.over})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -136,7 +141,9 @@ func (s *site) start() {
 			s.Errorf("thumbedge did not close in order: %v", err)
 		}
 	})
-	s.eventually("notifications arrive", func() bool { return p.WarmSet().State().Connected })
+	if !s.unlistened {
+		s.eventually("notifications arrive", func() bool { return p.WarmSet().State().Connected })
+	}
 }
 
 // another is the same site behind another thumbedge, whose configuration is edited.
@@ -164,6 +171,24 @@ func (s *site) metric(name string) float64 {
 		s.Fatalf("%s is %q", name, value)
 	}
 	return n
+}
+
+// caughtUp returns when thumbedge has been notified of all that was committed before:
+// notifications come in that order, and its last one makes it forget a capture that
+// nobody has.
+func (s *site) caughtUp() {
+	s.Helper()
+	const nobodys = 1 << 62
+	held := func() bool {
+		_, ok := s.program.WarmSet().Lookup(nobodys)
+		return ok
+	}
+	s.eventually("a capture is remembered", func() bool {
+		_ = s.program.WarmSet().Resolve(s.Context(), []thumb.ID{nobodys}, make([]thumb.Answer, 1))
+		return held()
+	})
+	s.exec(`SELECT pg_notify('thumbedge', $1)`, strconv.Itoa(nobodys))
+	s.eventually("notifications have come", func() bool { return !held() })
 }
 
 func (s *site) exec(sql string, args ...any) {
@@ -308,6 +333,30 @@ func (s *site) eventually(what string, claim func() bool) {
 // quiet logs what an operator should look at, to be seen where the test fails.
 func quiet(t testing.TB) *slog.Logger {
 	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))
+}
+
+// logger is quiet, and keeps what was said.
+func (s *site) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(io.MultiWriter(s.Output(), s.log), &slog.HandlerOptions{Level: slog.LevelInfo}))
+}
+
+// transcript is what was logged.
+type transcript struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *transcript) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// count returns how often a text was logged.
+func (l *transcript) count(text string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bytes.Count(l.text.Bytes(), []byte(text))
 }
 
 // queryCounter counts the page query: every statement that thumbedge sends but

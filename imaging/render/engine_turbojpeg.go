@@ -34,7 +34,7 @@ static int from_planes(struct call *c) {
 static void *aside(void *call) {
 	struct call *c = call;
 #ifdef __linux__ // elsewhere it is the whole process's
-	setpriority(PRIO_PROCESS, 0, 10);
+	setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + 10);
 #endif
 	c->result = c->run(c);
 	return NULL;

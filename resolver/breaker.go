@@ -6,12 +6,16 @@ import (
 )
 
 // breaker keeps a dead database from being asked for every page. It opens after
-// a few failures in a row; from then on one query at a time, every probeEvery,
-// finds out whether the database is back.
+// a few failures in a row; from then on one query every probeEvery finds out
+// whether the database is back.
+//
+// Failures in a row are of queries one after another: each began when the failure
+// before it was known. Many that are slow at once (a database that has just started
+// is, and so is a cold one that plans its first queries) are one failure.
 type breaker struct {
 	mu       sync.Mutex
-	failures int // in a row
-	probing  bool
+	failures int           // in a row
+	failedAt time.Duration // when the last of them was known
 	probeAt  time.Duration // when open: the next probe, at the earliest
 }
 
@@ -20,41 +24,40 @@ const (
 	probeEvery = 500 * time.Millisecond
 )
 
-// ask says whether a query may begin. Where it may, the caller reports its
-// outcome, and hands probe back with it.
-func (b *breaker) ask(now time.Duration) (probe, allowed bool) {
+// ask says whether a query may begin. Where it may, the caller reports its outcome.
+func (b *breaker) ask(now time.Duration) (allowed bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.failures < openAfter {
-		return false, true
+	switch {
+	case b.failures < openAfter:
+		return true
+	case now < b.probeAt:
+		return false
 	}
-	if b.probing || now < b.probeAt {
-		return false, false
-	}
-	b.probing = true
 	b.probeAt = now + probeEvery
-	return true, true
+	return true
 }
 
-// report tells what became of a query, and whether that opened or closed the
-// breaker.
-func (b *breaker) report(probe, ok bool, now time.Duration) (changed bool) {
+// report tells what became of a query that began at begun, and whether that
+// opened or closed the breaker.
+func (b *breaker) report(ok bool, begun, now time.Duration) (changed bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if probe {
-		b.probing = false
-	}
 	if ok {
 		changed = b.failures >= openAfter
 		b.failures = 0
 		return changed
 	}
-	b.failures++
-	if b.failures == openAfter {
-		b.probeAt = now + probeEvery
-		return true
+	if begun < b.failedAt {
+		return false
 	}
-	return false
+	b.failures++
+	b.failedAt = now
+	if b.failures != openAfter {
+		return false
+	}
+	b.probeAt = now + probeEvery
+	return true
 }
 
 // open says whether the database counts as dead.

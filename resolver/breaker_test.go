@@ -38,9 +38,9 @@ func TestDeadDatabaseIsNotAskedForEveryPage(t *testing.T) {
 				synctest.Wait()
 				revive := die(t, db)
 				id := thumb.ID(1000)
-				poll(t, w, &id, 2*time.Second)
+				poll(t, w, &id, 4*time.Second)
 				if !w.State().BreakerOpen {
-					t.Fatal("the breaker is closed after 2 s without an answer")
+					t.Fatal("the breaker is closed after 4 s without an answer")
 				}
 				before := db.count()
 				poll(t, w, &id, 10*time.Second)
@@ -82,7 +82,27 @@ func TestBreakerIgnoresASingleFailure(t *testing.T) {
 	})
 }
 
-// Only one page at a time finds out whether the database is back.
+// However many queries are slow at once, as a database's first ones are: what comes
+// after them is asked.
+func TestBreakerTakesQueriesAtOnceForOneFailure(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		db := newTable()
+		w := newWarmSet(t, db)
+		release := db.held()
+		for id := range thumb.ID(200) {
+			inFlight(t, w, id+1)
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(2 * time.Second) // all have failed
+		if w.State().BreakerOpen {
+			t.Error("the breaker is open after queries that were slow at once")
+		}
+		release()
+		page(t, w, 1000)
+	})
+}
+
+// Only one page of many at once finds out whether the database is back.
 func TestOneProbeAtATime(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		db := newTable()

@@ -16,7 +16,6 @@ type flight struct {
 	ids     []thumb.ID // distinct
 	seq     uint64     // of the last notification before it began
 	begun   time.Duration
-	probe   bool // of the breaker
 	done    chan struct{}
 	answers []thumb.Answer // of ids, in their order
 	err     error
@@ -106,23 +105,19 @@ func (w *WarmSet) board(ids []thumb.ID, answers []thumb.Answer, missing []int) (
 // begin opens a flight for ids. The caller holds flights.mu, and lets it go.
 func (w *WarmSet) begin(ids []thumb.ID, now time.Duration) (*flight, error) {
 	var refused error
-	probe := false
 	switch {
 	case w.flights.closed:
 		refused = errClosed
 	case w.flights.flying == maxFlights:
 		refused = errFlights
-	default:
-		var allowed bool
-		if probe, allowed = w.breaker.ask(now); !allowed {
-			refused = errBreaker
-		}
+	case !w.breaker.ask(now):
+		refused = errBreaker
 	}
 	if refused != nil {
 		w.metrics.refuse(refused)
 		return nil, fmt.Errorf("%w: %w", thumb.ErrDatabase, refused)
 	}
-	f := &flight{ids: ids, seq: w.flights.seq, begun: now, probe: probe, done: make(chan struct{})}
+	f := &flight{ids: ids, seq: w.flights.seq, begun: now, done: make(chan struct{})}
 	for at, id := range ids {
 		w.flights.open[id] = seat{f, at}
 	}
@@ -161,7 +156,7 @@ func (w *WarmSet) fly(f *flight) {
 	start := time.Now()
 	captures, err := w.captures(ctx, f.ids)
 	w.metrics.query(ctx, len(f.ids), err, time.Since(start))
-	w.tellBreaker(f.probe, err)
+	w.tellBreaker(f.begun, err)
 	if err != nil {
 		f.err = err
 		close(f.done)
@@ -229,8 +224,8 @@ func (w *WarmSet) keep(f *flight) {
 // ristretto queues before it drops them.
 const settleEvery = 4096
 
-func (w *WarmSet) tellBreaker(probe bool, err error) {
-	if !w.breaker.report(probe, err == nil, w.now()) {
+func (w *WarmSet) tellBreaker(begun time.Duration, err error) {
+	if !w.breaker.report(err == nil, begun, w.now()) {
 		return
 	}
 	if err == nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+	dto "github.com/prometheus/client_model/go"
 
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -19,6 +20,7 @@ type Metrics struct {
 	results       [len(lookUpResults)]prometheus.Counter
 	queries       *prometheus.CounterVec
 	querySeconds  prometheus.Histogram
+	waitSeconds   prometheus.Histogram
 	queried       prometheus.Counter
 	shared        prometheus.Counter
 	refused       *prometheus.CounterVec
@@ -79,6 +81,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "thumbedge_warmset_query_seconds", Help: "Duration of queries for captures, waiting for a connection included.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1},
 		}),
+		waitSeconds: f.NewHistogram(prometheus.HistogramOpts{
+			Name: "thumbedge_warmset_wait_seconds", Help: "Time that a page waited for the database, of those that did; database.page_timeout at most.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .3, .5, 1},
+		}),
 		queried: counter("queried_captures_total", "Captures that queries asked for."),
 		shared:  counter("shared_captures_total", "Captures of pages whose answer came from another page's query."),
 		refused: vec("refused_queries_total", "Queries that were not sent: the breaker is open (breaker), or too many are on their way (limit).", "reason"),
@@ -102,6 +108,9 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		m.queries.WithLabelValues(outcome)
 	}
 	m.gauges(f)
+	if reg != nil {
+		reg.MustRegister(curveCollector{m})
+	}
 	return m
 }
 
@@ -177,4 +186,34 @@ func (m *Metrics) refuse(err error) {
 	case errors.Is(err, errFlights):
 		m.refused.WithLabelValues("limit").Inc()
 	}
+}
+
+// total adds up what the size curve is measured by.
+func (m *Metrics) total() (t total) {
+	for source, pages := range m.pages {
+		n := value(pages)
+		t.pages += n
+		if source != fromMemory {
+			t.missed.pages += n
+		}
+	}
+	for result, captures := range m.results {
+		if captures == nil {
+			continue
+		}
+		n := value(captures)
+		t.captures += n
+		if result >= lookUpAbsent {
+			t.missed.captures += n
+		}
+	}
+	return t
+}
+
+func value(c prometheus.Counter) float64 {
+	var told dto.Metric
+	if c.Write(&told) != nil {
+		return 0
+	}
+	return told.GetCounter().GetValue()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -61,7 +62,7 @@ type link struct {
 
 type notice struct {
 	due time.Time
-	ids []thumb.ID // nil: the proxy's own notification
+	ids []thumb.ID // empty: everything; nil: the proxy's own notification
 }
 
 func newModelled(t *testing.T, seed uint64) *modelled {
@@ -97,6 +98,29 @@ func (s *modelled) Write(captures []thumb.Capture) error {
 		}
 	})
 	s.tell(changed)
+	return nil
+}
+
+func (s *modelled) Render(id thumb.ID, row thumb.Row) error {
+	s.db.set(func(db *table) {
+		c := db.captures[id]
+		c.Rows = slices.DeleteFunc(slices.Clone(c.Rows), func(old thumb.Row) bool { return old.Label == row.Label })
+		c.Rows = append(c.Rows, row)
+		db.captures[id] = c
+	})
+	s.Forget(id)
+	s.tell([]thumb.ID{id})
+	return nil
+}
+
+func (s *modelled) Flip(public bool) error {
+	s.db.set(func(db *table) {
+		for id, c := range db.captures {
+			c.Public = public
+			db.captures[id] = c
+		}
+	})
+	s.tell([]thumb.ID{}) // everything
 	return nil
 }
 
@@ -157,7 +181,7 @@ func (s *modelled) deliver(l *link, n notice) bool {
 	switch {
 	case n.ids == nil:
 		s.Heard()
-	case len(n.ids) > 20:
+	case len(n.ids) == 0 || len(n.ids) > 20:
 		s.ChangedAll()
 	default:
 		s.Changed(n.ids)

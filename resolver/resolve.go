@@ -19,8 +19,10 @@ func (w *WarmSet) Resolve(ctx context.Context, ids []thumb.ID, answers []thumb.A
 	w.metrics.lookUps(&tally)
 	if len(missing) == 0 {
 		w.metrics.pages[fromMemory].Inc()
+		w.curve.page(w, ids, answers)
 		return nil
 	}
+	began := w.now()
 	ctx, cancel := context.WithTimeout(ctx, w.cfg.PageTimeout)
 	defer cancel()
 	seats, own, err := w.board(ids, answers, missing)
@@ -42,8 +44,10 @@ func (w *WarmSet) Resolve(ctx context.Context, ids []thumb.ID, answers []thumb.A
 			shared++
 		}
 	}
+	w.metrics.waitSeconds.Observe((w.now() - began).Seconds())
 	w.metrics.shared.Add(float64(shared))
 	w.metrics.pages[pageSource(own, shared, err)].Inc()
+	w.curve.page(w, ids, answers)
 	return err
 }
 

@@ -64,6 +64,23 @@ func work(args []string) error {
 	return json.NewEncoder(os.Stdout).Encode(result{CPU: best.Seconds(), Memory: memory("VmHWM:") - idle})
 }
 
+// coresUsed renders one picture after another for a while, on as many cores as there
+// are, and returns how many of them that took.
+func coresUsed(photo string) (float64, error) {
+	original, err := os.ReadFile(photo)
+	if err != nil {
+		return 0, err
+	}
+	specs := []thumb.Spec{{Label: "small", Width: 240}, {Label: "medium", Width: 1024}, {Label: "large", Width: 2560}}
+	before, began := cpu(), time.Now()
+	for range 20 {
+		if _, err := once(original, specs); err != nil {
+			return 0, err
+		}
+	}
+	return float64(cpu()-before) / float64(time.Since(began)), nil
+}
+
 func once(original []byte, specs []thumb.Spec) ([]render.Picture, error) {
 	plan, err := render.Inspect(original, specs, render.Limits{MaxPixels: 100_000_000})
 	if err != nil {

@@ -53,20 +53,6 @@ func (h handle) complaint() error {
 	return err
 }
 
-// eighths returns the smallest scale, in eighths, at which a JPEG decodes to no
-// less than the largest picture.
-func (p *Plan) eighths() int {
-	want := p.largest()
-	for m := 1; m < 8; m++ {
-		if scaled(p.Width, m) >= want.w && scaled(p.Height, m) >= want.h {
-			return m
-		}
-	}
-	return 8
-}
-
-func scaled(n, eighths int) int { return (n*eighths + 7) / 8 }
-
 // decodeJPEG decodes at the smallest scale that will do: to planes, or where the
 // planes are neither luma nor chroma, to pixels that are converted.
 func (p *Plan) decodeJPEG(context.Context) (*picture, error) {

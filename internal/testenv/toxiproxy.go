@@ -84,6 +84,12 @@ func (l *FaultyLink) Down() { l.enable(false) }
 // Up ends Down.
 func (l *FaultyLink) Up() { l.enable(true) }
 
+// Lead has the link lead to another address; connections that are open are cut.
+func (l *FaultyLink) Lead(target string) {
+	l.t.Helper()
+	l.call(http.MethodPost, "/proxies/"+l.name, map[string]any{"enabled": true, "upstream": target}, nil)
+}
+
 func (l *FaultyLink) enable(on bool) {
 	l.t.Helper()
 	l.call(http.MethodPost, "/proxies/"+l.name, map[string]any{"enabled": on}, nil)

@@ -3,6 +3,7 @@ package warmmodel
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -18,10 +19,14 @@ type System interface {
 	// Write makes captures, with their rows, what is given, in one transaction:
 	// new ones, changed ones, one that only changed its visibility.
 	Write(captures []thumb.Capture) error
+	// Render records a row of a capture as the cold path does.
+	Render(id thumb.ID, row thumb.Row) error
+	// Flip makes every capture public, or none, as their projects' visibility does.
+	Flip(public bool) error
 	// Delete deletes a capture and its rows.
 	Delete(id thumb.ID) error
-	// Cut ends the listener's link without a word; Restore returns when LISTEN
-	// has committed on a new one.
+	// Cut ends the listener's link, with or without a word; Restore returns when
+	// LISTEN has committed on a new one.
 	Cut()
 	Restore()
 	// Forget, Clear and Resize are what the operator does.
@@ -39,6 +44,9 @@ type Options struct {
 	TTLUnlistened time.Duration // how stale a page may be while the link is cut
 	Connected     time.Duration // and while it is not
 	Pause         time.Duration // between two steps, on average
+	// Stalled says for how long the machine has kept everything waiting since a
+	// moment: a page may be that much more stale. Nil: never, as on a fake clock.
+	Stalled func(since time.Time) time.Duration
 }
 
 // ids is how many captures there are: few, so that pages and changes meet.
@@ -86,21 +94,24 @@ func (r *runner) step() error {
 	case n < 60:
 		r.page()
 		return nil
-	case n < 80:
+	case n < 75:
 		return r.write(1)
-	case n < 85:
+	case n < 80:
 		return r.write(1 + r.rnd.IntN(ids))
-	case n < 88:
+	case n < 86:
+		return r.render()
+	case n < 89:
 		return r.delete()
 	case n < 92:
 		return r.flip()
-	case n < 94:
+	case n < 96:
 		r.link()
 		return nil
-	case n < 96:
+	case n < 98:
 		r.system.Forget(r.any())
 		return nil
-	case n < 97:
+	}
+	if r.rnd.IntN(8) == 0 { // seldom: what is forgotten cannot be stale
 		r.system.Clear()
 		return nil
 	}
@@ -126,6 +137,9 @@ func (r *runner) page() {
 			if answers[i].Standing == thumb.Missing { // new captures are not notified
 				allowed = r.TTLUnlistened
 			}
+			if r.Stalled != nil {
+				allowed += r.Stalled(start.Add(-allowed))
+			}
 			if err := r.truth.Check(id, answers[i], start, end, allowed); err != nil {
 				r.t.Errorf("seed %d: %v", r.Seed, err)
 			}
@@ -148,11 +162,25 @@ func (r *runner) write(n int) error {
 	for _, at := range r.rnd.Perm(ids)[:n] {
 		captures = append(captures, r.capture(thumb.ID(1+at)))
 	}
-	return r.commit(captures)
+	return r.commit(captures, func() error { return r.system.Write(captures) })
 }
 
-// flip changes nothing but who may see all captures at once, as a project's
-// visibility does.
+// render records a row of a capture as what a cold thumbnail ends in.
+func (r *runner) render() error {
+	id, at := r.any(), r.rnd.IntN(len(r.Specs))
+	before := r.now[id]
+	if before == nil {
+		return nil
+	}
+	row := r.row(id, r.Specs[at])
+	row.LastModified = before.LastModified
+	changed := *before
+	changed.Rows = slices.DeleteFunc(slices.Clone(before.Rows), func(old thumb.Row) bool { return old.Label == row.Label })
+	changed.Rows = append(changed.Rows, row)
+	return r.commit([]thumb.Capture{changed}, func() error { return r.system.Render(id, row) })
+}
+
+// flip changes nothing but who may see all captures at once.
 func (r *runner) flip() error {
 	var captures []thumb.Capture
 	public := r.rnd.IntN(2) == 0
@@ -163,17 +191,18 @@ func (r *runner) flip() error {
 			captures = append(captures, changed)
 		}
 	}
-	return r.commit(captures)
+	return r.commit(captures, func() error { return r.system.Flip(public) })
 }
 
-func (r *runner) commit(captures []thumb.Capture) error {
+// commit records what captures become while a transaction makes them so.
+func (r *runner) commit(captures []thumb.Capture, transaction func() error) error {
 	var committed []func()
 	for i := range captures {
 		committed = append(committed, r.truth.Becomes(captures[i].ID, &captures[i]))
 		r.now[captures[i].ID] = &captures[i]
 	}
-	if err := r.system.Write(captures); err != nil {
-		return fmt.Errorf("writing %d captures: %w", len(captures), err)
+	if err := transaction(); err != nil {
+		return fmt.Errorf("changing %d captures: %w", len(captures), err)
 	}
 	for _, c := range committed {
 		c()
@@ -200,6 +229,10 @@ func (r *runner) link() {
 	r.mu.Lock()
 	cut := r.cut
 	r.mu.Unlock()
+	// Some cuts are to last longer than a silent link goes unnoticed.
+	if cut && r.rnd.IntN(5) > 0 {
+		return
+	}
 	// A page that begins while the link is restored may still be as stale as before.
 	if cut {
 		r.system.Restore()
@@ -212,17 +245,17 @@ func (r *runner) link() {
 	}
 }
 
-// capture makes up a capture: visible or not, with some labels warm, some stale,
-// some cold, and now and then a path that does not follow the key scheme.
+// noon is when originals were last changed, or an hour after.
+var noon = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+
+// capture makes up a capture: visible or not, its original replaced or not, with
+// some labels warm, some stale, some cold, and now and then a path that does not
+// follow the key scheme.
 func (r *runner) capture(id thumb.ID) thumb.Capture {
-	noon := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
-	c := thumb.Capture{ID: id, Public: r.rnd.IntN(4) > 0, LastModified: noon}
+	c := thumb.Capture{ID: id, Public: r.rnd.IntN(4) > 0, LastModified: noon.Add(time.Duration(r.rnd.IntN(2)) * time.Hour)}
 	for _, spec := range r.Specs {
-		r.digits++
-		row := thumb.Row{
-			Label: spec.Label, Width: spec.Width, Height: 1, Size: 1, LastModified: noon,
-			Path: string(r.Keys.Append(nil, id, spec.Label, r.digits)),
-		}
+		row := r.row(id, spec)
+		row.LastModified = c.LastModified
 		switch r.rnd.IntN(8) {
 		case 0:
 			continue
@@ -234,4 +267,10 @@ func (r *runner) capture(id thumb.ID) thumb.Capture {
 		c.Rows = append(c.Rows, row)
 	}
 	return c
+}
+
+// row makes a row whose path names a file that no row has named before.
+func (r *runner) row(id thumb.ID, spec thumb.Spec) thumb.Row {
+	r.digits++
+	return thumb.Row{Label: spec.Label, Width: spec.Width, Height: 1, Size: 1, Path: string(r.Keys.Append(nil, id, spec.Label, r.digits))}
 }

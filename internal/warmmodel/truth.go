@@ -79,10 +79,17 @@ func (t *Truth) Check(id thumb.ID, got thumb.Answer, start, end time.Time, stale
 		if same(v.answer, got) && !v.from.After(end) && (v.until.IsZero() || !v.until.Before(start.Add(-stale))) {
 			return nil
 		}
-		fmt.Fprintf(&known, "\n\t%s until %v before its start", describe(v.answer), start.Sub(v.until))
+		fmt.Fprintf(&known, "\n\t%s until %s", describe(v.answer), v.ended(start))
 	}
 	return fmt.Errorf("capture %d was shown as %s by a page of %v, %v of staleness allowed. It was:%s",
 		id, describe(got), end.Sub(start), stale, &known)
+}
+
+func (v version) ended(start time.Time) string {
+	if v.until.IsZero() {
+		return "now"
+	}
+	return fmt.Sprintf("%v before its start", start.Sub(v.until))
 }
 
 func same(a, b thumb.Answer) bool {

@@ -2,9 +2,11 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -62,7 +64,20 @@ func (s *Store) Captures(ctx context.Context, ids []thumb.ID) ([]thumb.Capture, 
 		return err
 	})
 	if err != nil {
+		s.doubt(err)
 		return nil, err
 	}
 	return captures, nil
+}
+
+// doubt lets go of the idle connections after a query that ended its own, or that
+// nobody answered, not even its cancellation. The server is gone, or the link to it
+// (without a word, as in a fail-over), and so are most likely theirs: each would cost
+// a query of its own to be found out.
+func (s *Store) doubt(err error) {
+	var answer *pgconn.PgError
+	alive := errors.As(err, &answer) && answer.SeverityUnlocalized != "FATAL"
+	if !alive && s.pool.Stat().IdleConns() > 0 {
+		s.pool.Reset()
+	}
 }

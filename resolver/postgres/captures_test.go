@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/thumbedge/thumbedge/internal/testenv"
 	"github.com/thumbedge/thumbedge/resolver/postgres"
@@ -141,6 +143,47 @@ func TestCapturesGivenUp(t *testing.T) {
 	}
 }
 
+// Connections that died without a FIN, as in a fail-over: the first query that finds
+// one of them dead takes the others along. The server's processes are stopped, so
+// that nothing is answered and nothing closed.
+func TestSilentConnectionsCostFewQueries(t *testing.T) {
+	t.Parallel()
+	const connections = 8
+	_, url := serverWithApp(t)
+	s := newStore(t, url, func(cfg *postgres.Config) { cfg.MaxConns = connections + 1 })
+	var held []*pgxpool.Conn
+	var pids []int
+	for range connections {
+		conn, err := s.pool.Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		held, pids = append(held, conn), append(pids, int(conn.Conn().PgConn().PID()))
+	}
+	for _, conn := range held {
+		conn.Release()
+	}
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = syscall.Kill(pid, syscall.SIGCONT) }()
+	}
+	failed := 0
+	eventually(t, "a query is answered", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		defer cancel()
+		_, err := s.Captures(ctx, []thumb.ID{2})
+		if err != nil {
+			failed++
+		}
+		return err == nil
+	})
+	if failed == 0 || failed > connections/2 {
+		t.Errorf("%d queries failed, with %d connections dead; want one or two", failed, connections)
+	}
+}
+
 func TestDatabaseGone(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, "postgres://nobody@127.0.0.1:1/nothing?sslmode=disable")
@@ -149,8 +192,8 @@ func TestDatabaseGone(t *testing.T) {
 	_, failures["lease"] = s.Lease(t.Context(), 1, "me", time.Second)
 	_, failures["prolong"] = s.Prolong(t.Context(), 1, "me", time.Second)
 	failures["release"] = s.Release(t.Context(), 1, "me")
-	_, failures["upsert"] = s.Upsert(t.Context(), 1, row("small", "thumbnails/capture_1/x.jpg", 240, noon), time.Hour)
-	failures["discard"] = s.Discard(t.Context(), 1, "thumbnails/capture_1/x.jpg", time.Hour)
+	_, failures["upsert"] = s.Upsert(t.Context(), 1, []thumb.Row{row("small", "thumbnails/capture_1/x.jpg", 240, noon)}, time.Hour)
+	failures["discard"] = s.Discard(t.Context(), 1, []string{"thumbnails/capture_1/x.jpg"}, time.Hour)
 	_, failures["sweep"] = s.Sweep(t.Context(), 1, nil)
 	_, failures["installed"] = s.Installed(t.Context())
 	_, failures["rows"] = s.Rows(t.Context(), 0, 1)
@@ -183,7 +226,7 @@ func TestTablesUnderOtherNames(t *testing.T) {
 	if work, err := s.Lease(t.Context(), 2, "me", time.Minute); err != nil || !work.Held || len(work.Capture.Rows) != 2 {
 		t.Errorf("%+v, %v", work, err)
 	}
-	if up, err := s.Upsert(t.Context(), 2, row("small", "thumbnails/capture_2/small_1.jpg", 240, noon), time.Hour); err != nil || !up.Won {
+	if up, err := s.Upsert(t.Context(), 2, []thumb.Row{row("small", "thumbnails/capture_2/small_1.jpg", 240, noon)}, time.Hour); err != nil || !up[0].Won {
 		t.Errorf("%+v, %v", up, err)
 	}
 }

@@ -75,16 +75,22 @@ func (h heard) await(t *testing.T, want string) {
 // listen runs Listen until the test ends.
 func listen(t *testing.T, url string, edits ...func(*postgres.Config)) (heard, *logText) {
 	t.Helper()
+	h, log := make(heard, 10_000), new(logText)
+	listenInto(t, h, url, log, edits...)
+	return h, log
+}
+
+func listenInto(t *testing.T, sink postgres.Sink, url string, log *logText, edits ...func(*postgres.Config)) {
+	t.Helper()
 	cfg := postgres.Defaults()
 	cfg.URL = url
 	for _, edit := range edits {
 		edit(&cfg)
 	}
-	h, log := make(heard, 10_000), new(logText)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- postgres.Listen(ctx, cfg, h, slog.New(slog.NewTextHandler(log, nil)), postgres.NewMetrics(prometheus.NewRegistry()))
+		done <- postgres.Listen(ctx, cfg, sink, slog.New(slog.NewTextHandler(log, nil)), postgres.NewMetrics(prometheus.NewRegistry()))
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -92,7 +98,6 @@ func listen(t *testing.T, url string, edits ...func(*postgres.Config)) (heard, *
 			t.Errorf("listening ended with %v", err)
 		}
 	})
-	return h, log
 }
 
 func TestListen(t *testing.T) {

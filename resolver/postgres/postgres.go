@@ -101,8 +101,7 @@ func Open(cfg Config, tracer pgx.QueryTracer) (*pgxpool.Pool, error) {
 		return nil, fmt.Errorf("reading database.url: %w", err)
 	}
 	pool.MaxConns = int32(cfg.MaxConns)
-	// The first pages after a start find connections made: several slow first queries
-	// at once would look like a dead database.
+	// The first pages after a start, or after a quiet time, find connections made.
 	pool.MinConns = min(2, pool.MaxConns)
 	pool.ConnConfig.Tracer = tracer
 	pool.ConnConfig.ConnectTimeout = 2 * time.Second

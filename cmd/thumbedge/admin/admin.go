@@ -29,6 +29,7 @@ import (
 // WarmSet is what the admin listener shows and steers of the warm set.
 type WarmSet interface {
 	State() resolver.State
+	Curve() resolver.Curve
 	Lookup(id thumb.ID) (resolver.Entry, bool)
 	Forget(id thumb.ID)
 	Clear()

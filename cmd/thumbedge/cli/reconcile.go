@@ -15,6 +15,7 @@ import (
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/program"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/reconcile"
+	"github.com/thumbedge/thumbedge/imaging/filesystem"
 	"github.com/thumbedge/thumbedge/resolver/postgres"
 )
 
@@ -28,7 +29,7 @@ Looks at every thumbnail row and every stored file, and reports rows whose file 
 gone, files that no row names, and rows that will regenerate. A dry run unless
 --apply is given: then the rows are removed, so that their thumbnails are made anew,
 and the files deleted that are older than reconcile.grace. Each is looked at again
-right before. It asks the storage at most reconcile.rate times a second, takes the
+right before. Files on disk that a crash left half-written go too. It asks the storage at most reconcile.rate times a second, takes the
 same memory whatever there is to look at, and is safe beside a running proxy and app.
 
 A run that was interrupted goes on where it was when it is started with the same
@@ -97,12 +98,32 @@ func reconcileWith(ctx context.Context, env Env, file *config.File, cfg reconcil
 	if err != nil {
 		return err
 	}
+	if files, ok := storage.(*filesystem.Storage); ok && cfg.Apply {
+		if err := removeLeftovers(ctx, env, files, string(cfg.Keys), cfg.Grace); err != nil {
+			return err
+		}
+	}
 	if asJSON {
 		encoder := json.NewEncoder(env.Stdout)
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(summary)
 	}
 	summary.WriteText(env.Stdout)
+	return nil
+}
+
+// unfinishedAge is how old a half-written file is that nobody writes any more,
+// whatever reconcile.grace says.
+const unfinishedAge = time.Hour
+
+func removeLeftovers(ctx context.Context, env Env, files *filesystem.Storage, prefix string, grace time.Duration) error {
+	removed, err := files.RemoveLeftovers(ctx, prefix, time.Now().Add(-max(grace, unfinishedAge)))
+	if removed > 0 {
+		fmt.Fprintf(env.Stderr, "%d half-written files removed\n", removed)
+	}
+	if err != nil {
+		return fmt.Errorf("removing half-written files: %w", err)
+	}
 	return nil
 }
 

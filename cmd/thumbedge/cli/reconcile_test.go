@@ -28,6 +28,15 @@ func TestReconcile(t *testing.T) {
 	if err := os.WriteFile(orphan, []byte("jpeg"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	unfinished, writing := filepath.Join(filepath.Dir(orphan), ".thumbedge-OLD"), filepath.Join(filepath.Dir(orphan), ".thumbedge-NEW")
+	for _, half := range []string{unfinished, writing} {
+		if err := os.WriteFile(half, []byte("jp"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if old := time.Now().Add(-2 * time.Hour); os.Chtimes(unfinished, old, old) != nil {
+		t.Fatal("the file's time cannot be set")
+	}
 	text := fmt.Sprintf("[upstream]\nurl = \"http://127.0.0.1:1\"\n[[thumbnails]]\nlabel = \"small\"\nwidth = 240\n"+
 		"[database]\nurl = %q\n[storage]\ndriver = \"filesystem\"\nroot = %q\n[reconcile]\ngrace = \"0s\"\n", testenv.Database(t), media)
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
@@ -44,8 +53,10 @@ func TestReconcile(t *testing.T) {
 	if out, code := start(); code != 0 || !strings.Contains(out, "CACHALOT_UNCACHABLE_TABLES") || !strings.Contains(out, "dry run") {
 		t.Errorf("a dry run ended with %d and said %s", code, out)
 	}
-	if _, err := os.Stat(orphan); err != nil {
-		t.Errorf("a dry run deleted a file: %v", err)
+	for _, path := range []string{orphan, unfinished} {
+		if _, err := os.Stat(path); err != nil {
+			t.Errorf("a dry run deleted a file: %v", err)
+		}
 	}
 	out, code := start("--apply", "--json", "--since", "36h")
 	var summary reconcile.Summary
@@ -54,6 +65,12 @@ func TestReconcile(t *testing.T) {
 	}
 	if _, err := os.Stat(orphan); !os.IsNotExist(err) {
 		t.Errorf("the file is still there: %v", err)
+	}
+	if _, err := os.Stat(unfinished); !os.IsNotExist(err) {
+		t.Errorf("the half-written file is still there: %v", err)
+	}
+	if _, err := os.Stat(writing); err != nil {
+		t.Errorf("a file that is being written was deleted: %v", err)
 	}
 	if _, code := start("--since", "yesterday"); code != exitUsage {
 		t.Errorf("--since yesterday ended with %d", code)

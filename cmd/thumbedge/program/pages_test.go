@@ -21,6 +21,7 @@ func TestQueriesOfAPage(t *testing.T) {
 				INSERT INTO main_sourceimagethumbnail (created_at, updated_at, path, label, width, height, size, source_image_id)
 				SELECT now(), now(), 'thumbnails/capture_' || id || '/' || l || '.jpg', l, w, 10, 10, id
 				FROM c, (VALUES ('small', 240), ('medium', 1024)) AS labels (l, w)`, s.originals.URL+"/", n)
+			s.caughtUp()
 			query := fmt.Sprintf("limit=%d", n)
 			var first, second []byte
 			if queries := s.queries.during(func() { first = s.page(s.url, query) }); queries != 1 {

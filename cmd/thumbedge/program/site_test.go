@@ -10,10 +10,12 @@ import (
 	"image/jpeg"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,9 +32,8 @@ import (
 	"github.com/thumbedge/thumbedge/internal/testenv"
 	"github.com/thumbedge/thumbedge/migrations"
 	"github.com/thumbedge/thumbedge/resolver/postgres"
+	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
-
-func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
 // site is everything at once, on real parts: PostgreSQL with the app's tables, the
 // sample app, a server of originals, storage, and thumbedge in front of it all.
@@ -45,10 +46,16 @@ type site struct {
 	appURL    string
 	file      *config.File
 	program   *program.Program
+	steps     *steps
 	url       string
 	queries   *queryCounter
 	bucket    *testenv.Bucket // nil on the file system
+	recorded  *recordedApp    // nil without
+	log       *transcript     // of thumbedge
 	project   int64
+	unstarted bool // replicas serve it, in processes of their own
+	// unlistened: no notification is to be expected.
+	unlistened bool
 }
 
 // siteOption changes a site before it starts.
@@ -63,25 +70,28 @@ func onS3(s *site) {
 	s.file.Storage.AccessKey, s.file.Storage.SecretKey = bucket.AccessKey, bucket.SecretKey
 }
 
+// unstarted leaves it to the test to start replicas.
+func unstarted(s *site) { s.unstarted = true }
+
 // with changes the configuration.
 func with(edit func(*config.File)) siteOption { return func(s *site) { edit(s.file) } }
 
 func newSite(t *testing.T, options ...siteOption) *site {
 	t.Helper()
-	s := &site{T: t, database: testenv.Database(t), originals: serveOriginals(t), queries: &queryCounter{}}
+	return newSiteOn(t, testenv.Database(t), options...)
+}
+
+// newSiteOn makes a site on a database that has the app's tables.
+func newSiteOn(t *testing.T, database string, options ...siteOption) *site {
+	t.Helper()
+	s := &site{T: t, database: database, originals: serveOriginals(t), queries: &queryCounter{}, steps: &steps{}, log: &transcript{}}
 	media := t.TempDir()
 	var err error
 	if s.pool, err = pgxpool.New(t.Context(), s.database); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.pool.Close)
-	m, err := migrations.New(s.database, migrations.Names(postgres.Antenna), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := m.Up(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	migrateUp(t, s.database)
 	s.app, err = sampleapp.New(t.Context(), sampleapp.Config{DatabaseURL: s.database, MediaDir: media, OriginalsURL: s.originals.URL}, quiet(t))
 	if err != nil {
 		t.Fatal(err)
@@ -97,16 +107,29 @@ func newSite(t *testing.T, options ...siteOption) *site {
 	for _, option := range options {
 		option(s)
 	}
-	s.start()
+	if !s.unstarted {
+		s.start()
+	}
 	s.exec(`INSERT INTO main_project (id, name, draft) VALUES (1, 'public', false), (2, 'draft', true)`)
 	s.project = 1
 	return s
 }
 
+func migrateUp(t *testing.T, database string) {
+	t.Helper()
+	m, err := migrations.New(database, migrations.Names(postgres.Antenna), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Up(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // start starts thumbedge; it is stopped when the test ends.
 func (s *site) start() {
 	s.Helper()
-	p, err := program.Start(s.file, program.Options{Log: quiet(s), Tracer: s.queries})
+	p, err := program.Start(s.file, program.Options{Log: s.logger(), Tracer: s.queries, Hook: s.steps.over})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -118,7 +141,54 @@ func (s *site) start() {
 			s.Errorf("thumbedge did not close in order: %v", err)
 		}
 	})
-	s.eventually("notifications arrive", func() bool { return p.WarmSet().State().Connected })
+	if !s.unlistened {
+		s.eventually("notifications arrive", func() bool { return p.WarmSet().State().Connected })
+	}
+}
+
+// another is the same site behind another thumbedge, whose configuration is edited.
+func (s *site) another(edit func(*config.File)) *site {
+	s.Helper()
+	other, file := *s, *s.file
+	file.Thumbnails = slices.Clone(file.Thumbnails)
+	if edit != nil {
+		edit(&file)
+	}
+	other.file, other.steps = &file, &steps{}
+	other.start()
+	return &other
+}
+
+// metric returns a value of /metrics, by its name and labels as they stand there; 0
+// where there is none.
+func (s *site) metric(name string) float64 {
+	s.Helper()
+	_, text := s.get("http://" + s.program.AdminAddr() + "/metrics")
+	_, rest, _ := strings.Cut("\n"+string(text), "\n"+name+" ")
+	value, _, _ := strings.Cut(rest, "\n")
+	n, err := strconv.ParseFloat(value, 64)
+	if err != nil && rest != "" {
+		s.Fatalf("%s is %q", name, value)
+	}
+	return n
+}
+
+// caughtUp returns when thumbedge has been notified of all that was committed before:
+// notifications come in that order, and its last one makes it forget a capture that
+// nobody has.
+func (s *site) caughtUp() {
+	s.Helper()
+	const nobodys = 1 << 62
+	held := func() bool {
+		_, ok := s.program.WarmSet().Lookup(nobodys)
+		return ok
+	}
+	s.eventually("a capture is remembered", func() bool {
+		_ = s.program.WarmSet().Resolve(s.Context(), []thumb.ID{nobodys}, make([]thumb.Answer, 1))
+		return held()
+	})
+	s.exec(`SELECT pg_notify('thumbedge', $1)`, strconv.Itoa(nobodys))
+	s.eventually("notifications have come", func() bool { return !held() })
 }
 
 func (s *site) exec(sql string, args ...any) {
@@ -265,6 +335,30 @@ func quiet(t testing.TB) *slog.Logger {
 	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))
 }
 
+// logger is quiet, and keeps what was said.
+func (s *site) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(io.MultiWriter(s.Output(), s.log), &slog.HandlerOptions{Level: slog.LevelInfo}))
+}
+
+// transcript is what was logged.
+type transcript struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *transcript) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// count returns how often a text was logged.
+func (l *transcript) count(text string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bytes.Count(l.text.Bytes(), []byte(text))
+}
+
 // queryCounter counts the page query: every statement that thumbedge sends but
 // those of its own housekeeping.
 type queryCounter struct{ n atomic.Int64 }
@@ -291,6 +385,7 @@ type originals struct {
 	mu      sync.Mutex
 	photo   []byte
 	fetched map[string]int
+	gate    chan struct{} // where every answer waits until it is closed; nil: none does
 }
 
 func serveOriginals(t *testing.T) *originals {
@@ -298,8 +393,14 @@ func serveOriginals(t *testing.T) *originals {
 	o.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		o.mu.Lock()
 		o.fetched[r.URL.Path]++
-		photo := o.photo
+		photo, gate := o.photo, o.gate
 		o.mu.Unlock()
+		if gate != nil {
+			select {
+			case <-gate:
+			case <-r.Context().Done():
+			}
+		}
 		w.Header().Set("Content-Type", "image/jpeg")
 		_, _ = w.Write(photo)
 	}))
@@ -311,6 +412,36 @@ func (o *originals) set(photo []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.photo = photo
+}
+
+// hold keeps every original back until release is called.
+func (o *originals) hold() (release func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	gate := make(chan struct{})
+	o.gate = gate
+	return sync.OnceFunc(func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		close(gate)
+		o.gate = nil
+	})
+}
+
+// byPath returns how often each original was fetched.
+func (o *originals) byPath() map[string]int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return maps.Clone(o.fetched)
+}
+
+// reset begins to count anew, and returns what byPath did.
+func (o *originals) reset() map[string]int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	counted := o.fetched
+	o.fetched = map[string]int{}
+	return counted
 }
 
 func (o *originals) fetches() (all int) {

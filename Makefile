@@ -12,7 +12,7 @@ export PATH := $(TOOLS):$(PATH)
 # Debian and Ubuntu packages. Pinned Go tools are built apart from go.mod.
 BUILD_PACKAGES := libturbojpeg0-dev
 DEMO_PACKAGES  := $(BUILD_PACKAGES) postgresql
-TEST_PACKAGES  := $(DEMO_PACKAGES) chromium fonts-dejavu-core pgbouncer nginx curl wget
+TEST_PACKAGES  := $(DEMO_PACKAGES) chromium fonts-dejavu-core pgbouncer nginx curl wget prometheus
 BENCH_PACKAGES := $(TEST_PACKAGES) libnginx-mod-http-lua wrk python3-pil libvips-tools
 
 VERSITYGW := github.com/versity/versitygw/cmd/versitygw@v1.8.0

@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -35,7 +36,8 @@ func TestHistory(t *testing.T) {
 		registry.MustRegister(pages, stages, used)
 		server := admin.New(admin.Deps{
 			WarmSet: l.warm, Gatherer: registry, Log: slog.New(slog.DiscardHandler),
-			Ready: func(context.Context) admin.Readiness { return admin.Readiness{} },
+			Reconciled: func(context.Context) json.RawMessage { return nil },
+			Ready:      func(context.Context) admin.Readiness { return admin.Readiness{} },
 		})
 		l.handler = server.Handler()
 		ctx, stop := context.WithCancel(t.Context())

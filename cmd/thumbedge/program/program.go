@@ -58,6 +58,7 @@ type Program struct {
 	admin           *admin.Server
 	app             *appProbe
 	schema          *schemaProbe
+	stored          *storageProbe
 
 	listener, adminListener net.Listener
 
@@ -129,8 +130,9 @@ func (p *Program) build(ctx context.Context) error {
 	}
 	p.app = &appProbe{url: p.file.Upstream.URL}
 	p.schema = &schemaProbe{store: p.store}
+	p.stored = newStorageProbe(storage, string(p.file.Postgres().Keys), registry)
 	p.admin = admin.New(admin.Deps{
-		Token: p.file.Server.AdminToken, WarmSet: p.warm, Ready: p.ready, Gatherer: registry,
+		Token: p.file.Server.AdminToken, WarmSet: p.warm, Ready: p.ready, Reconciled: p.reconciled, Gatherer: registry,
 		Version: p.opts.Version, Config: p.file.Masked(), Log: p.opts.Log,
 	})
 	return nil
@@ -156,6 +158,7 @@ func (p *Program) run(ctx context.Context) {
 		return postgres.Listen(ctx, p.file.Postgres(), sink{p.warm, p.renderer}, p.opts.Log, p.databaseMetrics)
 	})
 	p.background("schema", func() error { p.schema.watch(ctx); return nil })
+	p.background("storage", func() error { p.stored.watch(ctx); return nil })
 	p.background("history", func() error { p.admin.Sample(ctx); return nil })
 	p.background("admin listener", func() error { return p.admin.Serve(p.adminListener) })
 	p.background("listener", func() error { return p.proxy.Serve(p.listener) })

@@ -30,7 +30,7 @@ func TestStatusPage(t *testing.T) {
 	base := "http://" + s.program.AdminAddr()
 	tab := testenv.Browser(t)
 	tab.Open(base + "/")
-	tab.Wait(`document.querySelectorAll("#parts tr").length >= 5`)
+	tab.Wait(`document.querySelectorAll("#parts li").length >= 6`)
 	var shown struct {
 		Ready, Parts, Config, Warm string
 		Limits, Overflow           int
@@ -47,7 +47,7 @@ func TestStatusPage(t *testing.T) {
 	if shown.Ready != "ready" || shown.Limits == 0 {
 		t.Errorf("%+v", shown)
 	}
-	for _, part := range []string{"app", "database", "notifications", "schema", "engine"} {
+	for _, part := range []string{"app", "database", "notifications", "schema", "storage", "engine"} {
 		if !strings.Contains(shown.Parts, part) {
 			t.Errorf("the parts lack %s: %s", part, shown.Parts)
 		}

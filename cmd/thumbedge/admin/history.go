@@ -76,7 +76,7 @@ type plot struct {
 
 // timeline is the history as /status tells it: the plots' points belong to Times.
 type timeline struct {
-	Times []int64         `json:"times"` // Unix seconds, the newest last
+	Times []float64       `json:"times"` // Unix seconds, the newest last
 	Plots map[string]plot `json:"plots"`
 }
 
@@ -95,9 +95,12 @@ type history struct {
 	samples []sample // the oldest first
 }
 
-// Sample keeps the history until ctx ends.
-func (s *Server) Sample(ctx context.Context) {
-	again := time.NewTicker(historyStep)
+// Sample keeps the history, a sample every step (0: ten seconds), until ctx ends.
+func (s *Server) Sample(ctx context.Context, step time.Duration) {
+	if step == 0 {
+		step = historyStep
+	}
+	again := time.NewTicker(step)
 	defer again.Stop()
 	for {
 		s.takeSample()
@@ -158,9 +161,9 @@ func (h *history) timeline() timeline {
 	h.mu.Lock()
 	samples := slices.Clone(h.samples)
 	h.mu.Unlock()
-	told := timeline{Times: make([]int64, len(samples)), Plots: map[string]plot{}}
+	told := timeline{Times: make([]float64, len(samples)), Plots: map[string]plot{}}
 	for i, s := range samples {
-		told.Times[i] = s.at.Unix()
+		told.Times[i] = float64(s.at.UnixMilli()) / 1000
 	}
 	for _, c := range charts {
 		drawn := plot{c.kind, map[string][]point{}}

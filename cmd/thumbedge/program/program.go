@@ -40,6 +40,8 @@ type Options struct {
 	Tracer pgx.QueryTracer
 	// Hook is called between the steps of a cold thumbnail; nil for none.
 	Hook func(step string)
+	// HistoryStep is how often the status page's history is sampled; 0: ten seconds.
+	HistoryStep time.Duration
 }
 
 // Program is a running thumbedge. Its methods may be called from any goroutine;
@@ -159,7 +161,7 @@ func (p *Program) run(ctx context.Context) {
 	})
 	p.background("schema", func() error { p.schema.watch(ctx); return nil })
 	p.background("storage", func() error { p.stored.watch(ctx); return nil })
-	p.background("history", func() error { p.admin.Sample(ctx); return nil })
+	p.background("history", func() error { p.admin.Sample(ctx, p.opts.HistoryStep); return nil })
 	p.background("admin listener", func() error { return p.admin.Serve(p.adminListener) })
 	p.background("listener", func() error { return p.proxy.Serve(p.listener) })
 }

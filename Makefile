@@ -14,7 +14,7 @@ export PATH := $(TOOLS):$(PATH)
 # Debian and Ubuntu packages. Pinned Go tools are built apart from go.mod.
 BUILD_PACKAGES := libturbojpeg0-dev
 DEMO_PACKAGES  := $(BUILD_PACKAGES) postgresql
-TEST_PACKAGES  := $(DEMO_PACKAGES) chromium fonts-dejavu-core pgbouncer nginx curl wget systemd
+TEST_PACKAGES  := $(DEMO_PACKAGES) chromium fonts-dejavu-core pgbouncer nginx curl wget systemd prometheus
 IMAGE_PACKAGES := debootstrap iproute2
 BENCH_PACKAGES := $(TEST_PACKAGES) libnginx-mod-http-lua wrk python3-pil libvips-tools
 
@@ -121,7 +121,7 @@ packages-build packages-demo packages-test packages-image packages-bench:
 
 ## bench: all the comparisons below, one after another
 .PHONY: bench
-bench: bench-proxy bench-render bench-cold bench-db bench-cache bench-curve
+bench: bench-proxy bench-render bench-cold bench-db bench-cache bench-curve bench-reconcile
 
 ## bench-proxy: CPU a request beside nginx, nginx with Lua and Go's own proxy
 .PHONY: bench-proxy
@@ -154,6 +154,12 @@ bench-cache:
 bench-curve:
 	go test -run '^$$' -bench Curve -benchtime 1x ./resolver
 	THUMBEDGE_CURVE_PAGES=100000 go test -run 'TestCurve$$' -timeout 30m -v ./resolver
+
+## bench-reconcile: a dry run over 1,000,000 rows and files, then on S3 over fewer
+.PHONY: bench-reconcile
+bench-reconcile: packages-demo tools
+	go run ./bench/reconcile
+	go run ./bench/reconcile -s3 -rows 30000
 
 ## soak: ten minutes of random requests and faults
 .PHONY: soak

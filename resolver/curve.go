@@ -28,6 +28,7 @@ type curve struct {
 	size     int64 // the present one
 	counted  [len(curveSizes)]counted
 	scale    func(size int64, cost float64) uint // of miniatures, to begin with
+	limit    int                                 // of captures that a miniature holds
 	cost     float64                             // of a capture, on average
 	shown    int
 	scratch  shownPage
@@ -43,7 +44,7 @@ const (
 )
 
 func newCurve(size int64) *curve {
-	c := &curve{size: size, scale: scale, cost: ristrettoSize + entrySize, observed: observed{fadeAt: fadeEvery}}
+	c := &curve{size: size, scale: scale, limit: maxHeld, cost: ristrettoSize + entrySize, observed: observed{fadeAt: fadeEvery}}
 	c.minis = []*miniature{c.miniature(0, nil)}
 	c.settle()
 	return c
@@ -54,7 +55,7 @@ func (c *curve) sizeAt(i int) int64 { return c.size * curveSizes[i] / curveSizes
 // miniature makes the one of a size, which takes over from another.
 func (c *curve) miniature(i int, from *miniature) *miniature {
 	size := c.sizeAt(i)
-	return newMiniature(size, c.scale(size, c.cost), c.cost, from)
+	return newMiniature(size, c.scale(size, c.cost), c.limit, c.cost, from)
 }
 
 // at returns the miniature that stands for a size.

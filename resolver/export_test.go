@@ -5,10 +5,10 @@ import "github.com/thumbedge/thumbedge/resolver/thumb"
 // ShowCurve does what Resolve does for the size curve, and only that.
 func (w *WarmSet) ShowCurve(ids []thumb.ID, answers []thumb.Answer) { w.curve.page(w, ids, answers) }
 
-// ShowAll has the size curve be shown every page, as long as its memory allows.
+// ShowAll has the size curve be shown every page, whatever memory that takes.
 func (w *WarmSet) ShowAll() {
 	c := newCurve(w.cfg.MaxSize)
-	c.scale = func(int64, float64) uint { return 0 }
+	c.scale, c.limit = func(int64, float64) uint { return 0 }, 1<<20
 	c.minis[0] = c.miniature(0, nil)
 	c.settle()
 	w.curve = c

@@ -23,6 +23,7 @@ type miniature struct {
 	size  int64 // bytes, of the warm set that it is of
 	shift uint
 	room  int // captures
+	limit int // of captures held, whatever the room
 
 	table   []heldCapture // a hash table with linear probing, two thirds full at most
 	held    int
@@ -53,7 +54,7 @@ const (
 	readShift = hoodBits + 1
 	readMask  = 1<<(32-readShift) - 1
 
-	maxHeld   = 1 << 13 // takes 170 KiB; where more would be held, the shift is raised
+	maxHeld   = 1 << 13 // the limit: 170 KiB; where more would be held, the shift is raised
 	doorBits  = 16      // a counter; 1.4 % of captures are then taken for read before, 1 % in ristretto
 	contested = 5       // ristretto's lfuSample
 )
@@ -88,8 +89,8 @@ func shows(hood uint32, shift uint) bool { return hood&hoodMask>>(hoodBits-shift
 
 // newMiniature makes one that holds what another does, as far as it has room for it
 // (nil: nothing).
-func newMiniature(size int64, shift uint, cost float64, from *miniature) *miniature {
-	m := &miniature{size: size, shift: shift}
+func newMiniature(size int64, shift uint, limit int, cost float64, from *miniature) *miniature {
+	m := &miniature{size: size, shift: shift, limit: limit}
 	var held []heldCapture
 	if from != nil {
 		m.shift, held = max(shift, from.shift), from.table
@@ -115,7 +116,7 @@ func (m *miniature) rebuild(cost float64, held []heldCapture) {
 			m.held++
 		}
 	}
-	counters := int(min(max(countersFor(m.size)>>m.shift, 1), maxHeld))
+	counters := int(min(max(countersFor(m.size)>>m.shift, 1), int64(m.limit)))
 	m.counted, m.ageing = 0, counters
 	m.counts = make([]byte, max(1, pow2(int64(counters))/2))
 	m.door = make([]uint64, max(1, pow2(int64(counters))*doorBits/64))
@@ -127,7 +128,7 @@ func (m *miniature) fit(cost float64) {
 }
 
 // most is how many captures it holds at most.
-func (m *miniature) most() int { return min(m.room, maxHeld) }
+func (m *miniature) most() int { return min(m.room, m.limit) }
 
 // full says whether it may have to let a capture go for a page of so many.
 func (m *miniature) full(page int) bool { return m.held+page > m.most() }
@@ -223,7 +224,7 @@ func (m *miniature) keep(p *shownPage) {
 
 // add offers a capture that is not held.
 func (m *miniature) add(h heldCapture, cost float64) {
-	if m.held >= maxHeld && m.room > maxHeld && m.shift < hoodBits {
+	if m.held >= m.limit && m.room > m.limit && m.shift < hoodBits {
 		m.shift++
 		m.rebuild(cost, m.table)
 		if !shows(h.packed, m.shift) {

@@ -54,6 +54,8 @@ type site struct {
 	unstarted bool // replicas serve it, in processes of their own
 	// unlistened: no notification is to be expected.
 	unlistened bool
+	// historyStep is program.Options' own.
+	historyStep time.Duration
 }
 
 // siteOption changes a site before it starts.
@@ -127,7 +129,7 @@ func migrateUp(t *testing.T, database string) {
 // start starts thumbedge; it is stopped when the test ends.
 func (s *site) start() {
 	s.Helper()
-	p, err := program.Start(s.file, program.Options{Log: s.logger(), Tracer: s.queries, Hook: s.steps.over})
+	p, err := program.Start(s.file, program.Options{Log: s.logger(), Tracer: s.queries, Hook: s.steps.over, HistoryStep: s.historyStep})
 	if err != nil {
 		s.Fatal(err)
 	}

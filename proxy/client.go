@@ -127,7 +127,8 @@ func (c *client) Read(p []byte) (int, error) {
 		return n, err
 	}
 	if c.req.inBody {
-		if now, stall := time.Now(), c.s.cfg.Server.IdleTimeout; c.readUntil.Sub(now) < stall/2 {
+		now, stall := time.Now(), c.s.cfg.Server.IdleTimeout
+		if left := c.readUntil.Sub(now); left < stall/2 || left > stall {
 			c.readBy(now.Add(stall))
 		}
 		if u := c.req.upload; u != nil && u.stopping.Load() { // its deadline may have been overwritten just now

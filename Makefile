@@ -121,7 +121,7 @@ packages-build packages-demo packages-test packages-image packages-bench:
 
 ## bench: all the comparisons below, one after another
 .PHONY: bench
-bench: bench-proxy bench-render bench-cold bench-db bench-cache bench-curve bench-reconcile
+bench: bench-proxy bench-render bench-cold bench-prefetch bench-db bench-cache bench-curve bench-reconcile
 
 ## bench-proxy: CPU a request beside nginx, nginx with Lua and Go's own proxy
 .PHONY: bench-proxy
@@ -137,6 +137,11 @@ bench-render: packages-bench
 .PHONY: bench-cold
 bench-cold: packages-bench
 	go run -tags $(TAGS) ./bench/cold
+
+## bench-prefetch: a cold gallery in a browser, with rewrite.prefetch and without
+.PHONY: bench-prefetch
+bench-prefetch: packages-bench
+	go run -tags $(TAGS) ./bench/prefetch
 
 ## bench-db: the page query and the triggers on large tables
 .PHONY: bench-db

@@ -1,12 +1,11 @@
-// Package deploy_test holds what deploy/ says to what the code does: commands and
-// flags, configuration keys, the parts of /readyz, and nginx's own verdict.
+// Package deploy_test holds what deploy/ says to what runs: every command of the
+// runbook, the services of compose.yaml and nginx's site, started as processes; the
+// keys of the configuration, the parts of /readyz, the manifests' arithmetic.
 package deploy_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -18,7 +17,6 @@ import (
 	"time"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/admin"
-	"github.com/thumbedge/thumbedge/cmd/thumbedge/cli"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/program"
 )
@@ -30,33 +28,6 @@ func read(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	return string(text)
-}
-
-// TestRunbookCommands calls each command of the runbook with --help behind it: the
-// command line accepts it, flags and verbs included, and runs nothing.
-func TestRunbookCommands(t *testing.T) {
-	t.Parallel()
-	// In an inline `thumbedge …`, or on a line of its own in a block.
-	commands := regexp.MustCompile("`thumbedge ([^`]+)`|(?m:^ *thumbedge (.+)$)").FindAllStringSubmatch(read(t, "RUNBOOK.md"), -1)
-	if len(commands) < 5 {
-		t.Fatalf("found %d commands only: does the pattern still fit the runbook?", len(commands))
-	}
-	for _, found := range commands {
-		args := strings.Fields(found[1] + found[2])
-		if code, output := help(args); code != 0 {
-			t.Errorf("thumbedge %s: exit status %d\n%s", strings.Join(args, " "), code, output)
-		}
-	}
-	if code, _ := help([]string{"serve", "--no-such-flag"}); code == 0 {
-		t.Error("an unknown flag is accepted: this test shows nothing")
-	}
-}
-
-func help(args []string) (code int, output string) {
-	var out bytes.Buffer
-	env := cli.Env{Stdout: &out, Stderr: &out, LookupEnv: func(string) (string, bool) { return "", false }}
-	code = cli.Main(context.Background(), env, append(args, "--help"))
-	return code, out.String()
 }
 
 // TestKeysExist: every `table.key` that deploy/ speaks of is in the configuration.
@@ -85,15 +56,15 @@ func TestKeysExist(t *testing.T) {
 	}
 }
 
-// start runs a thumbedge with nothing behind it, and returns its admin address.
-func start(t *testing.T) string {
+// start runs a thumbedge before an app, with no database behind it.
+func start(t *testing.T, app string) *program.Program {
 	t.Helper()
 	file, err := config.Parse("test.toml", []byte(`
 [server]
 listen = "127.0.0.1:0"
 admin_listen = "127.0.0.1:0"
 [upstream]
-url = "http://127.0.0.1:1"
+url = "http://`+app+`"
 [database]
 url = "postgres://nobody@127.0.0.1:1/none"
 [storage]
@@ -106,6 +77,12 @@ width = 240
 	if err != nil {
 		t.Fatal(err)
 	}
+	return run(t, file)
+}
+
+// run runs a thumbedge until the test ends.
+func run(t *testing.T, file *config.File) *program.Program {
+	t.Helper()
 	p, err := program.Start(file, program.Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -117,13 +94,16 @@ width = 240
 			t.Error(err)
 		}
 	})
-	return p.AdminAddr()
+	return p
 }
+
+// nobody is an address that nothing listens on.
+const nobody = "127.0.0.1:1"
 
 // TestRunbookParts: the runbook has a row for each part that /readyz shows.
 func TestRunbookParts(t *testing.T) {
 	t.Parallel()
-	response, err := http.Get("http://" + start(t) + "/readyz")
+	response, err := http.Get("http://" + start(t, nobody).AdminAddr() + "/readyz")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,22 +123,14 @@ func TestRunbookParts(t *testing.T) {
 	}
 }
 
-// TestRunbookMetrics: a running thumbedge shows each metric of the runbook.
+// TestRunbookMetrics: METRICS.md, which another test compares with a running thumbedge,
+// has each metric of the runbook.
 func TestRunbookMetrics(t *testing.T) {
 	t.Parallel()
-	response, err := http.Get("http://" + start(t) + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	metrics, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	runbook := read(t, "RUNBOOK.md")
-	names := append(regexp.MustCompile(`thumbedge_[a-z_]+`).FindAllString(runbook, -1), "thumbedge_pages_total", "thumbedge_page_labels_total")
+	metrics := read(t, "METRICS.md")
+	names := append(regexp.MustCompile(`thumbedge_[a-z_]+`).FindAllString(read(t, "RUNBOOK.md"), -1), "thumbedge_pages_total", "thumbedge_page_labels_total")
 	for _, name := range names {
-		if name != "thumbedge_" && !bytes.Contains(metrics, []byte("\n"+name)) {
+		if name = strings.TrimRight(name, "_"); !strings.Contains(metrics, "| `"+name) {
 			t.Errorf("there is no metric %s", name)
 		}
 	}
@@ -168,14 +140,7 @@ func TestRunbookMetrics(t *testing.T) {
 // against nothing.
 func TestHealthCheck(t *testing.T) {
 	t.Parallel()
-	line := regexp.MustCompile(`(?s)HEALTHCHECK.*?CMD (\[.*?\])\n`).FindStringSubmatch(read(t, "Dockerfile"))
-	if line == nil {
-		t.Fatal("no health check found")
-	}
-	var command []string
-	if err := json.Unmarshal([]byte(line[1]), &command); err != nil {
-		t.Fatal(err)
-	}
+	command := healthCheck(t)
 	check := func(address string) error {
 		_, port, _ := net.SplitHostPort(address)
 		args := append([]string(nil), command...)
@@ -186,23 +151,10 @@ func TestHealthCheck(t *testing.T) {
 		defer cancel()
 		return exec.CommandContext(ctx, args[0], args[1:]...).Run()
 	}
-	if err := check(start(t)); err != nil {
+	if err := check(start(t, nobody).AdminAddr()); err != nil {
 		t.Errorf("alive, but the health check says %v", err)
 	}
-	if check("127.0.0.1:1") == nil {
+	if check(nobody) == nil {
 		t.Error("nothing listens, but the health check passes")
-	}
-}
-
-// TestStopOutlastsGrace: systemd does not kill what still drains.
-func TestStopOutlastsGrace(t *testing.T) {
-	t.Parallel()
-	found := regexp.MustCompile(`(?m)^TimeoutStopSec=(\d+)$`).FindStringSubmatch(read(t, "systemd/thumbedge.service"))
-	if found == nil {
-		t.Fatal("no TimeoutStopSec found")
-	}
-	stop, err := time.ParseDuration(found[1] + "s")
-	if grace := time.Duration(config.Defaults().Server.ShutdownGrace); err != nil || stop <= grace {
-		t.Errorf("TimeoutStopSec is %v, server.shutdown_grace %v", stop, grace)
 	}
 }

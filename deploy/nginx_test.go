@@ -3,117 +3,146 @@ package deploy_test
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/thumbedge/thumbedge/internal/testenv"
 )
 
-// writeNginx writes nginx's whole configuration with thumbedge.conf in it, on a Unix
-// socket rather than port 80, and returns its path.
-func writeNginx(t *testing.T, dir, upstream string) string {
+// startNginx starts the real nginx with thumbedge.conf before upstream, with these
+// further edits.
+func startNginx(t *testing.T, upstream string, edits ...string) *testenv.Nginx {
 	t.Helper()
-	site := read(t, "nginx/thumbedge.conf")
-	for _, edit := range [][2]string{
-		{"listen 80;", "listen unix:" + filepath.Join(dir, "http") + ";"},
-		{"server 127.0.0.1:8080;", "server " + upstream + ";"},
-	} {
-		if strings.Count(site, edit[0]) != 1 {
-			t.Fatalf("thumbedge.conf has not exactly one %q", edit[0])
+	return testenv.StartNginx(t, func(address string) string {
+		all := map[string]string{"listen 80;": "listen " + address + ";", "server 127.0.0.1:8080 ": "server " + upstream + " "}
+		for i := 0; i < len(edits); i += 2 {
+			all[edits[i]] = edits[i+1]
 		}
-		site = strings.Replace(site, edit[0], edit[1], 1)
-	}
-	paths := ""
-	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
-		paths += kind + "_temp_path " + filepath.Join(dir, kind) + ";\n"
-	}
-	path := filepath.Join(dir, "nginx.conf")
-	whole := "pid " + filepath.Join(dir, "pid") + ";\nerror_log stderr;\ndaemon off;\nmaster_process off;\nevents {}\nhttp {\naccess_log off;\n" +
-		paths + site + "}\n"
-	if err := os.WriteFile(path, []byte(whole), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
+		return edited(t, "nginx/thumbedge.conf", all)
+	})
+}
+
+// startApp runs an app for the time of a test.
+func startApp(t *testing.T, handler http.HandlerFunc) *httptest.Server {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
+	return server
 }
 
 // TestNginxAccepts lets nginx judge thumbedge.conf.
 func TestNginxAccepts(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	path := writeNginx(t, t.TempDir(), "127.0.0.1:8080")
-	output, err := exec.CommandContext(ctx, "/usr/sbin/nginx", "-t", "-e", "stderr", "-c", path).CombinedOutput()
-	if err != nil || bytes.Contains(output, []byte("[warn]")) {
+	output, err := startNginx(t, nobody).Check()
+	if err != nil || strings.Contains(output, "[warn]") {
 		t.Errorf("%v\n%s", err, output)
 	}
 }
 
-// TestNginxForwards runs the real nginx before a server that says what reached it.
+// TestNginxForwards: what reaches the app through nginx and thumbedge.
 func TestNginxForwards(t *testing.T) {
 	t.Parallel()
-	seen := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "%s host=%s for=%s proto=%s fhost=%s connection=%s upgrade=%s",
-			r.Proto, r.Host, r.Header.Get("X-Forwarded-For"), r.Header.Get("X-Forwarded-Proto"),
-			r.Header.Get("X-Forwarded-Host"), r.Header.Get("Connection"), r.Header.Get("Upgrade"))
-	}))
-	t.Cleanup(seen.Close)
-	dir, err := os.MkdirTemp("", "nginx") // short: it holds a Unix socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	var log bytes.Buffer
-	nginx := exec.Command("/usr/sbin/nginx", "-e", "stderr", "-c", writeNginx(t, dir, seen.Listener.Addr().String()))
-	nginx.Stderr = &log
-	if err := nginx.Start(); err != nil {
-		t.Fatal(err)
-	}
-	exited := make(chan struct{})
-	go func() { _ = nginx.Wait(); close(exited) }()
-	t.Cleanup(func() { _ = nginx.Process.Kill(); <-exited })
-	for name, c := range map[string]struct{ header, want string }{
-		"plain":      {"", "HTTP/1.1 host=site.example for=unix: proto=http fhost=site.example connection= upgrade="},
-		"web socket": {"Connection: Upgrade\r\nUpgrade: websocket\r\n", "HTTP/1.1 host=site.example for=unix: proto=http fhost=site.example connection=upgrade upgrade=websocket"},
+	app := startApp(t, func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "host=%s for=%s proto=%s fhost=%s", r.Host, r.Header.Get("X-Forwarded-For"), r.Header.Get("X-Forwarded-Proto"), r.Header.Get("X-Forwarded-Host"))
+	})
+	n := startNginx(t, start(t, app.Listener.Addr().String()).Addr())
+	for header, want := range map[string]string{
+		"":                                "host=site.example for=127.0.0.1 proto=http fhost=site.example",
+		"X-Forwarded-For: 192.0.2.7\r\n":  "host=site.example for=192.0.2.7, 127.0.0.1 proto=http fhost=site.example",
+		"X-Forwarded-Proto: https\r\n":    "host=site.example for=127.0.0.1 proto=http fhost=site.example",
+		"X-Forwarded-Host: evil.test\r\n": "host=site.example for=127.0.0.1 proto=http fhost=site.example",
 	} {
-		conn := dial(t, filepath.Join(dir, "http"), exited, &log)
-		_, _ = fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: site.example\r\n%s\r\n", c.header)
+		conn := dial(t, n)
+		fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: site.example\r\n%s\r\n", header)
 		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var body bytes.Buffer
-		_, _ = body.ReadFrom(response.Body)
-		_ = conn.Close()
-		if body.String() != c.want {
-			t.Errorf("%s: %s\ngot  %s\nwant %s", name, response.Status, body.String(), c.want)
+		body, _ := io.ReadAll(response.Body)
+		// thumbedge appends the peer that it saw, which is nginx.
+		if got := strings.Replace(string(body), ", 127.0.0.1 proto", " proto", 1); got != want {
+			t.Errorf("with %q the app sees\n%s, want\n%s", header, body, want)
 		}
 	}
 }
 
-// dial connects to nginx as soon as it listens.
-func dial(t *testing.T, socket string, exited <-chan struct{}, log *bytes.Buffer) net.Conn {
+func dial(t *testing.T, n *testenv.Nginx) net.Conn {
 	t.Helper()
-	again, late := time.NewTicker(20*time.Millisecond), time.After(time.Minute)
-	defer again.Stop()
-	for {
-		conn, err := net.Dial("unix", socket)
-		if err == nil {
-			_ = conn.SetDeadline(time.Now().Add(time.Minute))
-			return conn
+	conn, err := net.Dial("tcp", n.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
+	return conn
+}
+
+// TestNginxKeepsConnections: requests of many clients share connections to thumbedge.
+func TestNginxKeepsConnections(t *testing.T) {
+	t.Parallel()
+	var connections atomic.Int64
+	app := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Proto) }))
+	app.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
 		}
-		select {
-		case <-again.C:
-		case <-exited:
-			t.Fatalf("nginx ended: %s", log)
-		case <-late:
-			t.Fatal(err)
+	}
+	app.Start()
+	t.Cleanup(func() { app.CloseClientConnections(); app.Close() })
+	n := startNginx(t, app.Listener.Addr().String())
+	for range 30 {
+		conn := dial(t, n)
+		fmt.Fprint(conn, "GET / HTTP/1.0\r\nHost: site.example\r\n\r\n")
+		if answer, err := io.ReadAll(conn); err != nil || !bytes.HasSuffix(answer, []byte("HTTP/1.1")) {
+			t.Fatalf("%v: %s", err, answer)
 		}
+	}
+	if got := connections.Load(); got != 1 {
+		t.Errorf("30 requests, one after the other, took %d connections, want 1", got)
+	}
+}
+
+// TestNginxTunnelsWebSockets: bytes pass in both directions, in any order.
+func TestNginxTunnelsWebSockets(t *testing.T) {
+	t.Parallel()
+	app := startApp(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upgrade") != "websocket" || !strings.EqualFold(r.Header.Get("Connection"), "upgrade") {
+			http.Error(w, "no upgrade", http.StatusBadRequest)
+			return
+		}
+		conn, buffered, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello\n")
+		_, _ = io.Copy(conn, buffered)
+	})
+	n := startNginx(t, start(t, app.Listener.Addr().String()).Addr())
+	conn := dial(t, n)
+	fmt.Fprint(conn, "GET /ws/ HTTP/1.1\r\nHost: site.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
+	reader := bufio.NewReader(conn)
+	response, err := http.ReadResponse(reader, nil)
+	if err != nil || response.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatalf("%v, %v", response, err)
+	}
+	expect := func(want string) {
+		t.Helper()
+		if line, err := reader.ReadString('\n'); err != nil || line != want {
+			t.Fatalf("%q, %v, want %q", line, err, want)
+		}
+	}
+	expect("hello\n")
+	for i := range 3 {
+		fmt.Fprintf(conn, "frame %d\n", i)
+		expect(fmt.Sprintf("frame %d\n", i))
 	}
 }

@@ -26,16 +26,17 @@ type Database interface {
 	Prolong(ctx context.Context, id thumb.ID, holder string, ttl time.Duration) (held bool, err error)
 	// Release gives up a lease that holder still has, and does nothing otherwise.
 	Release(ctx context.Context, id thumb.ID, holder string) error
-	// Upsert writes the row, unless one with a path, the same width and a strictly
-	// later LastModified is there. The file that is not named any more, the old
-	// row's or this one's, is recorded for deletion after deleteAfter, in the same
-	// transaction, and what Discard recorded of the file that is named now is taken
-	// back. A capture that is gone (foreign key, at COMMIT) is
+	// Upsert writes rows of a capture, each of another label, and returns what became
+	// of each, in their order. Where a row with a path, the same width and a strictly
+	// later LastModified is there, it stays. The file that is not named any more, the
+	// old row's or the new one's, is recorded for deletion after deleteAfter, in the
+	// same transaction, and what Discard recorded of the file that is named now is
+	// taken back. A capture that is gone (foreign key, at COMMIT) is
 	// thumb.ErrUnknownCapture.
-	Upsert(ctx context.Context, id thumb.ID, row thumb.Row, deleteAfter time.Duration) (thumb.Upserted, error)
-	// Discard records a file for deletion after a delay, before it is stored: a
-	// process may die before it has written the row.
-	Discard(ctx context.Context, id thumb.ID, path string, after time.Duration) error
+	Upsert(ctx context.Context, id thumb.ID, rows []thumb.Row, deleteAfter time.Duration) ([]thumb.Upserted, error)
+	// Discard records files for deletion after a delay, before they are stored: a
+	// process may die before it has written their rows.
+	Discard(ctx context.Context, id thumb.ID, paths []string, after time.Duration) error
 	// Sweep claims up to limit files whose time has come, hands each that no row
 	// names to remove, and forgets those that were removed. Two replicas never
 	// get the same file. It returns how many it forgot.

@@ -156,16 +156,24 @@ func (d *memoryDatabase) Release(ctx context.Context, id thumb.ID, holder string
 	return nil
 }
 
-func (d *memoryDatabase) Upsert(ctx context.Context, id thumb.ID, row thumb.Row, deleteAfter time.Duration) (thumb.Upserted, error) {
+func (d *memoryDatabase) Upsert(ctx context.Context, id thumb.ID, rows []thumb.Row, deleteAfter time.Duration) ([]thumb.Upserted, error) {
 	end, err := d.begin(ctx, "upsert")
 	if err != nil {
-		return thumb.Upserted{}, err
+		return nil, err
 	}
 	defer end()
 	work, ok := d.captures[id]
 	if !ok {
-		return thumb.Upserted{}, thumb.ErrUnknownCapture
+		return nil, thumb.ErrUnknownCapture
 	}
+	var all []thumb.Upserted
+	for _, row := range rows {
+		all = append(all, d.upsert(work, row, deleteAfter))
+	}
+	return all, d.lost()
+}
+
+func (d *memoryDatabase) upsert(work *thumb.Work, row thumb.Row, deleteAfter time.Duration) thumb.Upserted {
 	row.UpdatedAt = d.now()
 	d.upserts++
 	old := work.Capture.Row(row.Label)
@@ -173,25 +181,27 @@ func (d *memoryDatabase) Upsert(ctx context.Context, id thumb.ID, row thumb.Row,
 	case old == nil:
 		work.Capture.Rows = append(work.Capture.Rows, row)
 	case old.Path != "" && old.Width == row.Width && old.LastModified.After(row.LastModified):
-		d.files[row.Path] = discarded{id, d.now().Add(deleteAfter)}
-		return thumb.Upserted{Path: old.Path}, d.lost()
+		d.files[row.Path] = discarded{work.Capture.ID, d.now().Add(deleteAfter)}
+		return thumb.Upserted{Path: old.Path}
 	default:
 		if old.Path != "" {
-			d.files[old.Path] = discarded{id, d.now().Add(deleteAfter)}
+			d.files[old.Path] = discarded{work.Capture.ID, d.now().Add(deleteAfter)}
 		}
 		*old = row
 	}
 	delete(d.files, row.Path)
-	return thumb.Upserted{Path: row.Path, Won: true}, d.lost()
+	return thumb.Upserted{Path: row.Path, Won: true}
 }
 
-func (d *memoryDatabase) Discard(ctx context.Context, id thumb.ID, path string, after time.Duration) error {
+func (d *memoryDatabase) Discard(ctx context.Context, id thumb.ID, paths []string, after time.Duration) error {
 	end, err := d.begin(ctx, "discard")
 	if err != nil {
 		return err
 	}
 	defer end()
-	d.files[path] = discarded{id, d.now().Add(after)}
+	for _, path := range paths {
+		d.files[path] = discarded{id, d.now().Add(after)}
+	}
 	return nil
 }
 

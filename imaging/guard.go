@@ -19,6 +19,8 @@ import (
 type guard struct {
 	private bool     // private and loopback addresses are open
 	hosts   []string // source.allow_hosts, in lower case
+	// resolver resolves names; nil: the machine's own.
+	resolver *net.Resolver
 }
 
 func newGuard(cfg SourceConfig) guard {
@@ -147,7 +149,7 @@ func (g *guard) dial(timeout time.Duration) func(ctx context.Context, network, a
 		if err != nil {
 			return nil, err
 		}
-		dialer := net.Dialer{Timeout: timeout, ControlContext: func(_ context.Context, _, resolved string, _ syscall.RawConn) error {
+		dialer := net.Dialer{Timeout: timeout, Resolver: g.resolver, ControlContext: func(_ context.Context, _, resolved string, _ syscall.RawConn) error {
 			return g.check(host, resolved)
 		}}
 		return dialer.DialContext(ctx, network, address)

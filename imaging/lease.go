@@ -19,7 +19,7 @@ const (
 	leaseRenewal = leaseTTL / 4
 	// databaseTimeout bounds one statement. The implementation has limits of its
 	// own; this one is for the case that it has not.
-	databaseTimeout = 5 * time.Second
+	databaseTimeout = 30 * time.Second
 	// Where another replica holds the lease, it is asked for again after a pause
 	// that doubles from the first to the last; a notification ends it early.
 	firstPause = 50 * time.Millisecond

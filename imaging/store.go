@@ -1,6 +1,7 @@
 package imaging
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -27,76 +28,124 @@ const (
 	breakerPause    = 5 * time.Second
 )
 
-// keep stores and records the pictures of one pass, side by side, and settles
-// their labels.
+// kept is one picture of a pass on its way to its row.
+type kept struct {
+	position int
+	picture  render.Picture
+	key      string
+	made     Thumbnail
+	err      error // of storing it
+}
+
+// keep stores and records the pictures of one pass, and settles their labels.
 func (r *Renderer) keep(j *job, work *thumb.Work, batch labels, pictures []render.Picture) {
-	var all sync.WaitGroup
-	next := 0
+	var all []*kept
 	batch.each(func(position int) {
-		p := pictures[next]
-		next++
-		all.Go(func() {
-			made, err := Thumbnail{JPEG: p.JPEG}, errPanic
-			defer func() { r.settleKept(j, position, p, made, err) }()
-			defer r.recovered("storing a picture")
-			made, err = r.keepOne(j, work, position, p)
-		})
+		all = append(all, &kept{position: position, picture: pictures[len(all)], key: r.newKey(j.id, r.cfg.Specs[position].Label)})
 	})
-	all.Wait()
+	err := errPanic
+	defer func() {
+		for _, k := range all {
+			r.settleKept(j, k, cmp.Or(k.err, err))
+		}
+	}()
+	defer r.recovered("keeping pictures")
+	err = r.keepAll(j, work, all)
 }
 
 // settleKept settles a picture's label: by its URL, or by the picture itself, which
 // is remembered, where it could not be kept.
-func (r *Renderer) settleKept(j *job, position int, p render.Picture, made Thumbnail, err error) {
+func (r *Renderer) settleKept(j *job, k *kept, err error) {
 	if err != nil && !errors.Is(err, thumb.ErrUnknownCapture) {
 		r.log.Warn("thumbnail not kept", slog.Int64("capture", int64(j.id)),
-			slog.String("label", r.cfg.Specs[position].Label), slog.Any("error", err))
-		made, err = Thumbnail{JPEG: p.JPEG}, nil
-		r.failures.rememberPicture(j.id, position, p.JPEG)
+			slog.String("label", r.cfg.Specs[k.position].Label), slog.Any("error", err))
+		k.made, err = Thumbnail{JPEG: k.picture.JPEG}, nil
+		r.failures.rememberPicture(j.id, k.position, k.picture.JPEG)
 	}
-	r.settle(j, labelAt(position), made, err)
+	r.settle(j, labelAt(k.position), k.made, err)
 }
 
-// keepOne stores a picture and writes its row, in the order that leaves, wherever
-// it stops, no row without a file and no file that nobody will find: the key is
+// keepAll stores pictures and writes their rows, in the order that leaves, wherever
+// it stops, no row without a file and no file that nobody will find: the keys are
 // recorded for deletion first. That record does nothing to a file that a row names,
 // so an upsert whose fate is unknown needs no repair.
-func (r *Renderer) keepOne(j *job, work *thumb.Work, position int, p render.Picture) (Thumbnail, error) {
+//
+// All labels of a pass go together: one statement records their keys, one writes
+// their rows.
+func (r *Renderer) keepAll(j *job, work *thumb.Work, all []*kept) error {
 	if !r.breaker.closed() {
-		return Thumbnail{}, errors.New("storage failed several times just now, and is left alone")
+		return errors.New("storage failed several times just now, and is left alone")
 	}
 	ctx, cancel := context.WithTimeout(j.ctx, keepTime)
 	defer cancel()
-	spec := r.cfg.Specs[position]
-	key := r.newKey(j.id, spec.Label)
-
 	ended := r.metrics.stage("record")
-	if err := r.database.Discard(ctx, j.id, key, r.cfg.DeleteAfter+leftoverDelay); err != nil {
-		return Thumbnail{}, fmt.Errorf("recording the key before its file: %w", err)
+	var keys []string
+	for _, k := range all {
+		keys = append(keys, k.key)
+	}
+	if err := r.database.Discard(ctx, j.id, keys, r.cfg.DeleteAfter+leftoverDelay); err != nil {
+		return fmt.Errorf("recording the keys before their files: %w", err)
 	}
 	ended()
 	r.hook("recorded")
 
-	ended = r.metrics.stage("store")
-	err := r.storage.Put(ctx, key, p.JPEG)
-	r.breaker.note(err)
-	if err != nil {
-		return Thumbnail{}, fmt.Errorf("storing %s: %w", key, err)
+	stored := r.putAll(ctx, all)
+	if len(stored) == 0 {
+		return nil
 	}
-	ended()
 	r.hook("stored")
 
 	defer r.metrics.stage("upsert")()
-	upserted, err := r.database.Upsert(ctx, j.id, thumb.Row{
-		Label: spec.Label, Path: key, Width: spec.Width, Height: p.Height,
-		Size: int64(len(p.JPEG)), LastModified: work.Version(),
-	}, r.cfg.DeleteAfter)
-	r.stored(j.id) // also where the fate is unknown: the row may be there
-	if err != nil {
-		return Thumbnail{}, fmt.Errorf("writing the row: %w", err)
+	defer r.stored(j.id) // also where the fate is unknown: the rows may be there
+	if err := r.upsert(ctx, j, work, stored); err != nil {
+		return err
 	}
 	r.hook("upserted")
-	return r.at(upserted.Path), nil
+	return nil
+}
+
+// putAll stores the pictures side by side, and returns those that are confirmed.
+func (r *Renderer) putAll(ctx context.Context, all []*kept) (stored []*kept) {
+	defer r.metrics.stage("store")()
+	var putting sync.WaitGroup
+	for _, k := range all {
+		putting.Go(func() {
+			k.err = errPanic
+			defer r.recovered("storing a picture")
+			k.err = r.storage.Put(ctx, k.key, k.picture.JPEG)
+			r.breaker.note(k.err)
+			if k.err != nil {
+				k.err = fmt.Errorf("storing %s: %w", k.key, k.err)
+			}
+		})
+	}
+	putting.Wait()
+	for _, k := range all {
+		if k.err == nil {
+			stored = append(stored, k)
+		}
+	}
+	return stored
+}
+
+// upsert writes the rows of stored pictures.
+func (r *Renderer) upsert(ctx context.Context, j *job, work *thumb.Work, stored []*kept) error {
+	var rows []thumb.Row
+	for _, k := range stored {
+		spec := r.cfg.Specs[k.position]
+		rows = append(rows, thumb.Row{
+			Label: spec.Label, Path: k.key, Width: spec.Width, Height: k.picture.Height,
+			Size: int64(len(k.picture.JPEG)), LastModified: work.Version(),
+		})
+	}
+	upserted, err := r.database.Upsert(ctx, j.id, rows, r.cfg.DeleteAfter)
+	if err != nil {
+		return fmt.Errorf("writing the rows: %w", err)
+	}
+	for i, k := range stored {
+		k.made = r.at(upserted[i].Path)
+	}
+	return nil
 }
 
 // newKey makes a key that was never used before.

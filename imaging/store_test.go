@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -85,6 +86,51 @@ func TestStorageThatFails(t *testing.T) {
 			c.check(t)
 		})
 	}
+}
+
+// Labels of a pass go together, but one that storage does not take leaves the other
+// its row.
+func TestOneOfTwoLabelsIsNotStored(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newColdPath(t)
+		c.stored(1, "a photo")
+		asked := make(chan struct{})
+		var recorded, upserted atomic.Int32
+		c.database.fail = func(operation string) error {
+			switch operation {
+			case "lease":
+				<-asked
+			case "discard":
+				recorded.Add(1)
+			case "upsert":
+				upserted.Add(1)
+			}
+			return nil
+		}
+		var failed atomic.Bool
+		c.storage.fail = func(_ context.Context, operation string) error {
+			if operation == "put" && failed.CompareAndSwap(false, true) {
+				return errors.New("500")
+			}
+			return nil
+		}
+		var all sync.WaitGroup
+		var made [2]Thumbnail
+		for position := range made {
+			all.Go(func() { made[position] = c.get(t, 1, position) })
+		}
+		synctest.Wait()
+		close(asked)
+		all.Wait()
+		if (made[small].URL == "") == (made[medium].URL == "") || (made[small].JPEG == nil) == (made[medium].JPEG == nil) {
+			t.Errorf("small %+v, medium %+v; want a URL and a picture", made[small], made[medium])
+		}
+		if recorded.Load() != 1 || upserted.Load() != 1 || c.database.upserts != 1 {
+			t.Errorf("%d calls to record, %d to upsert, %d rows; want one each", recorded.Load(), upserted.Load(), c.database.upserts)
+		}
+		c.check(t)
+	})
 }
 
 // An upsert whose fate is unknown: the row may name the file, so the file stays
@@ -172,7 +218,7 @@ func TestReplacedFileIsSweptAndNoOther(t *testing.T) {
 			t.Fatal("a key was used twice")
 		}
 		for _, path := range []string{"uploads/1.jpg", "thumbnails/capture_2/x.jpg", "thumbnails/capture_1/", "thumbnails/capture_1/../../uploads/1.jpg"} {
-			_ = c.database.Discard(t.Context(), 1, path, 0)
+			_ = c.database.Discard(t.Context(), 1, []string{path}, 0)
 			c.storage.put(path, "not ours to touch")
 		}
 		time.Sleep(23 * time.Hour)

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"time"
@@ -14,7 +13,7 @@ import (
 type appResponse struct {
 	// Header as the app sent it, hop-by-hop headers removed. It may be edited
 	// before pass.
-	Header fasthttp.ResponseHeader
+	Header answerHeader
 
 	conn    *appConn
 	body    body
@@ -28,8 +27,8 @@ func (r *appResponse) begin() error {
 	c := r.conn.client
 	h := &r.Header
 	r.pending = nil
-	r.keep = !h.ConnectionClose()
-	r.length = h.ContentLength()
+	r.keep = !h.read.ConnectionClose()
+	r.length = h.read.ContentLength()
 	switch {
 	case h.StatusCode() == 101:
 		if c.req.upgrade == nil {
@@ -48,26 +47,19 @@ func (r *appResponse) begin() error {
 		r.length, r.keep = -2, false
 		r.body.reset(r.conn.br, bodyUntilClose, 0)
 	}
-	r.removeNamed()
+	if h.named {
+		r.removeNamed()
+	}
 	return nil
 }
 
-// removeNamed removes the headers that Connection names. The hop-by-hop headers
-// that every answer may have are left out where heads are written.
+// removeNamed removes the headers that Connection names.
 func (r *appResponse) removeNamed() {
-	h := &r.Header
-	h.ResetConnectionClose()
-	value := h.Peek("Connection")
-	if len(value) == 0 {
-		return
-	}
-	named := bytes.Clone(value)
-	h.Del("Connection")
-	for token := range tokens(named) {
-		switch string(bytes.ToLower(token)) {
-		case "close", "keep-alive", "upgrade", "content-length", "transfer-encoding":
-		default:
-			h.DelBytes(token)
+	for _, line := range r.Header.PeekAll("Connection") {
+		for token := range tokens(line) {
+			if !isName(token, "close") && !isName(token, "content-length") {
+				r.Header.Del(string(token))
+			}
 		}
 	}
 }
@@ -88,10 +80,10 @@ func (r *appResponse) Read(p []byte) (int, error) {
 // has 0, whatever its header says.
 func (r *appResponse) ContentLength() int { return r.length }
 
-// SetReadTimeout bounds each following Read: one in which nothing arrives for d
-// fails with an error that wraps os.ErrDeadlineExceeded, and may be tried again.
-// Zero takes the limit away.
-func (r *appResponse) SetReadTimeout(d time.Duration) { r.conn.stall = d }
+// SetReadTimeout bounds how long the following Reads may wait for the app in all. A
+// Read that waits for longer fails with an error that wraps os.ErrDeadlineExceeded,
+// and may be tried again. Zero takes the limit away.
+func (r *appResponse) SetReadTimeout(d time.Duration) { r.conn.bounded, r.conn.patience = d > 0, d }
 
 // unread makes following Reads, and pass, begin with p, which must stay as it is
 // until the answer is over.
@@ -129,7 +121,7 @@ func (r *appResponse) end(passed bool) {
 // too, and ends the answer.
 func (r *appResponse) pass(ctx *fasthttp.RequestCtx) {
 	c := clientOf(ctx)
-	r.conn.stall = 0
+	r.SetReadTimeout(0)
 	if r.Header.StatusCode() == 101 {
 		r.tunnel(c)
 		return
@@ -148,16 +140,18 @@ func (r *appResponse) pass(ctx *fasthttp.RequestCtx) {
 
 // framing chooses how the client is told where the body ends.
 func (r *appResponse) framing(c *client) int64 {
-	switch r.body.kind {
-	case bodyNone:
-		if c.req.status = r.Header.StatusCode(); c.req.status == 204 {
-			return lengthClose
-		}
-		return lengthHeader
-	case bodySized:
-		return int64(len(r.pending)) + r.body.left
+	length := int64(lengthHeader)
+	switch {
+	case r.body.kind == bodyNone && r.Header.StatusCode() == 204:
+		r.Header.Del("Content-Length")
+	case r.body.kind == bodyChunked, r.body.kind == bodyUntilClose:
+		length = c.unsizedLength()
+		r.Header.Del("Content-Length")
 	}
-	return c.unsizedLength()
+	if length != lengthChunked {
+		r.Header.Del("Trailer")
+	}
+	return length
 }
 
 // stream sends the head and the body. Each part goes out as soon as it is there,
@@ -174,7 +168,8 @@ func (r *appResponse) stream(c *client, length int64) error {
 	if err != nil && err != io.EOF {
 		return err
 	}
-	if !c.sendHead(&r.Header, length, first) {
+	c.out = c.appendAppHead(c.out[:0], &r.Header, length)
+	if !c.sendHead(length, first) {
 		return nil
 	}
 	c.req.sent += int64(len(first))

@@ -34,8 +34,9 @@ type appConn struct {
 	written  int           // bytes of this request's head that were written
 	lastErr  error         // of the last Read
 	headBy   time.Time     // until when the answer must begin; zero: it has
-	stall    time.Duration // of a Read; 0: none
-	since    time.Time     // when the Read with that limit began
+	bounded  bool          // Reads may wait for no longer than patience
+	patience time.Duration // what is left of it
+	since    time.Time     // when the Read that counts against it began
 	uploaded int64         // when the upload was last looked at
 }
 
@@ -50,7 +51,7 @@ func (a *appConn) lookAt(fd uintptr) { a.unasked = readable(int(fd)) }
 // begin readies the connection for a request.
 func (a *appConn) begin(c *client) {
 	a.client = c
-	a.got, a.written, a.lastErr, a.stall, a.uploaded = 0, 0, nil, 0, 0
+	a.got, a.written, a.lastErr, a.bounded, a.uploaded = 0, 0, nil, false, 0
 	now := time.Now()
 	a.headBy = now.Add(a.pool.cfg.ResponseTimeout)
 	a.wait(now)
@@ -60,8 +61,8 @@ func (a *appConn) begin(c *client) {
 // wait sets the deadline at which a Read looks around.
 func (a *appConn) wait(now time.Time) {
 	next := tick
-	if a.stall > 0 {
-		next = min(next, max(a.stall-now.Sub(a.since), 0))
+	if a.bounded {
+		next = min(next, max(a.patience-now.Sub(a.since), 0))
 	}
 	if !a.headBy.IsZero() {
 		next = min(next, max(a.headBy.Sub(now), 0))
@@ -115,9 +116,10 @@ func (a *appConn) Read(p []byte) (int, error) {
 		}
 		return n, err
 	}
-	if a.stall > 0 {
+	if a.bounded {
 		a.since = time.Now()
 		a.wait(a.since)
+		defer func() { a.patience -= time.Since(a.since) }()
 	}
 	for {
 		n, err := a.streamConn.Read(p)
@@ -150,7 +152,7 @@ func (a *appConn) lookAround(now time.Time) error {
 		return errClientGone
 	case !a.headBy.IsZero() && !now.Before(a.headBy):
 		return errResponseTimeout
-	case a.stall > 0 && now.Sub(a.since) >= a.stall:
+	case a.bounded && now.Sub(a.since) >= a.patience:
 		return fmt.Errorf("app's answer stalled: %w", os.ErrDeadlineExceeded)
 	}
 	a.wait(now)

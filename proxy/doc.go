@@ -3,11 +3,12 @@
 //
 // A client's connection is served by one goroutine (client.go), which reads a
 // request's head, refuses it where its framing could be read in two ways
-// (framing.go), and hands it to the routes (routes.go). fasthttp parses and holds
-// the headers; the loops around them are the package's own, because a proxy needs
-// what fasthttp's server and client do not offer: answers that begin before the
-// upload has ended, 1xx responses, ends of streams that stay what they were, and
-// retries by what the app can have seen.
+// (framing.go), and hands it to the routes (routes.go). fasthttp parses the headers;
+// what is sent on are their lines as they came (forward.go, answer_header.go). The
+// loops around them are the package's own, because a proxy needs what fasthttp's
+// server and client do not offer: answers that begin before the upload has ended,
+// 1xx responses, ends of streams that stay what they were, and retries by what the
+// app can have seen.
 //
 // Invariants:
 //   - A body that ended badly on one side never looks complete on the other.

@@ -35,7 +35,7 @@ func (s *Server) roundTrip(ctx *fasthttp.RequestCtx, form requestForm) (*appResp
 			return nil, err
 		}
 	}
-	repeated := false
+	asked, repeated := time.Now(), false
 	for attempt := 1; ; attempt++ {
 		a, err := s.pool.take(c, streamed || repeated || attempt > 2)
 		if err != nil {
@@ -43,7 +43,7 @@ func (s *Server) roundTrip(ctx *fasthttp.RequestCtx, form requestForm) (*appResp
 		}
 		a.begin(c)
 		if err = a.exchange(c.out, streamed); err == nil {
-			c.req.fromApp = true
+			c.req.waited = time.Since(asked)
 			return &a.answer, nil
 		}
 		again := !streamed && attempt < maxAttempts && errors.Is(err, errNoAnswer) && a.got == 0
@@ -134,10 +134,7 @@ func (a *appConn) readHead() error {
 		return a.headError(err)
 	}
 	for range maxInterim {
-		if _, err := a.br.Peek(1); err != nil {
-			return a.headError(err)
-		}
-		if err := r.Header.Read(a.br); err != nil {
+		if err := r.Header.readFrom(a.br); err != nil {
 			return a.headError(err)
 		}
 		status := r.Header.StatusCode()

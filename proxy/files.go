@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/valyala/fasthttp"
@@ -79,8 +78,8 @@ func (f *files) answer(ctx *fasthttp.RequestCtx, key string, file File) (taken b
 	h := &ctx.Response.Header
 	f.s.ownAnswer(ctx)
 	h.Set("Cache-Control", fileCacheControl)
-	h.Set("ETag", v.tag)
-	h.SetBytesV("Last-Modified", fasthttp.AppendHTTPDate(nil, v.modified))
+	h.SetBytesV("ETag", v.tag)
+	h.SetBytesV("Last-Modified", v.lastModified)
 	h.Set("Accept-Ranges", "bytes")
 	switch v.precondition(&ctx.Request.Header) {
 	case fasthttp.StatusNotModified:
@@ -141,16 +140,4 @@ func mediaType(key string) string {
 		return "image/jpeg"
 	}
 	return "application/octet-stream"
-}
-
-// validators are what tells one state of a file from another.
-type validators struct {
-	tag      string
-	modified time.Time
-}
-
-func validatorsOf(file File) validators {
-	modified := file.Modified()
-	tag := `"` + strconv.FormatInt(file.Size(), 16) + "-" + strconv.FormatInt(modified.UnixNano(), 16) + `"`
-	return validators{tag, modified.Truncate(time.Second)}
 }

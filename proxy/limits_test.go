@@ -1,10 +1,10 @@
 package proxy
 
 import (
+	"bufio"
 	"io"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
@@ -67,47 +67,25 @@ func TestStalledUpload(t *testing.T) {
 	}
 }
 
-// Many connections that drip bytes keep nobody else from being served, and end
-// with their time.
-func TestSlowClientsDoNotStopOthers(t *testing.T) {
+// A client that takes nothing of its answer for idle_timeout has failed, and the
+// app's work for it ends.
+func TestClientThatTakesNothing(t *testing.T) {
 	t.Parallel()
-	const slow = 500
-	a := startApp(t, answering(okAnswer))
-	p := startProxy(t, a.addr, func(cfg *Config, _ *Deps) { cfg.Server.HeaderTimeout = 3 * time.Second })
-	var mu sync.Mutex
-	var dripping []net.Conn
-	for range slow {
-		w := p.dial()
-		w.send("G")
-		dripping = append(dripping, w.TCPConn)
-	}
-	stop := make(chan struct{})
-	var drip sync.WaitGroup
-	drip.Go(func() {
-		each := time.NewTicker(200 * time.Millisecond)
-		defer each.Stop()
-		for {
-			select {
-			case <-stop:
-				return
-			case <-each.C:
-				mu.Lock()
-				for _, conn := range dripping {
-					_, _ = conn.Write([]byte("E"))
-				}
-				mu.Unlock()
-			}
-		}
+	ended := make(chan struct{})
+	a := startApp(t, func(a *app, conn *net.TCPConn, br *bufio.Reader) {
+		defer close(ended)
+		_, _ = a.read(br)
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+		_, _ = io.CopyN(conn, &pattern{}, 1000000000)
 	})
-	w := p.dial()
-	for range 100 {
-		if raw := w.send(get("/x")).answer(); bodyOf(raw) != "ok" {
-			t.Fatalf("answer %q", raw)
-		}
+	p := startProxy(t, a.addr, func(cfg *Config, _ *Deps) { cfg.Server.IdleTimeout = 200 * time.Millisecond })
+	p.dial().send(get("/x"))
+	select {
+	case <-ended:
+	case <-time.After(deadline):
+		t.Fatal("the app is still sending")
 	}
-	eventually(t, "the slow ones are gone", func() bool { return count(p.server.metrics.connections) <= 1 })
-	close(stop)
-	drip.Wait()
+	eventually(t, "the connection is gone", func() bool { return count(p.server.metrics.connections) == 0 })
 }
 
 // Beyond max_conns a connection is refused at once, and taken again when one of

@@ -1,6 +1,10 @@
 package proxy
 
-import "github.com/valyala/fasthttp"
+import (
+	"strconv"
+
+	"github.com/valyala/fasthttp"
+)
 
 // inPlace waits until all of a body whose length is known has arrived, and returns
 // it where it was read into, until the answer is over; nothing is taken off the
@@ -21,11 +25,12 @@ func (r *appResponse) replace(ctx *fasthttp.RequestCtx, body []byte) {
 	if u := c.req.upload; u != nil && !u.ended() {
 		c.req.closing = true
 	}
-	length := int64(len(body))
-	if r.Header.StatusCode() == fasthttp.StatusNotModified {
-		length = lengthClose
+	r.Header.Del(fasthttp.HeaderTrailer)
+	if r.Header.StatusCode() != fasthttp.StatusNotModified {
+		c.out = strconv.AppendInt(c.out[:0], int64(len(body)), 10)
+		r.Header.SetBytesV(fasthttp.HeaderContentLength, c.out)
 	}
-	c.out = c.appendAnswerHead(c.out[:0], &r.Header, length)
+	c.out = c.appendAppHead(c.out[:0], &r.Header, lengthHeader)
 	if r.body.kind == bodySized && int64(r.conn.br.Buffered()) >= r.body.left {
 		r.body.skip(int(r.body.left))
 	}

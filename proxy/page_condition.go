@@ -9,69 +9,20 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// unchanged says whether a conditional GET's answer, whose head is h, is what the
-// client has already (RFC 9110 section 13.2.2). An answer without a validator
-// never is.
-func unchanged(request *fasthttp.RequestHeader, h *fasthttp.ResponseHeader) bool {
-	if wanted := request.PeekAll(fasthttp.HeaderIfNoneMatch); len(wanted) > 0 {
-		tag := h.Peek(fasthttp.HeaderETag)
-		if len(tag) == 0 {
-			return false
-		}
-		for _, line := range wanted {
-			if matchesTag(line, tag) {
-				return true
-			}
-		}
-		return false
-	}
-	since := request.Peek(fasthttp.HeaderIfModifiedSince)
-	modified := h.Peek(fasthttp.HeaderLastModified)
-	if len(since) == 0 || len(modified) == 0 {
-		return false
-	}
-	if bytes.Equal(since, modified) {
-		return true
-	}
-	a, err1 := fasthttp.ParseHTTPDate(modified)
-	b, err2 := fasthttp.ParseHTTPDate(since)
-	return err1 == nil && err2 == nil && !a.After(b)
-}
-
-// matchesTag compares as weakly as If-None-Match is to be compared.
-func matchesTag(list, tag []byte) bool {
-	tag = bytes.TrimPrefix(tag, []byte("W/"))
-	for len(list) > 0 {
-		list = bytes.TrimLeft(list, " \t,")
-		if len(list) > 0 && list[0] == '*' {
-			return true
-		}
-		list = bytes.TrimPrefix(list, []byte("W/"))
-		if len(list) == 0 || list[0] != '"' {
-			return false
-		}
-		end := bytes.IndexByte(list[1:], '"')
-		if end < 0 {
-			return false
-		}
-		if bytes.Equal(list[:end+2], tag) {
-			return true
-		}
-		list = list[end+2:]
-	}
-	return false
+// unchanged says whether an answer with this head is what the client has already.
+func unchanged(request *fasthttp.RequestHeader, h *answerHeader) bool {
+	return notModified(request, h.Peek(fasthttp.HeaderETag), h.Peek(fasthttp.HeaderLastModified))
 }
 
 // clampLifetime lets no cache keep an answer until a URL in it expires. A
 // lifetime that the app did not give is not added.
-func clampLifetime(h *fasthttp.ResponseHeader, expires, now time.Time) {
+func clampLifetime(h *answerHeader, expires, now time.Time) {
 	limit := max(0, int64(expires.Sub(now)/time.Second)-1)
 	if lines := h.PeekAll(fasthttp.HeaderCacheControl); len(lines) > 0 {
 		var clamped []byte
 		for _, line := range lines {
 			clamped = appendClamped(clamped, line, limit)
 		}
-		h.Del(fasthttp.HeaderCacheControl)
 		h.SetBytesV(fasthttp.HeaderCacheControl, clamped)
 	}
 	if stated := h.Peek(fasthttp.HeaderExpires); len(stated) > 0 {

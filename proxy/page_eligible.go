@@ -26,7 +26,7 @@ const (
 )
 
 // ineligible says why an answer with this head is no page, "" where it is one.
-func (p *pages) ineligible(h *fasthttp.ResponseHeader) passReason {
+func (p *pages) ineligible(h *answerHeader) passReason {
 	switch {
 	case h.StatusCode() != fasthttp.StatusOK:
 		return reasonStatus
@@ -50,7 +50,7 @@ func isJSON(mediaType []byte) bool {
 }
 
 // hasDirective says whether Cache-Control, in any of its lines, has a directive.
-func hasDirective(h *fasthttp.ResponseHeader, name string) bool {
+func hasDirective(h *answerHeader, name string) bool {
 	if len(h.Peek(fasthttp.HeaderCacheControl)) == 0 {
 		return false
 	}

@@ -111,7 +111,7 @@ func encodingQuality(accepted []byte, name string) float64 {
 }
 
 // vary says that the answer depends on Accept-Encoding.
-func vary(h *fasthttp.ResponseHeader) {
+func vary(h *answerHeader) {
 	for _, line := range h.PeekAll(fasthttp.HeaderVary) {
 		for token := range tokens(line) {
 			if isName(token, "accept-encoding") || string(token) == "*" {

@@ -41,6 +41,7 @@ type job struct {
 	raw     []byte
 	text    []byte // decoded, where it was encoded
 	out     []byte // rewritten
+	urls    uint64 // hash of the URLs put into it, and where
 	tag     []byte // its entity tag
 	packed  []byte // compressed
 	found   page.Found
@@ -88,6 +89,7 @@ func (j *job) end() {
 	j.cold = j.cold[:0]
 	j.labels = labelCounts{}
 	j.soonest = expiry{}
+	j.urls = 0
 }
 
 // grow makes room for size bytes in all.

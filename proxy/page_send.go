@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"log/slog"
+	"math/bits"
 	"strconv"
 	"time"
 
@@ -17,7 +18,7 @@ func (p *pages) send(ctx *fasthttp.RequestCtx, j *job, answer *appResponse) {
 	removeDescriptions(h)
 	h.Del(fasthttp.HeaderContentEncoding)
 	if validated {
-		j.tag = appendTag(j.tag[:0], body)
+		j.tag = appendTag(j.tag[:0], h.Peek(fasthttp.HeaderETag), j.urls, body)
 		h.SetBytesV(fasthttp.HeaderETag, j.tag)
 	}
 	if j.soonest.set {
@@ -39,7 +40,7 @@ func (p *pages) send(ctx *fasthttp.RequestCtx, j *job, answer *appResponse) {
 }
 
 // removeDescriptions removes what describes the very bytes that the app sent.
-func removeDescriptions(h *fasthttp.ResponseHeader) {
+func removeDescriptions(h *answerHeader) {
 	for _, name := range [...]string{
 		fasthttp.HeaderLastModified, "Content-Md5", "Digest", "Content-Digest", "Repr-Digest", fasthttp.HeaderAcceptRanges,
 	} {
@@ -47,12 +48,22 @@ func removeDescriptions(h *fasthttp.ResponseHeader) {
 	}
 }
 
-// appendTag appends the weak entity tag of a rewritten body. It depends on nothing
-// else, so that every replica gives the same one.
-func appendTag(dst, body []byte) []byte {
+// appendTag appends the weak entity tag of a rewritten body, which every replica
+// gives alike. Where the app's own tag says which body was rewritten, that and the
+// URLs put into it, and where, say the rest; otherwise the body itself is hashed, all of it.
+func appendTag(dst, appTag []byte, urls uint64, body []byte) []byte {
+	sum := mixHash(urls, appTag)
+	if len(appTag) == 0 {
+		sum = xxhash.Sum64(body)
+	}
 	dst = append(dst, `W/"t`...)
-	dst = strconv.AppendUint(dst, xxhash.Sum64(body), 16)
+	dst = strconv.AppendUint(dst, sum, 16)
 	return append(dst, '"')
+}
+
+// mixHash adds one more text to a hash of texts in their order.
+func mixHash(sum uint64, text []byte) uint64 {
+	return (bits.RotateLeft64(sum, 29) ^ xxhash.Sum64(text)) * 0x9e3779b97f4a7c15
 }
 
 // notModified answers 304 in place of an answer that the client has.

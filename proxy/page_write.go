@@ -112,5 +112,6 @@ func (p *pages) writeURL(j *job, w *page.Rewriter, ref *page.Ref, id thumb.ID, a
 		copy(dst[start:], origin)
 	}
 	j.soonest.meet(expires)
+	j.urls = mixHash(j.urls+uint64(ref.Start), dst[start:])
 	w.Close(dst)
 }

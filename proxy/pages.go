@@ -16,7 +16,7 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-// stall is how long a page may wait for its next byte before it streams through.
+// stall is how long a page may wait for its bytes, in all, before it streams through.
 const stall = 5 * time.Second
 
 // pages rewrites the app's JSON responses (DESIGN.md section 3). A page is read

@@ -100,8 +100,27 @@ func TestRewrittenPageHasValidatorsOfItsOwn(t *testing.T) {
 // Replicas agree, so the tag of a body is the same for ever.
 func TestTagIsStable(t *testing.T) {
 	t.Parallel()
-	if tag := string(appendTag(nil, []byte(`{"a":1}`))); tag != `W/"tca0b885a32fc8b48"` {
-		t.Errorf("the tag is %s", tag)
+	body := []byte(`{"a":1}`)
+	for appTag, want := range map[string]string{"": `W/"tca0b885a32fc8b48"`, `"app"`: `W/"t8f4753e889cb1530"`, `W/"app"`: `W/"t3d86f365dc5b15e"`} {
+		if tag := string(appendTag(nil, []byte(appTag), 7, body)); tag != want {
+			t.Errorf("where the app's tag is %q, the tag is %s, not %s", appTag, tag, want)
+		}
+	}
+}
+
+// Two labels of a capture may share a file: which of them turned warm shows.
+func TestTagTellsWhichLabelIsWarm(t *testing.T) {
+	t.Parallel()
+	tags := map[string]bool{}
+	for _, verdicts := range [][]thumb.Verdict{{thumb.Warm, thumb.Cold}, {thumb.Cold, thumb.Warm}} {
+		captures := warmCaptures()
+		captures.set(1, verdicts...)
+		captures.url = func(thumb.ID, string) (string, time.Time) { return "https://cdn.test/one.jpg", time.Time{} }
+		p, _ := startPages(t, captures, nil, func(string) string { return jsonAnswer(thumbnailsOf(1), `ETag: "app"`) })
+		tags[field(conditional(p, "GET"), "ETag")] = true
+	}
+	if len(tags) != 2 {
+		t.Errorf("the tags are %v", tags)
 	}
 }
 
@@ -248,7 +267,7 @@ func TestClampedCacheControl(t *testing.T) {
 			t.Errorf("%q became %q, want %q", line, got, want)
 		}
 	}
-	var h fasthttp.ResponseHeader
+	var h answerHeader
 	h.Set("Cache-Control", "max-age=5")
 	if clampLifetime(&h, time.Unix(100, 0), time.Unix(200, 0)); string(h.Peek("Cache-Control")) != "max-age=0" {
 		t.Errorf("with an URL that has expired it is %q", h.Peek("Cache-Control"))

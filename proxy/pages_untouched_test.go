@@ -1,11 +1,14 @@
 package proxy
 
 import (
+	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -151,5 +154,52 @@ func TestPageThatStallsStreamsThrough(t *testing.T) {
 				t.Errorf("%d pages stalled, want 1", got)
 			}
 		})
+	}
+}
+
+// A body that trickles does not hold its page for as long as it likes: what is there
+// streams through, and so does the rest.
+func TestPageThatTricklesStreamsThrough(t *testing.T) {
+	t.Parallel()
+	seen := make(chan struct{})
+	page := thumbnailsOf(1)
+	a := startApp(t, func(a *app, conn *net.TCPConn, br *bufio.Reader) {
+		if _, err := a.read(br); err != nil {
+			return
+		}
+		_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", len(page))
+		drip := time.NewTicker(500 * time.Millisecond)
+		defer drip.Stop()
+		rest := page
+		for waiting := true; waiting && len(rest) > 1; {
+			_, _ = io.WriteString(conn, rest[:1])
+			rest = rest[1:]
+			select {
+			case <-seen:
+				waiting = false
+			case <-drip.C:
+			}
+		}
+		_, _ = io.WriteString(conn, rest)
+	})
+	metrics := NewMetrics(prometheus.NewRegistry())
+	p := startProxy(t, a.addr, func(cfg *Config, deps *Deps) {
+		cfg.Specs = pageSpecs
+		deps.Resolver, deps.Metrics = warmCaptures(), metrics
+	})
+	w := p.dial().send(get(pageTarget))
+	if head, err := readHead(w.br); err != nil || !strings.HasPrefix(head, "HTTP/1.1 200 OK") {
+		t.Fatalf("%q, %v", head, err)
+	}
+	if _, err := w.br.Peek(1); err != nil {
+		t.Fatal(err)
+	}
+	close(seen)
+	body := make([]byte, len(page))
+	if _, err := io.ReadFull(w.br, body); err != nil || string(body) != page {
+		t.Errorf("%v, %q", err, body)
+	}
+	if got := count(metrics.passed[reasonStalled]); got != 1 {
+		t.Errorf("%d pages stalled, want 1", got)
 	}
 }

@@ -26,3 +26,20 @@ func TestPanicCostsOneAnswer(t *testing.T) {
 		t.Errorf("afterwards %q", raw)
 	}
 }
+
+// A panic outside of the handlers costs one connection.
+func TestPanicBesideTheHandlersCostsOneConnection(t *testing.T) {
+	t.Parallel()
+	a := startApp(t, answering(okAnswer))
+	p := startProxy(t, a.addr, nil, func(s *Server) { s.metrics.durations[routePage] = nil })
+	other := p.dial()
+	other.send(get("/x")).answer()
+	p.dial().send(get("/api/v2/captures/")).rest()
+	if n := count(p.server.metrics.panics); n != 1 {
+		t.Errorf("counted %d", n)
+	}
+	if raw := other.send(get("/x")).answer(); bodyOf(raw) != "ok" {
+		t.Errorf("afterwards %q", raw)
+	}
+	eventually(t, "the other connection alone is left", func() bool { return count(p.server.metrics.connections) == 1 })
+}

@@ -121,7 +121,7 @@ func (p *pool) dial() (*appConn, error) {
 	a.outlet.init(a.raw)
 	a.look, a.fill = a.lookAt, a.fillFrom
 	a.answer.conn = a
-	a.answer.Header.SetNoDefaultContentType(true)
+	a.answer.Header.read.SetNoDefaultContentType(true)
 	return a, nil
 }
 

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"io"
 	"regexp"
 	"strings"
 	"testing"
@@ -51,12 +52,50 @@ func TestRequestReachesAppAsSent(t *testing.T) {
 	}
 }
 
+// The app is sent nothing that the client did not send: no User-Agent, no type for an
+// empty body, and a multipart body as it is.
+func TestNothingIsPutIntoARequest(t *testing.T) {
+	t.Parallel()
+	a := startApp(t, answering(okAnswer))
+	p := startProxy(t, a.addr, nil)
+	form := "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--b--\r\nand more"
+	for i, sent := range []string{
+		"POST /empty HTTP/1.1\r\nHost: site.test\r\nX-Request-Id: 1\r\nContent-Length: 0\r\n\r\n",
+		"POST /bare HTTP/1.1\r\nHost: site.test\r\nX-Request-Id: 1\r\n\r\n",
+		"POST /form HTTP/1.1\r\nHost: site.test\r\nContent-Type: multipart/form-data; boundary=b\r\nX-Request-Id: 1\r\nContent-Length: " + itoa(len(form)) + "\r\n\r\n" + form,
+	} {
+		p.exchange(sent)
+		const added = "X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: site.test\r\nX-Request-Id: 1\r\n"
+		if diff := cmp.Diff(strings.Replace(sent, "X-Request-Id: 1\r\n", added, 1), a.seen()[i]); diff != "" {
+			t.Errorf("the app was sent (-want +got):\n%s", diff)
+		}
+	}
+}
+
+// A page is asked for with the client's lines as they are, but for those that would
+// make the answer one that cannot be rewritten.
+func TestPageRequestReachesAppAsSent(t *testing.T) {
+	t.Parallel()
+	p, a := startPages(t, warmCaptures(), nil, func(string) string { return jsonAnswer(thumbnailsOf(1)) })
+	p.exchange("GET /api/v2/captures/?a=%2F&&b HTTP/1.1\r\nHost: site.test\r\nCookie: a=b\r\nif-none-match: \"x\"\r\nX-CSRFToken: t\r\n" +
+		"ACCEPT-ENCODING: br\r\nx-csrftoken: u\r\nIf-Modified-Since: x\r\nIf-Range: y\r\nAuthorization: Token abc\r\nX-Request-Id: 1\r\n\r\n")
+	want := "GET /api/v2/captures/?a=%2F&&b HTTP/1.1\r\nHost: site.test\r\nCookie: a=b\r\nX-CSRFToken: t\r\nx-csrftoken: u\r\nAuthorization: Token abc\r\n" +
+		"Accept-Encoding: identity\r\nX-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: site.test\r\nX-Request-Id: 1\r\n\r\n"
+	if diff := cmp.Diff(want, a.seen()[0]); diff != "" {
+		t.Errorf("the app was sent (-want +got):\n%s", diff)
+	}
+}
+
 func TestTargetsStayRaw(t *testing.T) {
 	t.Parallel()
 	a := startApp(t, answering(okAnswer))
 	p := startProxy(t, a.addr, nil)
-	for _, target := range []string{"/", "/?", "//", "/a/../b", "/a/./b", "/%2F%2f", "/a%20b?c", "/;p=1?", "/\xc3\xa9", "/x?a=b&a=b#"} {
-		raw := p.exchange(get(target))
+	for _, target := range []string{"/", "/?", "//", "/a/../b", "/a/./b", "/%2F%2f", "/a%20b?c", "/;p=1?", "/\xc3\xa9", "/x?a=b&a=b#", "*"} {
+		request := get(target)
+		if target == "*" {
+			request = strings.Replace(request, "GET", "OPTIONS", 1)
+		}
+		raw := p.exchange(request)
 		if !strings.HasPrefix(raw, "HTTP/1.1 200 ") {
 			t.Errorf("%q: answer %q", target, raw)
 			continue
@@ -235,6 +274,23 @@ func TestRequestBodyLimit(t *testing.T) {
 	}
 	if raw := p.exchange("POST /x HTTP/1.1\r\nHost: site.test\r\nContent-Length: 10\r\n\r\n1234567890"); !strings.HasPrefix(raw, "HTTP/1.1 200 ") {
 		t.Errorf("answer %q", raw)
+	}
+}
+
+// The refusal of a body that is too large reaches a client that sends all of it
+// before it looks.
+func TestRequestBodyLimitWhileSending(t *testing.T) {
+	t.Parallel()
+	a := startApp(t, answering(okAnswer))
+	p := startProxy(t, a.addr, func(cfg *Config, _ *Deps) { cfg.Server.MaxRequestBody = 1 << 20 })
+	for _, framing := range []string{"Content-Length: 4194304\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n400000\r\n"} {
+		w := p.dial().send("POST /x HTTP/1.1\r\nHost: site.test\r\n" + framing)
+		if _, err := io.CopyN(w.TCPConn, &pattern{}, 4<<20); err != nil {
+			t.Errorf("%q: sending: %v", framing, err)
+		}
+		if raw := w.answer(); !strings.HasPrefix(raw, "HTTP/1.1 413 ") {
+			t.Errorf("%q: answer %q", framing, raw)
+		}
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 func TestAnswerReachesClientAsSent(t *testing.T) {
 	t.Parallel()
 	a := startApp(t, answering("HTTP/1.1 299 Quite Fine\r\n"+
-		"Set-Cookie: a=1; Path=/; HttpOnly\r\nVary: Accept\r\nSet-Cookie: b=2\r\nVary: Cookie\r\nX-Empty:\r\n"+
+		"Set-Cookie: a=1; Path=/; HttpOnly\r\nVary: Accept\r\nSet-Cookie: b=2\r\nVary: Cookie\r\n"+
 		"Connection: keep-alive, X-Gone\r\nX-Gone: 1\r\nKeep-Alive: timeout=2\r\n"+
 		"Content-Length: 5\r\n\r\nhello"))
 	p := startProxy(t, a.addr, nil)
@@ -26,7 +26,7 @@ func TestAnswerReachesClientAsSent(t *testing.T) {
 			t.Errorf("answer %q", raw)
 		}
 		for name, want := range map[string][]string{
-			"Set-Cookie": {"a=1; Path=/; HttpOnly", "b=2"}, "Vary": {"Accept", "Cookie"}, "X-Empty": {""},
+			"Set-Cookie": {"a=1; Path=/; HttpOnly", "b=2"}, "Vary": {"Accept", "Cookie"},
 			"Server": nil, "Date": nil, "Content-Type": nil, "X-Gone": nil, "Keep-Alive": nil, "Connection": nil,
 		} {
 			if diff := cmp.Diff(want, fieldsOf(raw, name)); diff != "" {
@@ -119,6 +119,21 @@ func TestInterimAnswers(t *testing.T) {
 	old := p.exchange("GET /x HTTP/1.0\r\nHost: site.test\r\n\r\n")
 	if !strings.HasPrefix(old, "HTTP/1.1 200 ") {
 		t.Errorf("HTTP/1.0 client got %q", old)
+	}
+}
+
+func TestInterimAnswerBeforeAPage(t *testing.T) {
+	t.Parallel()
+	const hint = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n"
+	p, _ := startPages(t, warmCaptures(), nil, func(string) string { return hint + jsonAnswer(thumbnailsOf(1)) })
+	w := p.dial()
+	for range 2 {
+		if raw := w.send(get(pageTarget)).answer(); raw != hint {
+			t.Fatalf("first %q", raw)
+		}
+		if raw := w.answer(); !strings.Contains(raw, storageURL(1, "small")) {
+			t.Fatalf("then %q", raw)
+		}
 	}
 }
 

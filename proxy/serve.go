@@ -84,8 +84,7 @@ func (c *client) handle() {
 		if failure == nil {
 			return
 		}
-		c.s.metrics.panics.Inc()
-		c.s.log.Error("handler panicked", slog.Any("panic", failure), slog.String("stack", string(debug.Stack())))
+		c.s.panicked("handler panicked", failure)
 		c.ctx.Response.Reset()
 		c.ctx.Response.Header.SetNoDefaultContentType(true)
 		c.s.answerDetail(&c.ctx, 500, "Internal error.")
@@ -93,6 +92,12 @@ func (c *client) handle() {
 		c.req.aborted = c.req.answered
 	}()
 	c.s.route(&c.ctx)
+}
+
+// panicked counts and logs a panic, from the function that recovered it.
+func (s *Server) panicked(what string, failure any) {
+	s.metrics.panics.Inc()
+	s.log.Error(what, slog.Any("panic", failure), slog.String("stack", string(debug.Stack())))
 }
 
 // refuse answers a request whose head is not to be trusted, and ends the

@@ -129,9 +129,13 @@ func TestSlowClientHoldsTheAppBack(t *testing.T) {
 }
 
 // A client that goes away ends the app's work: while it waits for the answer, and
-// in the middle of the body.
+// in the middle of the body. The proxy looks often enough for that to take less than
+// a second.
 func TestClientDisconnectEndsTheUpstreamRequest(t *testing.T) {
 	t.Parallel()
+	if tick > time.Second/2 {
+		t.Errorf("it looks every %v", tick)
+	}
 	for _, answer := range []string{"", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"} {
 		t.Run(fmt.Sprintf("after %d bytes", len(answer)), func(t *testing.T) {
 			t.Parallel()
@@ -191,9 +195,13 @@ func TestClientDisconnectDuringUpload(t *testing.T) {
 // still sending.
 func TestEarlyAnswerToAnUpload(t *testing.T) {
 	t.Parallel()
-	for _, ending := range []string{"keeps reading", "stops reading", "closes"} {
+	for _, ending := range []string{"keeps reading", "stops reading", "closes", "closes, chunked"} {
 		t.Run(ending, func(t *testing.T) {
 			t.Parallel()
+			framing := "Content-Length: 100000000\r\n\r\n"
+			if strings.HasSuffix(ending, "chunked") {
+				framing = "Transfer-Encoding: chunked\r\n\r\n5f5e100\r\n"
+			}
 			a := startApp(t, func(a *app, conn *net.TCPConn, br *bufio.Reader) {
 				if _, err := readHead(br); err != nil {
 					return
@@ -202,7 +210,7 @@ func TestEarlyAnswerToAnUpload(t *testing.T) {
 				switch ending {
 				case "keeps reading":
 					_, _ = io.Copy(io.Discard, br)
-				case "closes":
+				case "closes", "closes, chunked":
 					_ = conn.CloseWrite()
 					_, _ = io.CopyN(io.Discard, br, 1<<20)
 				default:
@@ -211,7 +219,7 @@ func TestEarlyAnswerToAnUpload(t *testing.T) {
 			})
 			p := startProxy(t, a.addr, nil)
 			w := p.dial()
-			w.send("POST /x HTTP/1.1\r\nHost: site.test\r\nContent-Length: 100000000\r\n\r\n")
+			w.send("POST /x HTTP/1.1\r\nHost: site.test\r\n" + framing)
 			sending := make(chan struct{})
 			go func() {
 				defer close(sending)
@@ -220,6 +228,9 @@ func TestEarlyAnswerToAnUpload(t *testing.T) {
 			raw := w.answer()
 			if !strings.HasPrefix(raw, "HTTP/1.1 413 Payload Too Large\r\n") || bodyOf(raw) != "no!" {
 				t.Errorf("answer %q", raw)
+			}
+			if got := fieldsOf(raw, "Connection"); len(got) != 1 || got[0] != "close" {
+				t.Errorf("Connection: %q", got)
 			}
 			_ = w.Close()
 			<-sending

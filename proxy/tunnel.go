@@ -11,7 +11,8 @@ import (
 func (r *appResponse) tunnel(c *client) {
 	a := r.conn
 	c.req.tunnel = true
-	if !c.sendHead(&r.Header, lengthHeader, nil) {
+	c.out = c.appendAppHead(c.out[:0], &r.Header, lengthHeader)
+	if !c.sendHead(lengthHeader, nil) {
 		a.close()
 		return
 	}

@@ -62,13 +62,17 @@ func TestUpgradeIsATunnel(t *testing.T) {
 	eventually(t, "the tunnel is over", func() bool { return count(p.server.metrics.tunnels) == 0 })
 }
 
+// The app ends its side, and still gets what the client sends after that.
 func TestUpgradeEndedByTheApp(t *testing.T) {
 	t.Parallel()
-	ended := make(chan error, 1)
+	got := make(chan string, 1)
 	a := startApp(t, upgrading(func(conn *net.TCPConn, br *bufio.Reader) {
 		_ = conn.CloseWrite()
-		_, err := io.Copy(io.Discard, br)
-		ended <- err
+		data, err := io.ReadAll(br)
+		if err != nil {
+			t.Errorf("the app read %q, %v", data, err)
+		}
+		got <- string(data)
 	}))
 	p := startProxy(t, a.addr, nil)
 	w := p.dial()
@@ -80,8 +84,32 @@ func TestUpgradeEndedByTheApp(t *testing.T) {
 		t.Errorf("the client got %q, reset: %v", data, failed)
 	}
 	w.send("still here")
-	_ = w.Close()
+	_ = w.CloseWrite()
+	if data := <-got; data != "still here" {
+		t.Errorf("the app got %q", data)
+	}
+}
+
+// A side that fails takes the other with it.
+func TestUpgradeThatFails(t *testing.T) {
+	t.Parallel()
+	ended := make(chan struct{})
+	reset := make(chan struct{})
+	a := startApp(t, upgrading(func(conn *net.TCPConn, br *bufio.Reader) {
+		<-reset
+		_ = conn.SetLinger(0)
+		_ = conn.Close()
+		close(ended)
+	}))
+	p := startProxy(t, a.addr, nil)
+	w := p.dial().send(upgradeRequest)
+	if _, err := readHead(w.br); err != nil {
+		t.Fatal(err)
+	}
+	close(reset)
 	<-ended
+	w.rest()
+	eventually(t, "the tunnel is over", func() bool { return count(p.server.metrics.tunnels) == 0 })
 }
 
 // A refused upgrade is an answer like any other, and the connection goes on.

@@ -34,7 +34,7 @@ func (u *upload) run() {
 	defer close(u.done)
 	defer func() {
 		if failure := recover(); failure != nil {
-			u.c.s.metrics.panics.Inc()
+			u.c.s.panicked("upload panicked", failure)
 			u.err = errors.New("panic while streaming a request body")
 			_ = u.a.Close()
 		}

@@ -153,6 +153,39 @@ func TestResponseTimeout(t *testing.T) {
 	}
 }
 
+// An answer that comes after the client was told 504 is never taken for the answer
+// to another request.
+func TestLateAnswerIsNotTheNextOne(t *testing.T) {
+	t.Parallel()
+	late := make(chan struct{})
+	a := startApp(t, func(a *app, conn *net.TCPConn, br *bufio.Reader) {
+		for {
+			raw, err := a.read(br)
+			if err != nil {
+				return
+			}
+			body := strings.Split(raw, " ")[1]
+			if body == "/late" {
+				<-late
+			}
+			if _, err := fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body); err != nil {
+				return
+			}
+		}
+	})
+	p := startProxy(t, a.addr, nil, func(s *Server) { s.pool.cfg.ResponseTimeout = 100 * time.Millisecond })
+	w := p.dial()
+	if raw := w.send(get("/late")).answer(); !strings.HasPrefix(raw, "HTTP/1.1 504 ") {
+		t.Errorf("answer %q", raw)
+	}
+	w.send(get("/next"))
+	eventually(t, "it is with the app, or on its way", func() bool { return len(a.seen()) == 2 || len(p.server.pool.slots) > 0 })
+	close(late)
+	if raw := w.answer(); bodyOf(raw) != "/next" && !strings.HasPrefix(raw, "HTTP/1.1 504 ") {
+		t.Errorf("the next request was answered %q", raw)
+	}
+}
+
 // The time an upload takes does not count against the app's time to answer.
 func TestResponseTimeoutBeginsAfterTheUpload(t *testing.T) {
 	t.Parallel()
@@ -181,6 +214,35 @@ func TestResponseTimeoutBeginsAfterTheUpload(t *testing.T) {
 	}
 	if err := conn.lookAround(start.Add(limit)); err != errResponseTimeout {
 		t.Errorf("after the limit: %v", err)
+	}
+}
+
+// A second request that is there already while the app takes its time over the
+// first is neither lost nor a sign that the client has gone.
+func TestPipelinedRequestWhileTheAppTakesItsTime(t *testing.T) {
+	t.Parallel()
+	a := startApp(t, func(a *app, conn *net.TCPConn, br *bufio.Reader) {
+		for {
+			if _, err := a.read(br); err != nil {
+				return
+			}
+			<-time.After(3 * tick) // the proxy looks at the client meanwhile
+			if _, err := io.WriteString(conn, okAnswer); err != nil {
+				return
+			}
+		}
+	})
+	p := startProxy(t, a.addr, nil)
+	w := p.dial().send(get("/1"))
+	eventually(t, "the app has the first request", func() bool { return len(a.seen()) == 1 })
+	w.send(get("/2"))
+	for range 2 {
+		if raw := w.answer(); bodyOf(raw) != "ok" {
+			t.Fatalf("answer %q", raw)
+		}
+	}
+	if second := a.seen()[1]; !strings.HasPrefix(second, "GET /2 HTTP/1.1\r\n") {
+		t.Errorf("the second request became %q", second)
 	}
 }
 

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -15,7 +14,7 @@ import (
 const (
 	lengthChunked = -1
 	lengthClose   = -2 // until the connection ends, or no body at all
-	lengthHeader  = -3 // no body; Content-Length is what the header says
+	lengthHeader  = -3 // as the app's own header says
 )
 
 // write sends bytes to the client. A client that takes nothing for as long as it
@@ -35,47 +34,47 @@ func (c *client) write(parts ...[]byte) error {
 	}
 }
 
-// appendAnswerHead appends the head of an answer: the header's lines but the
-// hop-by-hop ones, and the framing that goes with length.
-func (c *client) appendAnswerHead(dst []byte, h *fasthttp.ResponseHeader, length int64) []byte {
-	r := &c.req
-	r.status = h.StatusCode()
-	dst = appendStatusLine(dst, h, r.fromApp)
-	dated := false
+// appendAppHead appends the head of the app's answer: its status and its lines, and
+// what the proxy adds to them.
+func (c *client) appendAppHead(dst []byte, h *answerHeader, length int64) []byte {
+	c.req.status = h.StatusCode()
+	dst = appendStatusLine(dst, h.StatusCode(), h.read.StatusMessage())
+	dst = append(dst, h.lines...)
+	if c.req.tunnel {
+		dst = append(append(append(dst, "Connection: Upgrade\r\nUpgrade: "...), h.Peek("Upgrade")...), "\r\n"...)
+	}
+	return c.appendHeadEnd(dst, length)
+}
+
+// appendOwnHead appends the head of an answer of the proxy's own.
+func (c *client) appendOwnHead(dst []byte, h *fasthttp.ResponseHeader, length int64) []byte {
+	c.req.status = h.StatusCode()
+	dst = appendStatusLine(dst, h.StatusCode(), []byte(fasthttp.StatusMessage(h.StatusCode())))
 	for name, value := range h.All() {
-		switch string(name) {
-		case "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Transfer-Encoding", "Upgrade", "Te":
-			continue
-		case "Content-Length":
-			if length != lengthHeader {
-				continue
-			}
-		case "Trailer":
-			if length != lengthChunked {
-				continue
-			}
-		case "Date":
-			dated = true
+		if string(name) != "Connection" && string(name) != "Content-Length" {
+			dst = appendLine(dst, name, value)
 		}
-		dst = appendLine(dst, name, value)
 	}
-	if !dated && !r.fromApp {
-		dst = append(dst, "Date: "...)
-		dst = append(fasthttp.AppendHTTPDate(dst, time.Now()), "\r\n"...)
+	dst = append(dst, "Date: "...)
+	dst = append(fasthttp.AppendHTTPDate(dst, time.Now()), "\r\n"...)
+	if length >= 0 {
+		dst = append(dst, "Content-Length: "...)
+		dst = append(strconv.AppendInt(dst, length, 10), "\r\n"...)
 	}
+	return c.appendHeadEnd(dst, length)
+}
+
+// appendHeadEnd appends what holds for this hop only.
+func (c *client) appendHeadEnd(dst []byte, length int64) []byte {
+	r := &c.req
 	if r.cache != "" {
 		dst = append(append(append(dst, "Cache-Status: thumbedge; "...), r.cache...), "\r\n"...)
 	}
-	switch {
-	case length >= 0:
-		dst = append(dst, "Content-Length: "...)
-		dst = append(strconv.AppendInt(dst, length, 10), "\r\n"...)
-	case length == lengthChunked:
+	if length == lengthChunked {
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
 	}
 	switch {
 	case r.tunnel:
-		dst = append(append(append(dst, "Connection: Upgrade\r\nUpgrade: "...), h.Peek("Upgrade")...), "\r\n"...)
 	case r.closing:
 		dst = append(dst, "Connection: close\r\n"...)
 	case r.http10:
@@ -84,17 +83,10 @@ func (c *client) appendAnswerHead(dst []byte, h *fasthttp.ResponseHeader, length
 	return append(dst, "\r\n"...)
 }
 
-// appendStatusLine keeps the app's reason, an empty one too.
-func appendStatusLine(dst []byte, h *fasthttp.ResponseHeader, asSent bool) []byte {
+func appendStatusLine(dst []byte, status int, reason []byte) []byte {
 	dst = append(dst, "HTTP/1.1 "...)
-	dst = strconv.AppendInt(dst, int64(h.StatusCode()), 10)
-	dst = append(dst, ' ')
-	if reason := h.StatusMessage(); len(reason) > 0 || asSent {
-		dst = append(dst, reason...)
-	} else {
-		dst = append(dst, fasthttp.StatusMessage(h.StatusCode())...)
-	}
-	return append(dst, "\r\n"...)
+	dst = append(strconv.AppendInt(dst, int64(status), 10), ' ')
+	return append(append(dst, reason...), "\r\n"...)
 }
 
 func appendLine(dst, name, value []byte) []byte {
@@ -120,23 +112,22 @@ func (c *client) respond() {
 			length = c.unsizedLength()
 		}
 	}
-	if c.hasNoBody(response.StatusCode()) {
-		if length <= 0 {
-			length = lengthHeader
-		}
-		if response.StatusCode() == 204 {
-			length = lengthClose
-		}
-		c.sendHead(&response.Header, length, nil)
+	none := c.hasNoBody(response.StatusCode())
+	if none && length <= 0 || response.StatusCode() == 204 {
+		length = lengthClose
+	}
+	c.out = c.appendOwnHead(c.out[:0], &response.Header, length)
+	switch {
+	case none:
+		c.sendHead(lengthClose, nil)
 		_ = response.CloseBodyStream()
 		return
-	}
-	if !response.IsBodyStream() {
+	case !response.IsBodyStream():
 		r.sent = length
-		c.sendHead(&response.Header, length, response.Body())
+		c.sendHead(length, response.Body())
 		return
 	}
-	if c.sendHead(&response.Header, length, nil) {
+	if c.sendHead(length, nil) {
 		c.sendStream(response.BodyStream(), length)
 	}
 	if err := response.CloseBodyStream(); err != nil {
@@ -153,9 +144,9 @@ func (c *client) unsizedLength() int64 {
 	return lengthChunked
 }
 
-// sendHead sends the head of the final answer and the first of its body.
-func (c *client) sendHead(h *fasthttp.ResponseHeader, length int64, first []byte) bool {
-	c.out = c.appendAnswerHead(c.out[:0], h, length)
+// sendHead sends the head of the final answer, which is in c.out, and the first of
+// its body.
+func (c *client) sendHead(length int64, first []byte) bool {
 	c.req.answered = true
 	var err error
 	switch {
@@ -173,10 +164,7 @@ func (c *client) sendHead(h *fasthttp.ResponseHeader, length int64, first []byte
 	return err == nil
 }
 
-var (
-	crlf      = []byte("\r\n")
-	lastChunk = []byte("0\r\n")
-)
+var lastChunk = []byte("0\r\n")
 
 // sendPart sends more of the body.
 func (c *client) sendPart(part []byte, length int64) bool {
@@ -240,16 +228,11 @@ func (c *client) gone() {
 }
 
 // sendInterim passes a 1xx answer of the app on, to clients that may get one.
-func (c *client) sendInterim(h *fasthttp.ResponseHeader) error {
+func (c *client) sendInterim(h *answerHeader) error {
 	if c.req.http10 || h.StatusCode() == 100 {
 		return nil
 	}
-	c.out = appendStatusLine(c.out[:0], h, true)
-	for name, value := range h.All() {
-		if !bytes.Equal(name, []byte("Connection")) && !bytes.Equal(name, []byte("Content-Length")) && !bytes.Equal(name, []byte("Transfer-Encoding")) {
-			c.out = appendLine(c.out, name, value)
-		}
-	}
-	c.out = append(c.out, "\r\n"...)
-	return c.write(c.out)
+	h.Del("Content-Length")
+	c.out = appendStatusLine(c.out[:0], h.StatusCode(), h.read.StatusMessage())
+	return c.write(c.out, h.lines, crlf)
 }

@@ -1,15 +1,16 @@
 // Command cold measures what a person waits for a gallery that nobody has opened
 // before: the app making the thumbnails inside its web requests, one label at a
-// time as it does with Pillow, against thumbedge in front of the same app; and what
-// the app's other visitors notice meanwhile. It prints Markdown.
+// time with Pillow, against thumbedge in front of the same app; and what the app's
+// other visitors notice meanwhile. It prints Markdown.
 //
 //	go run -tags turbojpeg ./bench/cold
 //
-// The app (its web workers are two), thumbedge and PostgreSQL are processes of their
-// own; originals come from a server beside the client, which is a browser's: six
-// connections, a page first, then its images in their order, redirects followed.
-// Each round begins with a fresh database and nothing stored; the two take turns.
-// The first start draws the photos, and keeps them.
+// It needs Debian's python3-pil. The app (its web workers are two), thumbedge and
+// PostgreSQL are processes of their own; originals come from a server beside the
+// client, which is a browser's: six connections, a page first, then its images in
+// their order, redirects followed. Each round begins with a fresh database and
+// nothing stored; the two take turns. The first start draws the photos, and keeps
+// them.
 package main
 
 import (

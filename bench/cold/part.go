@@ -39,7 +39,14 @@ func (p *part) run(ctx context.Context) error {
 		untilEOF(edge.Addr())
 		return edge.Close(ctx)
 	}
-	app, err := sampleapp.New(ctx, p.config(), log)
+	pillow, err := startPillow()
+	if err != nil {
+		return err
+	}
+	defer pillow.close()
+	cfg := p.config()
+	cfg.Render = pillow.render
+	app, err := sampleapp.New(ctx, cfg, log)
 	if err != nil {
 		return err
 	}

@@ -79,7 +79,10 @@ func wrkTime(text []byte, share string) (time.Duration, error) {
 }
 
 // latency of a paced load.
-type latency struct{ p50, p99 time.Duration }
+type latency struct {
+	p50, p99 time.Duration
+	answers  int
+}
 
 // pace asks for pages at a steady rate, whether the answers are fast or not, and
 // measures from the moment that a request was due.
@@ -107,7 +110,7 @@ func pace(addr, path string, rate float64, d time.Duration) (latency, error) {
 		return latency{}, fmt.Errorf("paced load on %s: %d answers, %w", addr, len(took), failed)
 	}
 	slices.Sort(took)
-	return latency{took[len(took)/2], took[len(took)*99/100]}, nil
+	return latency{took[len(took)/2], took[len(took)*99/100], len(took)}, nil
 }
 
 func pacedConn(addr, path string, page int, due time.Time, every time.Duration, end time.Time) (took []time.Duration, err error) {

@@ -13,12 +13,14 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log"
 	"os"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -30,6 +32,7 @@ type options struct {
 	paced    time.Duration
 	nginx    string
 	modules  string
+	only     string
 }
 
 func main() {
@@ -44,7 +47,9 @@ func main() {
 	flag.DurationVar(&o.paced, "paced", 10*time.Second, "of the measurement of latency at half the load; 0: none")
 	flag.StringVar(&o.nginx, "nginx", "nginx", "nginx's program")
 	flag.StringVar(&o.modules, "modules", "/usr/lib/nginx/modules", "where nginx's Lua modules are")
+	flag.StringVar(&o.only, "only", "", "run nginx and the servers whose name holds this")
 	flag.Parse()
+	contestants = append(contestants[:1], slices.DeleteFunc(contestants[1:], func(c contestant) bool { return !strings.Contains(c.name, o.only) })...)
 	err := error(nil)
 	if *serve != "" {
 		err = serveAs(*serve, *upstream)
@@ -159,14 +164,15 @@ func compareLatency(o options, dir, app string, out io.Writer, samples map[strin
 		return cmp.Compare(median(samples[a.name], rate), median(samples[b.name], rate))
 	})
 	rate := median(samples[slowest.name], func(s sample) float64 { return s.rate }) / 2
-	fmt.Fprintf(out, "\nLatency at %.0f requests a second, half of what the slowest of them can do.\n\n", rate)
-	fmt.Fprintln(out, "| server | p50 | p99 |\n|---|--:|--:|")
+	fmt.Fprintf(out, "\nAt the same load, %.0f requests a second, half of what the slowest of them can do.\n\n", rate)
+	fmt.Fprintln(out, "| server | CPU a request | × nginx | p50 | p99 |\n|---|--:|--:|--:|--:|")
 	direct, err := pace(app, paths.plain, rate, o.paced)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "| none | %s | %s |\n", milliseconds(direct.p50), milliseconds(direct.p99))
-	for _, c := range paced {
+	fmt.Fprintf(out, "| none | | | %s | %s |\n", milliseconds(direct.p50), milliseconds(direct.p99))
+	nginx := 0.0
+	for i, c := range paced {
 		log.Printf("latency: %s", c.name)
 		server, err := c.start(o, dir, app)
 		if err != nil {
@@ -174,14 +180,21 @@ func compareLatency(o options, dir, app string, out io.Writer, samples map[strin
 		}
 		_, err = load(o, dir, server, c.path, 2*time.Second) // warm
 		var l latency
+		before, _ := server.cpu()
 		if err == nil {
 			l, err = pace(server.addr, c.path, rate, o.paced)
 		}
+		after, cpuErr := server.cpu()
 		server.stop()
+		err = errors.Join(err, cpuErr)
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
-		fmt.Fprintf(out, "| %s | %s | %s |\n", c.name, milliseconds(l.p50), milliseconds(l.p99))
+		cpu := float64((after - before).Microseconds()) / float64(l.answers)
+		if i == 0 {
+			nginx = cpu
+		}
+		fmt.Fprintf(out, "| %s | %.1f µs | %.2f | %s | %s |\n", c.name, cpu, cpu/nginx, milliseconds(l.p50), milliseconds(l.p99))
 	}
 	return nil
 }

@@ -130,24 +130,24 @@ func (a *arena) command(program string, args ...string) ([]byte, result, error) 
 
 // judge weighs a contestant's pictures, and compares them with the original,
 // scaled at full quality.
-func (a *arena) judge(j job, name string) (size int, psnr float64, err error) {
-	psnr = math.Inf(1)
+func (a *arena) judge(j job, name string) (r result, err error) {
+	r.psnr = math.Inf(1)
 	for _, width := range j.widths {
 		picture := fmt.Sprintf("%s_%d.jpg", name, width)
 		file, err := os.Stat(filepath.Join(a.dir, picture))
 		if err != nil {
-			return 0, 0, err
+			return r, err
 		}
-		size += int(file.Size())
+		r.size += int(file.Size())
 		out, _, err := a.command("/usr/bin/python3", "pillow.py", "psnr", j.photo, picture)
 		if err != nil {
-			return 0, 0, err
+			return r, err
 		}
 		var difference struct{ MSE float64 }
 		if err := json.Unmarshal(out, &difference); err != nil {
-			return 0, 0, err
+			return r, err
 		}
-		psnr = min(psnr, 10*math.Log10(255*255/difference.MSE))
+		r.psnr = min(r.psnr, 10*math.Log10(255*255/difference.MSE))
 	}
-	return size, psnr, nil
+	return r, nil
 }

@@ -1,7 +1,6 @@
 // Command render measures the rendering engines against what else makes
 // thumbnails: Pillow doing what the app does, and libvips. Everything runs on one
-// core, in turns, several rounds; the best round of each counts. It prints
-// Markdown.
+// core, in turns, several rounds, of which the median counts. It prints Markdown.
 //
 //	go run -tags turbojpeg ./bench/render
 //
@@ -9,17 +8,21 @@
 package main
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"log"
 	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 )
 
 func main() {
 	log.SetFlags(0)
-	rounds := flag.Int("rounds", 5, "rounds; the best of each counts")
+	rounds := flag.Int("rounds", 5, "rounds; the median counts")
 	photos := flag.String("photos", "imaging/render/testdata/photos", "where the photos are")
 	worker := flag.Bool("worker", false, "render and report, as one of the contestants (internal)")
 	flag.Parse()
@@ -48,7 +51,7 @@ func jobs() []job {
 		title, file string
 		loops       int
 	}{
-		{"4096×2160", "night_4096x2160.jpg", 5}, {"24 MP", "night_24mp_6000x4000.jpg", 2}, {"progressive 1600×844", "progressive_1600.jpg", 8},
+		{"4096×2160", "night_4096x2160.jpg", 5}, {"24 MP", "night_24mp_6000x4000.jpg", 3}, {"progressive 1600×844", "progressive_1600.jpg", 8},
 	} {
 		for _, labels := range []struct {
 			name   string
@@ -83,39 +86,51 @@ func compare(photos string, rounds int) error {
 	fmt.Println("| photo, labels | by | CPU | × Pillow | peak memory above idle | bytes | × Pillow | PSNR |")
 	fmt.Println("|---|---|--:|--:|--:|--:|--:|--:|")
 	for _, j := range jobs() {
-		best := map[string]result{}
+		all := map[string][]result{}
 		for round := range rounds {
 			for _, c := range arena.contestants {
 				r, err := c.run(j, strconv.Itoa(round))
 				if err != nil {
 					return fmt.Errorf("%s, %s: %w", j.name, c.name, err)
 				}
-				if round == 0 {
-					if r.size, r.psnr, err = arena.judge(j, c.name); err != nil {
-						return err
-					}
-					best[c.name] = r
-					continue
-				}
-				b := best[c.name]
-				b.CPU, b.Memory = min(b.CPU, r.CPU), max(b.Memory, r.Memory)
-				best[c.name] = b
+				all[c.name] = append(all[c.name], r)
 			}
 		}
-		printJob(j, arena.contestants, best)
+		if err := arena.print(j, all); err != nil {
+			return err
+		}
 	}
-	return nil
+	used, err := coresUsed(filepath.Join(dir, "night_4096x2160.jpg"))
+	fmt.Printf("\nOne render after another, as with `render.workers = 1`, on a machine of %d cores: %.2f of a core.\n", runtime.NumCPU(), used)
+	return err
 }
 
-func printJob(j job, contestants []contestant, best map[string]result) {
-	pillow := best["Pillow"]
-	title := j.name
-	for _, c := range contestants {
-		r := best[c.name]
+// print prints a job's rows: of each contestant the median of its rounds.
+func (a *arena) print(j job, all map[string][]result) error {
+	title, pillow := j.name, result{}
+	for i, c := range a.contestants {
+		r, err := a.judge(j, c.name)
+		if err != nil {
+			return err
+		}
+		r.CPU, r.Memory = median(all[c.name])
+		if i == 0 {
+			pillow = r
+		}
 		fmt.Printf("| %s | %s | %.1f ms | %.2f | %.1f MB | %d | %.3f | %.2f dB |\n", title, c.name,
 			r.CPU*1000, r.CPU/pillow.CPU, r.Memory/1e6, r.size, float64(r.size)/float64(pillow.size), r.psnr)
 		title = ""
 	}
+	return nil
+}
+
+// median returns that of the time taken, and the most memory.
+func median(rounds []result) (cpu, memory float64) {
+	slices.SortFunc(rounds, func(a, b result) int { return cmp.Compare(a.CPU, b.CPU) })
+	for _, r := range rounds {
+		memory = max(memory, r.Memory)
+	}
+	return rounds[len(rounds)/2].CPU, memory
 }
 
 func joinInts(numbers []int) string {

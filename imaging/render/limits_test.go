@@ -133,18 +133,46 @@ func TestRenderStops(t *testing.T) {
 	}
 }
 
-func FuzzRender(f *testing.F) {
+// FuzzInspect: whatever a header claims, what is let through is within the limits,
+// and has a price that covers the scaled picture at least.
+func FuzzInspect(f *testing.F) {
+	seed(f)
+	f.Fuzz(func(t *testing.T, original []byte) {
+		plan, err := render.Inspect(original, specs, limits)
+		if err != nil {
+			if !errors.Is(err, thumb.ErrOriginalUnusable) {
+				t.Fatal(err)
+			}
+			return
+		}
+		width, height := int64(plan.Width), int64(plan.Height)
+		if width < 1 || height < 1 || width*height > limits.MaxPixels {
+			t.Fatalf("%dx%d is let through", width, height)
+		}
+		scaled := min(width, int64(specs[2].Width))
+		if least := scaled * max(1, height*scaled/width); plan.Memory < least {
+			t.Fatalf("%dx%d is priced at %d", width, height, plan.Memory)
+		}
+	})
+}
+
+// seed adds the beginnings of photos, and small ones.
+func seed(f *testing.F) {
 	files, err := filepath.Glob("testdata/photos/*/*")
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, name := range append(files, "testdata/photos/tiny_120.jpg", "testdata/photos/grey16_400.png", "testdata/photos/lossy_700.webp", "testdata/photos/tall_9x3000.jpg") {
+	for _, name := range append(files, "testdata/photos/tiny_120.jpg", "testdata/photos/grey16_400.png", "testdata/photos/lossy_700.webp", "testdata/photos/tall_9x3000.jpg", "testdata/photos/lzw_700.tif", "testdata/photos/animated_320.gif") {
 		original, err := os.ReadFile(name)
 		if err != nil {
 			f.Fatal(err)
 		}
 		f.Add(original[:min(len(original), 4096)])
 	}
+}
+
+func FuzzRender(f *testing.F) {
+	seed(f)
 	f.Fuzz(func(t *testing.T, original []byte) {
 		plan, err := render.Inspect(original, specs[:1], render.Limits{MaxPixels: 1 << 16})
 		if err != nil {

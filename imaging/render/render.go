@@ -14,9 +14,10 @@
 // There are two engines behind the same functions. With build tag turbojpeg,
 // JPEG goes through libjpeg-turbo, which decodes at a fraction of the size and
 // writes progressive JPEG. Without it all is Go and needs no C compiler; JPEG is
-// then decoded in full and written as baseline. Either way a picture stays in
-// the planes that JPEG is made of (luma, and chroma at its own resolution) from
-// decoding to encoding: no pixel is converted to RGB and back.
+// then decoded in full and written as baseline. What both share is the decoder for
+// what is asked for most, small pictures of plain photos (decodeEighth). Either way
+// a picture stays in the planes that JPEG is made of (luma, and chroma at its own
+// resolution) from decoding to encoding: no pixel is converted to RGB and back.
 package render
 
 import (

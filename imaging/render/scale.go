@@ -132,12 +132,18 @@ func reduce(src *plane, fx, fy int) plane {
 
 // average makes a row of the column sums of rows rows, fx columns to a sample.
 func average(row []byte, sums []uint32, fx, rows int) {
-	for x := range row {
-		part := sums[x*fx : min((x+1)*fx, len(sums))]
-		sum, n := uint32(0), uint32(len(part)*rows)
-		for _, s := range part {
+	n := uint32(fx * rows)
+	whole := len(sums) / fx
+	inverse := (1<<40 + uint64(n) - 1) / uint64(n) // to multiply with: exact, and faster than to divide
+	for x := range row[:whole] {
+		sum := n / 2
+		for _, s := range sums[:fx] {
 			sum += s
 		}
-		row[x] = byte((sum + n/2) / n)
+		row[x] = byte(uint64(sum) * inverse >> 40)
+		sums = sums[fx:]
+	}
+	if whole < len(row) {
+		average(row[whole:], sums, len(sums), rows)
 	}
 }

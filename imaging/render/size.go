@@ -57,3 +57,18 @@ func largestFirst(sizes []size) []int {
 	})
 	return order
 }
+
+// eighths returns the smallest scale, in eighths, at which a JPEG decodes to no
+// less than the largest picture.
+func (p *Plan) eighths() int {
+	want := p.largest()
+	for m := 1; m < 8; m++ {
+		if scaled(p.Width, m) >= want.w && scaled(p.Height, m) >= want.h {
+			return m
+		}
+	}
+	return 8
+}
+
+// scaled is n samples at so many eighths of the size.
+func scaled(n, eighths int) int { return (n*eighths + 7) / 8 }

@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
+	"sync"
 	"syscall"
+	"testing"
 	"time"
 )
 
@@ -47,25 +51,34 @@ func start(program string, args func(address string) []string, ready func(ctx co
 	return "", err
 }
 
-// run starts the process on a thread that lives as long as the process does: the
-// kernel sends Pdeathsig when the *thread* that started a child ends.
 func (p *process) run(program string, args []string) error {
+	p.cmd = exec.Command(program, args...)
+	return p.launch()
+}
+
+func (p *process) launch() error {
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	p.cmd = exec.Command(program, args...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	return runUntilExit(p.cmd, p.exited)
+}
+
+// runUntilExit starts a process on a thread that lives as long as the process does,
+// since the kernel sends Pdeathsig when the *thread* that started a child ends, and
+// closes exited when it is over.
+func runUntilExit(cmd *exec.Cmd, exited chan<- struct{}) error {
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread()
-		err := p.cmd.Start()
+		err := cmd.Start()
 		started <- err
 		if err == nil {
-			_ = p.cmd.Wait()
-			close(p.exited)
+			_ = cmd.Wait()
+			close(exited)
 		}
 	}()
 	return <-started
@@ -96,11 +109,61 @@ func (p *process) stop() {
 	}
 }
 
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("finding a free port: %w", err)
+// Process is a program that a test runs by itself.
+type Process struct {
+	*exec.Cmd
+	// Exited is closed when it is over.
+	Exited <-chan struct{}
+	log    string
+}
+
+// Start runs cmd, its output kept for Log. It is killed when the test ends, and
+// however the test's own process ends.
+func Start(t testing.TB, cmd *exec.Cmd) *Process {
+	t.Helper()
+	log := filepath.Join(t.TempDir(), "log")
+	p := &process{cmd: cmd, exited: make(chan struct{}), log: log}
+	if err := p.launch(); err != nil {
+		t.Fatalf("starting %s: %v", cmd.Path, err)
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	t.Cleanup(p.stop)
+	return &Process{Cmd: cmd, Exited: p.exited, log: log}
+}
+
+// Log returns what the program has printed.
+func (p *Process) Log() string {
+	text, _ := os.ReadFile(p.log)
+	return string(text)
+}
+
+// FreeAddress returns an address of 127.0.0.1 that nothing listens on yet.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	address, err := freeAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
+}
+
+// given are the ports that this process has given away.
+var given sync.Map
+
+// freeAddress picks a port at random below those that the kernel gives to outgoing
+// connections, which would take it again at any moment, and never the same twice.
+func freeAddress() (string, error) {
+	var err error
+	for range 100 {
+		port := 10000 + rand.IntN(22000)
+		var l net.Listener
+		if l, err = net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err != nil {
+			continue
+		}
+		address := l.Addr().String()
+		err = l.Close()
+		if _, taken := given.LoadOrStore(port, true); !taken {
+			return address, err
+		}
+	}
+	return "", fmt.Errorf("finding a free port: %w", err)
 }

@@ -192,8 +192,8 @@ func TestDatabaseGone(t *testing.T) {
 	_, failures["lease"] = s.Lease(t.Context(), 1, "me", time.Second)
 	_, failures["prolong"] = s.Prolong(t.Context(), 1, "me", time.Second)
 	failures["release"] = s.Release(t.Context(), 1, "me")
-	_, failures["upsert"] = s.Upsert(t.Context(), 1, row("small", "thumbnails/capture_1/x.jpg", 240, noon), time.Hour)
-	failures["discard"] = s.Discard(t.Context(), 1, "thumbnails/capture_1/x.jpg", time.Hour)
+	_, failures["upsert"] = s.Upsert(t.Context(), 1, []thumb.Row{row("small", "thumbnails/capture_1/x.jpg", 240, noon)}, time.Hour)
+	failures["discard"] = s.Discard(t.Context(), 1, []string{"thumbnails/capture_1/x.jpg"}, time.Hour)
 	_, failures["sweep"] = s.Sweep(t.Context(), 1, nil)
 	_, failures["installed"] = s.Installed(t.Context())
 	_, failures["rows"] = s.Rows(t.Context(), 0, 1)
@@ -226,7 +226,7 @@ func TestTablesUnderOtherNames(t *testing.T) {
 	if work, err := s.Lease(t.Context(), 2, "me", time.Minute); err != nil || !work.Held || len(work.Capture.Rows) != 2 {
 		t.Errorf("%+v, %v", work, err)
 	}
-	if up, err := s.Upsert(t.Context(), 2, row("small", "thumbnails/capture_2/small_1.jpg", 240, noon), time.Hour); err != nil || !up.Won {
+	if up, err := s.Upsert(t.Context(), 2, []thumb.Row{row("small", "thumbnails/capture_2/small_1.jpg", 240, noon)}, time.Hour); err != nil || !up[0].Won {
 		t.Errorf("%+v, %v", up, err)
 	}
 }

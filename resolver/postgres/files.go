@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -11,15 +12,12 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-// recordSQL records a file for deletion. One that is recorded already keeps its
+// recordSQL records files for deletion. One that is recorded already keeps its
 // time: a key is used once, so the first word about it is right.
 const recordSQL = `
 INSERT INTO thumbedge.file_to_delete (path, capture_id, due)
-VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3))
+SELECT path, $2, clock_timestamp() + make_interval(secs => $3) FROM unnest($1::text[]) AS path
 ON CONFLICT (path) DO NOTHING`
-
-// unrecordSQL takes back what recordSQL did.
-const unrecordSQL = `DELETE FROM thumbedge.file_to_delete WHERE path = $1`
 
 // claimSQL claims files by moving the time at which they are due. That time is the
 // claim's end as well as that of the next try, so a replica that dies meanwhile,
@@ -40,16 +38,18 @@ RETURNING f.capture_id, f.path`
 // after half of it.
 const claim = 5 * time.Minute
 
-// Discard records a stored file for deletion after a delay. It refuses one that
-// does not lie in its capture's folder. Without schema thumbedge it does nothing:
-// the file is left for reconcile.
-func (s *Store) Discard(ctx context.Context, id thumb.ID, path string, after time.Duration) error {
-	if !s.ours(id, path) {
-		return fmt.Errorf("recording a file for deletion: %q is not in the folder of capture %d", path, id)
+// Discard records files for deletion after a delay. It refuses one that does not
+// lie in its capture's folder. Without schema thumbedge it does nothing: the files
+// are left for reconcile.
+func (s *Store) Discard(ctx context.Context, id thumb.ID, paths []string, after time.Duration) error {
+	for _, path := range paths {
+		if !s.ours(id, path) {
+			return fmt.Errorf("recording a file for deletion: %q is not in the folder of capture %d", path, id)
+		}
 	}
-	return s.run(ctx, "discard", "recording a file for deletion", func(ctx context.Context) error {
+	return s.run(ctx, "discard", "recording files for deletion", func(ctx context.Context) error {
 		return s.either(ctx, func() error {
-			_, err := s.pool.Exec(ctx, recordSQL, path, int64(id), after.Seconds())
+			_, err := s.pool.Exec(ctx, recordSQL, paths, int64(id), after.Seconds())
 			return err
 		}, func() error { return nil })
 	})
@@ -121,8 +121,17 @@ func (s *Store) sweepOne(ctx context.Context, f claimed, remove func(context.Con
 		}
 	}
 	err = s.run(ctx, "sweep", "forgetting a deleted file", func(ctx context.Context) error {
-		_, err := s.pool.Exec(ctx, unrecordSQL, f.Path)
+		_, err := s.pool.Exec(ctx, `DELETE FROM thumbedge.file_to_delete WHERE path = $1`, f.Path)
 		return err
 	})
 	return err == nil, err
+}
+
+// ours says whether path lies in the capture's folder, so that thumbedge may
+// delete it. Anything else is left for people, or for reconcile to report.
+func (s *Store) ours(id thumb.ID, path string) bool {
+	var buf [256]byte
+	folder := string(s.keys.AppendFolder(buf[:0], id))
+	name, inside := strings.CutPrefix(path, folder)
+	return inside && name != "" && !strings.Contains(name, "/")
 }

@@ -37,7 +37,7 @@ func TestSweep(t *testing.T) {
 		if path == key(2, 0xab) {
 			id = 2
 		}
-		if err := s.Discard(t.Context(), id, path, after); err != nil {
+		if err := s.Discard(t.Context(), id, []string{path}, after); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -65,7 +65,7 @@ func TestSweepTriesAgainWhatFailed(t *testing.T) {
 	url, app := migrated(t)
 	s := newStore(t, url)
 	for digits := range uint64(3) {
-		if err := s.Discard(t.Context(), 1, key(1, digits), 0); err != nil {
+		if err := s.Discard(t.Context(), 1, []string{key(1, digits)}, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -126,7 +126,7 @@ func TestSweepLooksRightBeforeItRemoves(t *testing.T) {
 	url, app := migrated(t)
 	s := newStore(t, url)
 	for digits := range uint64(2) {
-		if err := s.Discard(t.Context(), 1, key(1, digits), 0); err != nil {
+		if err := s.Discard(t.Context(), 1, []string{key(1, digits)}, 0); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -49,17 +49,17 @@ func worksWithoutSchema(t *testing.T, s store) (writes bool) {
 	if value, err := s.Remembered(t.Context(), "x"); err != nil || value != nil {
 		t.Errorf("remembered: %s, %v", value, err)
 	}
-	if err := errors.Join(s.Release(t.Context(), 2, "a"), s.Discard(t.Context(), 2, key(2, 9), time.Hour), s.Remember(t.Context(), "x", []byte(`1`))); err != nil {
+	if err := errors.Join(s.Release(t.Context(), 2, "a"), s.Discard(t.Context(), 2, []string{key(2, 9)}, time.Hour), s.Remember(t.Context(), "x", []byte(`1`))); err != nil {
 		t.Error(err)
 	}
 	if captures, err := s.Captures(t.Context(), []thumb.ID{2}); err != nil || len(captures) != 1 {
 		t.Errorf("captures: %v, %v", captures, err)
 	}
-	up, err := s.Upsert(t.Context(), 2, row("small", key(2, 1), 240, noon), time.Hour)
+	up, err := s.Upsert(t.Context(), 2, []thumb.Row{row("small", key(2, 1), 240, noon)}, time.Hour)
 	if err != nil && !errors.Is(err, thumb.ErrDatabase) {
 		t.Errorf("upsert: %v, want it to wrap ErrDatabase", err)
 	}
-	return err == nil && up == thumb.Upserted{Path: key(2, 1), Won: true}
+	return err == nil && up[0] == thumb.Upserted{Path: key(2, 1), Won: true}
 }
 
 func TestWithoutMigrations(t *testing.T) {

@@ -2,18 +2,20 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-// takeSQL takes a lease, or finds that it can't, in one statement. All time is the
-// database's clock, read when the row is in hand: a wait for its lock counts.
+// takeSQL takes a lease on a capture that exists, or finds that it can't. All time
+// is the database's clock, read when the row is in hand: a wait for its lock counts.
 const takeSQL = `
 INSERT INTO thumbedge.lease AS l (capture_id, holder, until)
-VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3))
+SELECT c.id, $2, clock_timestamp() + make_interval(secs => $3) FROM {capture} c, ` + unsynced + ` WHERE c.id = $1
 ON CONFLICT (capture_id) DO UPDATE
 SET holder = excluded.holder, until = clock_timestamp() + make_interval(secs => $3)
 WHERE l.holder = excluded.holder OR l.until <= clock_timestamp()`
@@ -40,7 +42,39 @@ const (
 )
 
 // Lease takes the lease on a capture for holder, for ttl, and reads the capture,
-// its rows and its original: one transaction of two statements, sent together.
+// its rows and its original.
+//
+// A capture that does not exist is thumb.ErrUnknownCapture, and leaves no lease.
+// Without schema thumbedge the lease is always held.
+func (s *Store) Lease(ctx context.Context, id thumb.ID, holder string, ttl time.Duration) (thumb.Work, error) {
+	var work thumb.Work
+	err := s.run(ctx, "lease", "taking the lease on a capture", func(ctx context.Context) error {
+		return s.either(ctx, func() (err error) {
+			work, err = s.takeLease(ctx, id, holder, ttl)
+			return err
+		}, func() error {
+			rows, err := s.pool.Query(ctx, s.sql(workSQL+noLease), int64(id))
+			if err != nil {
+				return err
+			}
+			work, err = readWork(id, rows)
+			work.Held = true
+			return err
+		})
+	})
+	if errors.Is(err, thumb.ErrUnknownCapture) && work.Held { // it went while we waited for the lease
+		_ = s.Release(context.WithoutCancel(ctx), id, holder) // else it lapses
+	}
+	if err != nil {
+		return thumb.Work{}, err
+	}
+	if work.Held {
+		work.HeldFor = 0
+	}
+	return work, nil
+}
+
+// takeLease is one transaction of two statements, in one round trip.
 //
 // They are two for the sake of what the second sees. A statement sees what was
 // committed before it began, so a single one that had to wait for the lease, or
@@ -48,49 +82,29 @@ const (
 // the rows as they were before that replica wrote its own, and the original would
 // be fetched and rendered once more. The second statement begins after the lease
 // is ours: whoever held it wrote before letting go. What it reads as the capture's
-// version is read under the lease, before the fetch.
-//
-// A capture that does not exist is thumb.ErrUnknownCapture, and leaves no lease.
-// Without schema thumbedge the lease is always held.
-func (s *Store) Lease(ctx context.Context, id thumb.ID, holder string, ttl time.Duration) (work thumb.Work, err error) {
-	err = s.run(ctx, "lease", "taking the lease on a capture", func(ctx context.Context) error {
-		return s.either(ctx, func() error {
-			return s.transact(ctx, func(tx pgx.Tx) error {
-				batch := new(pgx.Batch)
-				batch.Queue(takeSQL, int64(id), holder, ttl.Seconds())
-				batch.Queue(s.sql(workSQL+leaseOfCapture), int64(id))
-				answers := tx.SendBatch(ctx, batch)
-				defer answers.Close()
-				taken, err := answers.Exec()
-				if err != nil {
-					return err
-				}
-				rows, err := answers.Query()
-				if err != nil {
-					return err
-				}
-				if work, err = readWork(id, rows); err != nil {
-					return err
-				}
-				if work.Held = taken.RowsAffected() == 1; work.Held {
-					work.HeldFor = 0
-				}
-				return answers.Close()
-			})
-		}, func() error {
-			rows, err := s.pool.Query(ctx, s.sql(workSQL+noLease), int64(id))
-			if err != nil {
-				return err
-			}
-			work, err = readWork(id, rows)
-			work.Held, work.HeldFor = true, 0
-			return err
-		})
+// version is read under the lease, before the fetch. All that needs the isolation
+// level named, whatever the role's default is.
+func (s *Store) takeLease(ctx context.Context, id thumb.ID, holder string, ttl time.Duration) (work thumb.Work, err error) {
+	batch := new(pgx.Batch)
+	batch.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED`)
+	take := batch.Queue(s.sql(takeSQL), int64(id), holder, ttl.Seconds())
+	read := batch.Queue(s.sql(workSQL+leaseOfCapture), int64(id))
+	batch.Queue(`COMMIT`)
+	var held bool
+	take.Exec(func(taken pgconn.CommandTag) error {
+		held = taken.RowsAffected() == 1
+		return nil
 	})
-	if err != nil {
+	var unknown error
+	read.Query(func(rows pgx.Rows) error {
+		work, unknown = readWork(id, rows)
+		return nil // an error of the rows is the batch's as well
+	})
+	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
 		return thumb.Work{}, err
 	}
-	return work, nil
+	work.Held = held
+	return work, unknown
 }
 
 func readWork(id thumb.ID, rows pgx.Rows) (thumb.Work, error) {
@@ -136,7 +150,7 @@ func (s *Store) Prolong(ctx context.Context, id thumb.ID, holder string, ttl tim
 	err = s.run(ctx, "prolong", "prolonging the lease on a capture", func(ctx context.Context) error {
 		return s.either(ctx, func() error {
 			tag, err := s.pool.Exec(ctx, `UPDATE thumbedge.lease SET until = clock_timestamp() + make_interval(secs => $3)
-				WHERE capture_id = $1 AND holder = $2`, int64(id), holder, ttl.Seconds())
+				FROM `+unsynced+` WHERE capture_id = $1 AND holder = $2`, int64(id), holder, ttl.Seconds())
 			held = tag.RowsAffected() == 1
 			return err
 		}, func() error {
@@ -151,7 +165,7 @@ func (s *Store) Prolong(ctx context.Context, id thumb.ID, holder string, ttl tim
 func (s *Store) Release(ctx context.Context, id thumb.ID, holder string) error {
 	return s.run(ctx, "release", "releasing the lease on a capture", func(ctx context.Context) error {
 		return s.either(ctx, func() error {
-			_, err := s.pool.Exec(ctx, `DELETE FROM thumbedge.lease WHERE capture_id = $1 AND holder = $2`, int64(id), holder)
+			_, err := s.pool.Exec(ctx, `DELETE FROM thumbedge.lease USING `+unsynced+` WHERE capture_id = $1 AND holder = $2`, int64(id), holder)
 			return err
 		}, func() error { return nil })
 	})

@@ -206,7 +206,7 @@ func (m *modelled) Delete(id thumb.ID) error {
 
 // Render ends in what serve does when a thumbnail is stored.
 func (m *modelled) Render(id thumb.ID, row thumb.Row) error {
-	_, err := m.store.Upsert(context.Background(), id, row, time.Hour)
+	_, err := m.store.Upsert(context.Background(), id, []thumb.Row{row}, time.Hour)
 	m.Forget(id)
 	return err
 }

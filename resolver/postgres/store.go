@@ -20,12 +20,15 @@ import (
 // Store asks and tells the database everything but notifications. It keeps no
 // state of a connection's (no prepared statement where a pooler is between, no
 // session lock, no SET that outlives its transaction). Its methods may be called
-// from many goroutines; each is one statement or one transaction, takes
-// operationLimit at most, and wraps thumb.ErrDatabase around what went wrong.
+// from many goroutines; each is one transaction, sent whole in one round trip, so
+// that a replica that dies or stops holds no locks; it takes operationLimit at most,
+// or database.page_timeout where that is longer, and wraps thumb.ErrDatabase around
+// what went wrong.
 type Store struct {
 	pool    *pgxpool.Pool
 	log     *slog.Logger
 	metrics *Metrics
+	limit   time.Duration // of one operation
 	keys    thumb.Keys
 	place   *strings.Replacer // puts the app's table names into SQL
 	tables  [3]string         // those that have triggers, quoted
@@ -36,7 +39,7 @@ type Store struct {
 }
 
 // operationLimit bounds every operation, whatever its caller allows: a page's wait
-// is shorter, a row that the app has locked may take this long.
+// is mostly shorter, a row that the app has locked may take this long.
 const operationLimit = 5 * time.Second
 
 // New makes a Store over pool, which stays its caller's to close. It connects to
@@ -47,7 +50,7 @@ func New(cfg Config, pool *pgxpool.Pool, log *slog.Logger, metrics *Metrics) (*S
 	}
 	metrics.pool.Store(pool)
 	return &Store{
-		pool: pool, log: log, metrics: metrics, keys: cfg.Keys,
+		pool: pool, log: log, metrics: metrics, limit: max(operationLimit, cfg.PageTimeout), keys: cfg.Keys,
 		place: cfg.Tables.replacer(), tables: cfg.Tables.triggered(),
 	}, nil
 }
@@ -71,7 +74,7 @@ func quote(name string) string { return pgx.Identifier(strings.Split(name, "."))
 // run does one operation: bounded, measured, its failure wrapped. Doing says what
 // was being done, as in "reading captures".
 func (s *Store) run(ctx context.Context, operation, doing string, do func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, operationLimit)
+	ctx, cancel := context.WithTimeout(ctx, s.limit)
 	defer cancel()
 	start := time.Now()
 	err := do(ctx)
@@ -83,15 +86,10 @@ func (s *Store) run(ctx context.Context, operation, doing string, do func(contex
 	return fmt.Errorf("%s: %w: %w", doing, thumb.ErrDatabase, err)
 }
 
-// begin starts a transaction in which each statement sees what was committed
-// before it, whatever the role's default is, and which a server that hears no more
-// from us ends by itself: a replica that dies between two statements must not keep
-// its locks.
-const begin = `BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = '5s'`
-
-func (s *Store) transact(ctx context.Context, do func(pgx.Tx) error) error {
-	return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: begin}, do)
-}
+// unsynced, called in a statement, has its transaction not wait for the disk. What
+// a crash of PostgreSQL may then forget is up to a second old; for a lease that is
+// no worse than one that lapses. Nothing that says where a file lies uses it.
+const unsynced = `set_config('synchronous_commit', 'off', true)`
 
 // sql puts the app's table names into a statement.
 func (s *Store) sql(template string) string { return s.place.Replace(template) }
@@ -113,11 +111,13 @@ func moment(t *time.Time) time.Time {
 
 // The SQLSTATEs that mean something here.
 const (
-	foreignKeyViolation = "23503"
-	readOnly            = "25006"
-	noSuchSchema        = "3F000"
-	noSuchTable         = "42P01"
-	noPrivilege         = "42501"
+	foreignKeyViolation  = "23503"
+	readOnly             = "25006"
+	noSuchSchema         = "3F000"
+	serializationFailure = "40001" // where the role's default is stricter than read committed
+	deadlockDetected     = "40P01"
+	noSuchTable          = "42P01"
+	noPrivilege          = "42501"
 )
 
 func hasCode(err error, codes ...string) bool {

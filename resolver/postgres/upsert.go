@@ -3,7 +3,8 @@ package postgres
 import (
 	"context"
 	"errors"
-	"strings"
+	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -11,119 +12,145 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-// The three statements of an upsert. The first locks the row that is there and
-// judges it, so that nobody changes it between that and the second.
-const (
-	lockRowSQL = `
-SELECT id, path, path <> '' AND width = $3 AND coalesce(last_modified > $4, false)
-FROM {thumbnail} WHERE source_image_id = $1 AND label = $2 FOR UPDATE`
+// upsertSQL writes the rows that are given, one a label, and says of each what was
+// there before, whether that refused it, and whether it was written. A label that
+// was neither has changed while the statement ran, and goes round again: an update
+// looks once more, when it has the row's lock, at all that was found before.
+const upsertSQL = `
+WITH given AS (
+	SELECT * FROM unnest($2::text[], $3::text[], $4::int[], $5::int[], $6::bigint[], $7::timestamptz[])
+		AS g (label, path, width, height, size, last_modified)
+), found AS (
+	SELECT g.*, t.id, t.path AS old, coalesce(t.path <> '' AND t.width = g.width AND t.last_modified > g.last_modified, false) AS newer
+	FROM given g LEFT JOIN {thumbnail} t ON t.source_image_id = $1::bigint AND t.label = g.label
+), updated AS (
+	UPDATE {thumbnail} t
+	SET path = f.path, width = f.width, height = f.height, size = f.size, last_modified = f.last_modified, updated_at = clock_timestamp()
+	FROM found f
+	WHERE t.id = f.id AND t.path = f.old AND NOT coalesce(t.path <> '' AND t.width = f.width AND t.last_modified > f.last_modified, false)
+	RETURNING t.label
+), inserted AS (
+	INSERT INTO {thumbnail} (created_at, updated_at, source_image_id, label, path, width, height, size, last_modified)
+	SELECT clock_timestamp(), clock_timestamp(), $1::bigint, label, path, width, height, size, last_modified
+	FROM found WHERE id IS NULL ORDER BY label
+	ON CONFLICT (source_image_id, label) DO NOTHING
+	RETURNING label
+), written AS (
+	SELECT label FROM updated UNION ALL SELECT label FROM inserted
+)`
 
-	updateRowSQL = `
-UPDATE {thumbnail} SET path = $2, width = $3, height = $4, size = $5, last_modified = $6, updated_at = clock_timestamp()
-WHERE id = $1`
+// recordUnnamedSQL goes on: what Discard recorded of the files that are named now
+// is taken back, and those that no row names any more are recorded, where they lie
+// in the capture's folder $8.
+const recordUnnamedSQL = `, taken_back AS (
+	DELETE FROM thumbedge.file_to_delete WHERE path IN (SELECT path FROM found JOIN written USING (label))
+), recorded AS (
+	INSERT INTO thumbedge.file_to_delete (path, capture_id, due)
+	SELECT path, $1::bigint, clock_timestamp() + make_interval(secs => $9)
+	FROM (
+		SELECT path FROM found WHERE newer
+		UNION ALL
+		SELECT old FROM found JOIN updated USING (label) WHERE old <> path
+	) AS unnamed
+	WHERE starts_with(path, $8) AND length(path) > length($8) AND strpos(substr(path, length($8) + 1), '/') = 0
+	ON CONFLICT (path) DO NOTHING
+)`
 
-	insertRowSQL = `
-INSERT INTO {thumbnail} (created_at, updated_at, source_image_id, label, path, width, height, size, last_modified)
-VALUES (clock_timestamp(), clock_timestamp(), $1, $2, $3, $4, $5, $6, $7)
-ON CONFLICT (source_image_id, label) DO NOTHING`
-)
+const upsertedSQL = ` SELECT f.label, f.path, coalesce(f.old, ''), f.newer, w.label IS NOT NULL FROM found f LEFT JOIN written w USING (label)`
 
-// Upsert writes the row of a stored file, unless one with a path, the same width
-// and a strictly later LastModified is there. The file that no row names after it
-// (the old row's, or the caller's where it is refused) is recorded for deletion
-// after deleteAfter, in the same transaction. A row that is overwritten keeps its
-// primary key and created_at. Where the file of the row was recorded for deletion
-// before it was stored, that record goes: a file that is named is in no danger, and
-// one that is replaced later has all of its time from then on.
+// Upsert writes the rows of stored files of one capture, each of another label,
+// and returns what became of each, in their order: all of them in one statement,
+// hence in one transaction and one round trip. A row that is there with a path, the
+// same width and a strictly later LastModified stays. The file that no row names
+// afterwards (the old row's, or the caller's where it is refused) is recorded for
+// deletion after deleteAfter, in the same statement. A row that is overwritten keeps
+// its primary key and created_at. Where the file of the row was recorded for
+// deletion before it was stored, that record goes: a file that is named is in no
+// danger, and one that is replaced later has all of its time from then on.
 //
-// The path that is replaced is read under the row's lock, so that of any number of
-// writers at once, the app among them, each records the one file that it replaced
-// and none is orphaned.
+// A row is overwritten only while it names the file that was found, so that of any
+// number of writers at once, the app among them, each records the one file that it
+// replaced and none is orphaned.
 //
 // A capture that is gone is thumb.ErrUnknownCapture; the foreign key that says so
-// is deferred, so it may fire at COMMIT. The caller's file is then recorded in a
-// transaction of its own. After any other error the row may have been written all
-// the same (an answer to COMMIT can get lost): the file must stay.
-func (s *Store) Upsert(ctx context.Context, id thumb.ID, row thumb.Row, deleteAfter time.Duration) (up thumb.Upserted, err error) {
-	err = s.run(ctx, "upsert", "upserting a thumbnail row", func(ctx context.Context) error {
-		write := func(record bool) func() error {
-			return func() error {
-				return s.transact(ctx, func(tx pgx.Tx) error {
-					unnamed, err := s.upsertRow(ctx, tx, id, row, &up)
-					if err != nil || !record {
-						return err
-					}
-					if up.Won {
-						if _, err := tx.Exec(ctx, unrecordSQL, row.Path); err != nil {
-							return err
-						}
-					}
-					if !s.ours(id, unnamed) {
-						return nil
-					}
-					_, err = tx.Exec(ctx, recordSQL, unnamed, int64(id), deleteAfter.Seconds())
-					return err
-				})
+// is deferred, so it may fire at COMMIT. The caller's files are then recorded in a
+// transaction of its own. After any other error the rows may have been written all
+// the same (an answer to COMMIT can get lost): the files must stay.
+func (s *Store) Upsert(ctx context.Context, id thumb.ID, rows []thumb.Row, deleteAfter time.Duration) ([]thumb.Upserted, error) {
+	ups := map[string]thumb.Upserted{} // by label
+	err := s.run(ctx, "upsert", "upserting thumbnail rows", func(ctx context.Context) error {
+		for len(ups) < len(rows) {
+			err := s.upsertOnce(ctx, id, rows, deleteAfter, ups)
+			switch {
+			case hasCode(err, foreignKeyViolation):
+				return thumb.ErrUnknownCapture
+			case err != nil && !hasCode(err, serializationFailure, deadlockDetected):
+				return err
 			}
 		}
-		err := s.either(ctx, write(true), write(false))
-		if hasCode(err, foreignKeyViolation) {
-			return thumb.ErrUnknownCapture
-		}
-		return err
+		return nil
 	})
+	all, paths := make([]thumb.Upserted, len(rows)), make([]string, len(rows))
+	for i, row := range rows {
+		all[i], paths[i] = ups[row.Label], row.Path
+	}
 	if errors.Is(err, thumb.ErrUnknownCapture) {
-		// The caller may be about to leave; the file must not be forgotten for that.
-		if lost := s.Discard(context.WithoutCancel(ctx), id, row.Path, deleteAfter); lost != nil {
-			s.log.Warn("file of a deleted capture is left for reconcile", "capture", id, "path", row.Path, "error", lost)
+		// The caller may be about to leave; the files must not be forgotten for that.
+		if lost := s.Discard(context.WithoutCancel(ctx), id, paths, deleteAfter); lost != nil {
+			s.log.Warn("files of a deleted capture are left for reconcile", slog.Int64("capture", int64(id)), slog.Any("paths", paths), slog.Any("error", lost))
 		}
 	}
 	if err != nil {
-		return thumb.Upserted{}, err
+		return nil, err
 	}
-	return up, nil
+	return all, nil
 }
 
-// upsertRow says in up what became of the row, and returns the path that no row
-// names any more, "" where there is none.
-func (s *Store) upsertRow(ctx context.Context, tx pgx.Tx, id thumb.ID, row thumb.Row, up *thumb.Upserted) (unnamed string, err error) {
-	version := nullable(row.LastModified)
-	// A row that appears or goes between two statements sends it round again.
-	for {
-		var key int64
-		var old string
-		var newer bool
-		err := tx.QueryRow(ctx, s.sql(lockRowSQL), int64(id), row.Label, row.Width, version).Scan(&key, &old, &newer)
+// upsertOnce tries to write the rows whose labels are not among ups, and adds those
+// of which it can say what became.
+func (s *Store) upsertOnce(ctx context.Context, id thumb.ID, rows []thumb.Row, deleteAfter time.Duration, ups map[string]thumb.Upserted) error {
+	var labels, paths []string
+	var widths, heights []int
+	var sizes []int64
+	var versions []*time.Time
+	for _, row := range rows {
+		if _, known := ups[row.Label]; known {
+			continue
+		}
+		labels, paths = append(labels, row.Label), append(paths, row.Path)
+		widths, heights, sizes = append(widths, row.Width), append(heights, row.Height), append(sizes, row.Size)
+		versions = append(versions, nullable(row.LastModified))
+	}
+	given := []any{int64(id), labels, paths, widths, heights, sizes, versions}
+	return s.either(ctx, func() error {
+		recording := []any{string(s.keys.AppendFolder(nil, id)), deleteAfter.Seconds()}
+		return s.readUpserted(ctx, upsertSQL+recordUnnamedSQL+upsertedSQL, slices.Concat(given, recording), ups)
+	}, func() error {
+		return s.readUpserted(ctx, upsertSQL+upsertedSQL, given, ups)
+	})
+}
+
+func (s *Store) readUpserted(ctx context.Context, sql string, given []any, ups map[string]thumb.Upserted) error {
+	answer, err := s.pool.Query(ctx, s.sql(sql), given...)
+	if err != nil {
+		return err
+	}
+	type told struct {
+		Label          string
+		Path, Old      string
+		Newer, Written bool
+	}
+	all, err := pgx.CollectRows(answer, pgx.RowToStructByPos[told]) // COMMIT may have failed, too
+	if err != nil {
+		return err
+	}
+	for _, t := range all {
 		switch {
-		case err == nil && newer:
-			*up = thumb.Upserted{Path: old}
-			return row.Path, nil
-		case err == nil:
-			_, err = tx.Exec(ctx, s.sql(updateRowSQL), key, row.Path, row.Width, row.Height, row.Size, version)
-			if old == row.Path {
-				old = ""
-			}
-			*up = thumb.Upserted{Path: row.Path, Won: true}
-			return old, err
-		case !errors.Is(err, pgx.ErrNoRows):
-			return "", err
-		}
-		tag, err := tx.Exec(ctx, s.sql(insertRowSQL), int64(id), row.Label, row.Path, row.Width, row.Height, row.Size, version)
-		if err != nil {
-			return "", err
-		}
-		if tag.RowsAffected() == 1 {
-			*up = thumb.Upserted{Path: row.Path, Won: true}
-			return "", nil
+		case t.Newer:
+			ups[t.Label] = thumb.Upserted{Path: t.Old}
+		case t.Written:
+			ups[t.Label] = thumb.Upserted{Path: t.Path, Won: true}
 		}
 	}
-}
-
-// ours says whether path lies in the capture's folder, so that thumbedge may
-// delete it. Anything else is left for people, or for reconcile to report.
-func (s *Store) ours(id thumb.ID, path string) bool {
-	var buf [256]byte
-	folder := string(s.keys.AppendFolder(buf[:0], id))
-	name, inside := strings.CutPrefix(path, folder)
-	return inside && name != "" && !strings.Contains(name, "/")
+	return nil
 }

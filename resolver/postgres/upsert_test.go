@@ -29,11 +29,46 @@ func recorded(t testing.TB, app *pgx.Conn) []string {
 // upsert is one that is expected to succeed as a call.
 func upsert(t testing.TB, s store, id thumb.ID, r thumb.Row) thumb.Upserted {
 	t.Helper()
-	up, err := s.Upsert(t.Context(), id, r, time.Hour)
-	if err != nil {
-		t.Fatal(err)
+	ups, err := s.Upsert(t.Context(), id, []thumb.Row{r}, time.Hour)
+	if err != nil || len(ups) != 1 {
+		t.Fatal(ups, err)
 	}
-	return up
+	return ups[0]
+}
+
+// One call writes the rows of several labels, and each has a fate of its own.
+func TestUpsertOfSeveralLabels(t *testing.T) {
+	t.Parallel()
+	url, app := migrated(t)
+	for name, s := range map[string]store{
+		"directly":          newStore(t, url),
+		"through pgbouncer": newStore(t, testenv.Pgbouncer(t, url), pooled),
+	} {
+		exec(t, app, `DELETE FROM thumbedge.file_to_delete; DELETE FROM main_sourceimagethumbnail WHERE source_image_id = 2;
+			INSERT INTO main_sourceimagethumbnail (created_at, updated_at, path, label, width, height, size, last_modified, source_image_id) VALUES
+				(now(), now(), 'thumbnails/capture_2/old.jpg', 'small', 240, 1, 1, '2026-06-01 12:00Z', 2),
+				(now(), now(), 'thumbnails/capture_2/later.jpg', 'medium', 1024, 1, 1, '2026-06-01 12:01Z', 2)`)
+		rows := []thumb.Row{row("small", key(2, 1), 240, noon), row("medium", key(2, 2), 1024, noon), row("large", key(2, 3), 2560, noon), row("huge", key(2, 4), 4000, time.Time{})}
+		if err := s.Discard(t.Context(), 2, []string{key(2, 1), key(2, 2), key(2, 3), key(2, 4)}, time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		before := s.queries.n.Load()
+		ups, err := s.Upsert(t.Context(), 2, rows, time.Hour)
+		if queries := s.queries.n.Load() - before; queries != 1 {
+			t.Errorf("%s: %d statements, want 1", name, queries)
+		}
+		want := []thumb.Upserted{{Path: key(2, 1), Won: true}, {Path: "thumbnails/capture_2/later.jpg"}, {Path: key(2, 3), Won: true}, {Path: key(2, 4), Won: true}}
+		if err != nil || !slices.Equal(ups, want) {
+			t.Errorf("%s: %+v, %v; want %+v", name, ups, err, want)
+		}
+		if got, want := recorded(t, app), []string{"thumbnails/capture_2/old.jpg", key(2, 2)}; !slices.Equal(got, want) {
+			t.Errorf("%s: recorded %v, want %v", name, got, want)
+		}
+		named := ask[string](t, app, `SELECT string_agg(label || '=' || path, ' ' ORDER BY label) FROM main_sourceimagethumbnail WHERE source_image_id = 2`)
+		if want := "huge=" + key(2, 4) + " large=" + key(2, 3) + " medium=thumbnails/capture_2/later.jpg small=" + key(2, 1); named != want {
+			t.Errorf("%s: the rows name %s, want %s", name, named, want)
+		}
+	}
 }
 
 func TestUpsertInsertsThenOverwrites(t *testing.T) {
@@ -174,7 +209,7 @@ func TestReplacedFileElsewhereIsLeft(t *testing.T) {
 	if got := recorded(t, app); !slices.Equal(got, []string{"thumbnails/capture_2/medium.jpg"}) {
 		t.Errorf("recorded %v", got)
 	}
-	if err := s.Discard(t.Context(), 2, "uploads/x.jpg", 0); err == nil || errors.Is(err, thumb.ErrDatabase) {
+	if err := s.Discard(t.Context(), 2, []string{"uploads/x.jpg"}, 0); err == nil || errors.Is(err, thumb.ErrDatabase) {
 		t.Errorf("discarding a file elsewhere: %v", err)
 	}
 }
@@ -268,7 +303,7 @@ func TestCaptureDeletedDuringTheRender(t *testing.T) {
 		"through pgbouncer": newStore(t, testenv.Pgbouncer(t, url), pooled),
 	} {
 		exec(t, app, `DELETE FROM thumbedge.file_to_delete`)
-		_, err := s.Upsert(t.Context(), 999, row("small", key(999, 1), 240, noon), time.Hour)
+		_, err := s.Upsert(t.Context(), 999, []thumb.Row{row("small", key(999, 1), 240, noon)}, time.Hour)
 		if !errors.Is(err, thumb.ErrUnknownCapture) || errors.Is(err, thumb.ErrDatabase) {
 			t.Errorf("%s: the error is %v", name, err)
 		}
@@ -282,7 +317,7 @@ func TestCaptureDeletedDuringTheRender(t *testing.T) {
 	exec(t, app, `BEGIN; DELETE FROM main_sourceimagethumbnail WHERE source_image_id = 4; DELETE FROM main_sourceimage WHERE id = 4`)
 	failed := make(chan error, 1)
 	go func() {
-		_, err := s.Upsert(t.Context(), 4, row("small", key(4, 1), 240, noon), time.Hour)
+		_, err := s.Upsert(t.Context(), 4, []thumb.Row{row("small", key(4, 1), 240, noon)}, time.Hour)
 		failed <- err
 	}()
 	eventually(t, "the upsert waits at its commit", func() bool { return waiting(t, app) == 1 })

@@ -1,6 +1,9 @@
 package thumb
 
-import "strconv"
+import (
+	"encoding/binary"
+	"strconv"
+)
 
 // Keys is the scheme by which thumbedge names the files that it stores:
 //
@@ -13,7 +16,6 @@ type Keys string
 const (
 	keySuffix = ".jpg"
 	keyDigits = 16
-	hex       = "0123456789abcdef"
 )
 
 // Append appends the key of a thumbnail to dst.
@@ -21,10 +23,20 @@ func (k Keys) Append(dst []byte, id ID, label string, digits uint64) []byte {
 	dst = k.AppendFolder(dst, id)
 	dst = append(dst, label...)
 	dst = append(dst, '_')
-	for shift := 60; shift >= 0; shift -= 4 {
-		dst = append(dst, hex[digits>>shift&15])
-	}
+	dst = binary.BigEndian.AppendUint64(dst, hex(uint32(digits>>32)))
+	dst = binary.BigEndian.AppendUint64(dst, hex(uint32(digits)))
 	return append(dst, keySuffix...)
+}
+
+// hex returns the 8 lower-case hex digits of n, the first in the highest byte.
+func hex(n uint32) uint64 {
+	const each = 0x0101010101010101
+	x := uint64(n)
+	x = (x<<16 | x) & 0x0000ffff0000ffff
+	x = (x<<8 | x) & 0x00ff00ff00ff00ff
+	x = (x<<4 | x) & 0x0f0f0f0f0f0f0f0f
+	letters := (x + 6*each) >> 4 & each // 1 where the digit is a letter
+	return x + '0'*each + letters*('a'-'0'-10)
 }
 
 // AppendFolder appends the folder that holds every file of a capture, with its

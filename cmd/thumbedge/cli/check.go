@@ -12,15 +12,21 @@ import (
 func check() command {
 	return command{
 		name:     "check",
-		synopsis: "--config FILE",
-		summary:  "try a configuration and each part it names",
+		synopsis: "--config FILE [--via URL]",
+		summary:  "try a configuration and each part it names, or the site as browsers see it",
 		text: `
 Reads the configuration, then tries each real part in turn: the app, the database with
 its tables and triggers, the storage by a put, a get and a delete, the listeners. One
 line each: ok, degraded (thumbedge works without) or FAILED. Exit status 1 when one
-fails. It is safe beside a running proxy.`,
+fails. It is safe beside a running proxy.
+
+With --via it looks at the site instead, from anywhere: it fetches a page through the
+site's public address, as a browser does, and finds redirect loops, a wrong Host or
+X-Forwarded-Proto, whether the page came through thumbedge, and how many of its route
+URLs were rewritten. A URL without a path means the first of rewrite.paths.`,
 		run: func(ctx context.Context, env Env, flags *flag.FlagSet, parse func() (string, error)) error {
 			path := configFlag(env, flags)
+			via := flags.String("via", "", "the site's public `URL`, or a page's: look at that instead")
 			if _, err := parse(); err != nil {
 				return err
 			}
@@ -30,24 +36,33 @@ fails. It is safe beside a running proxy.`,
 			}
 			say(env, "ok", "configuration", *path)
 			failed := false
-			program.Check(ctx, file, func(f program.Finding) {
-				switch {
-				case f.Err != nil:
-					failed = true
-					say(env, "FAILED", f.Part, f.Err.Error())
-				case f.Unknown:
-					say(env, "-", f.Part, f.Fact)
-				case f.Degraded:
-					say(env, "degraded", f.Part, f.Fact)
-				default:
-					say(env, "ok", f.Part, f.Fact)
-				}
-			})
+			tell := func(f program.Finding) {
+				failed = failed || f.Err != nil
+				sayFinding(env, f)
+			}
+			if *via != "" {
+				program.CheckVia(ctx, file, *via, tell)
+			} else {
+				program.Check(ctx, file, tell)
+			}
 			if failed {
 				return errReported
 			}
 			return nil
 		},
+	}
+}
+
+func sayFinding(env Env, f program.Finding) {
+	switch {
+	case f.Err != nil:
+		say(env, "FAILED", f.Part, f.Err.Error())
+	case f.Unknown:
+		say(env, "-", f.Part, f.Fact)
+	case f.Degraded:
+		say(env, "degraded", f.Part, f.Fact)
+	default:
+		say(env, "ok", f.Part, f.Fact)
 	}
 }
 

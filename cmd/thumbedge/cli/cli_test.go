@@ -158,6 +158,22 @@ func TestCheckOfAWorkingSite(t *testing.T) {
 	}
 }
 
+// TestCheckViaSaysWhatItFound: one line a part, and the exit status of a failure.
+func TestCheckViaSaysWhatItFound(t *testing.T) {
+	t.Parallel()
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"thumbnails":{"small":"http://elsewhere/api/v2/captures/thumbnails/1/?label=small"}}`)
+	}))
+	t.Cleanup(app.Close)
+	path := site(t)
+	status, out, stderr := run(t, "check", "--config", path, "--via", app.URL)
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if status != 1 || len(lines) != 6 || strings.Count(out, "FAILED") != 1 || !strings.HasPrefix(lines[3], "FAILED    host") {
+		t.Errorf("status %d:\n%s%s", status, out, stderr)
+	}
+}
+
 // TestCheckNamesWhatIsBroken: one line for each broken part, and no other.
 func TestCheckNamesWhatIsBroken(t *testing.T) {
 	t.Parallel()

@@ -20,10 +20,15 @@ func demoCommand() command {
 Starts a private PostgreSQL (the system's own binaries), a sample capture API with a
 gallery and made-up photos, and thumbedge in front of it; prints the URL to open.
 There is nothing to configure. Photos, database and thumbnails are kept in --dir, so
-that the next start takes seconds. Ctrl-C ends it all.`,
+that the next start takes seconds. Ctrl-C ends it all.
+
+With --app-on it runs the sample capture API alone, on a database that is there, for a
+thumbedge that is started apart: deploy/compose.yaml does.`,
 		run: func(ctx context.Context, env Env, flags *flag.FlagSet, parse func() (string, error)) error {
 			dir := flags.String("dir", ".demo", "the `FOLDER` that is kept between starts")
 			listen := flags.String("listen", "127.0.0.1:8080", "the proxy's `ADDRESS`; another port where it is in use")
+			appOn := flags.String("app-on", "", "run the sample API alone, on the database at this `URL`")
+			width := flags.Int("photo-width", 4096, "how wide the photos are, in `PIXELS`")
 			verbose := flags.Bool("verbose", false, "log each decision")
 			if _, err := parse(); err != nil {
 				return err
@@ -34,10 +39,13 @@ that the next start takes seconds. Ctrl-C ends it all.`,
 			}
 			log, flush := newLog(env.Stderr, config.Log{Level: level, Format: "text"})
 			defer flush()
+			opts := demo.Options{Dir: *dir, Listen: *listen, Progress: env.Stderr, Log: log, Version: env.Version, Width: *width}
+			if *appOn != "" {
+				return appAlone(ctx, env, *appOn, opts)
+			}
 			began := time.Now()
-			d, err := demo.Start(ctx, demo.Options{
-				Dir: *dir, Listen: freeOr(env, *listen), Progress: env.Stderr, Log: log, Version: env.Version,
-			})
+			opts.Listen = freeOr(env, *listen)
+			d, err := demo.Start(ctx, opts)
 			if err != nil {
 				return err
 			}
@@ -57,6 +65,20 @@ Up after %.1f s. Ctrl-C ends it; what it made is kept in %s.
 			return errors.Join(err, d.Close(closing))
 		},
 	}
+}
+
+// appAlone runs the sample API until ctx ends.
+func appAlone(ctx context.Context, env Env, databaseURL string, opts demo.Options) error {
+	app, err := demo.StartApp(ctx, databaseURL, opts)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(env.Stdout, "the sample API is at %s\n", app.URL)
+	select {
+	case <-ctx.Done():
+	case err = <-app.Failed():
+	}
+	return errors.Join(err, app.Close())
 }
 
 // freeOr returns address, or one with a free port where address is in use.

@@ -14,8 +14,6 @@ import (
 	"github.com/thumbedge/thumbedge/internal/testenv"
 )
 
-func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
-
 // The whole command on a configuration file, without the schema thumbedge.
 func TestReconcile(t *testing.T) {
 	t.Parallel()
@@ -27,6 +25,15 @@ func TestReconcile(t *testing.T) {
 	}
 	if err := os.WriteFile(orphan, []byte("jpeg"), 0o644); err != nil {
 		t.Fatal(err)
+	}
+	unfinished, writing := filepath.Join(filepath.Dir(orphan), ".thumbedge-OLD"), filepath.Join(filepath.Dir(orphan), ".thumbedge-NEW")
+	for _, half := range []string{unfinished, writing} {
+		if err := os.WriteFile(half, []byte("jp"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if old := time.Now().Add(-2 * time.Hour); os.Chtimes(unfinished, old, old) != nil {
+		t.Fatal("the file's time cannot be set")
 	}
 	text := fmt.Sprintf("[upstream]\nurl = \"http://127.0.0.1:1\"\n[[thumbnails]]\nlabel = \"small\"\nwidth = 240\n"+
 		"[database]\nurl = %q\n[storage]\ndriver = \"filesystem\"\nroot = %q\n[reconcile]\ngrace = \"0s\"\n", testenv.Database(t), media)
@@ -44,16 +51,27 @@ func TestReconcile(t *testing.T) {
 	if out, code := start(); code != 0 || !strings.Contains(out, "CACHALOT_UNCACHABLE_TABLES") || !strings.Contains(out, "dry run") {
 		t.Errorf("a dry run ended with %d and said %s", code, out)
 	}
-	if _, err := os.Stat(orphan); err != nil {
-		t.Errorf("a dry run deleted a file: %v", err)
+	for _, path := range []string{orphan, unfinished} {
+		if _, err := os.Stat(path); err != nil {
+			t.Errorf("a dry run deleted a file: %v", err)
+		}
 	}
-	out, code := start("--apply", "--json", "--since", "36h")
+	if _, code := start("--apply"); code != exitFailed {
+		t.Errorf("--apply with a grace of 0 ended with %d", code)
+	}
+	out, code := start("--apply", "--force", "--json", "--since", "36h")
 	var summary reconcile.Summary
 	if err := json.Unmarshal([]byte(out), &summary); err != nil || code != 0 || summary.FilesDeleted != 1 || summary.Since == nil {
 		t.Errorf("--apply --json ended with %d (%v) and %s", code, err, out)
 	}
 	if _, err := os.Stat(orphan); !os.IsNotExist(err) {
 		t.Errorf("the file is still there: %v", err)
+	}
+	if _, err := os.Stat(unfinished); !os.IsNotExist(err) {
+		t.Errorf("the half-written file is still there: %v", err)
+	}
+	if _, err := os.Stat(writing); err != nil {
+		t.Errorf("a file that is being written was deleted: %v", err)
 	}
 	if _, code := start("--since", "yesterday"); code != exitUsage {
 		t.Errorf("--since yesterday ended with %d", code)

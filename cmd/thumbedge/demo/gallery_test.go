@@ -1,8 +1,11 @@
 package demo_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"image/jpeg"
+	"image/png"
 	"io"
 	"log/slog"
 	"os"
@@ -90,8 +93,8 @@ func TestGallery(t *testing.T) {
 	if n := d.App.Counters().Thumbnail; n != images {
 		t.Errorf("straight to the app: %d thumbnail requests reached it, want %d", n, images)
 	}
-	for name, tab := range map[string]*testenv.Tab{"warm": warm, "app": direct} {
-		picture(t, "gallery_"+name+".png", tab.Screenshot(1280, "light"))
+	for name, tab := range map[string]*testenv.Tab{"gallery": warm, "gallery_app": direct} {
+		picture(t, name, tab.Screenshot(1280, "light"))
 	}
 }
 
@@ -109,14 +112,23 @@ func open(t *testing.T, d *demo.Demo, via string) *testenv.Tab {
 	return tab
 }
 
-// picture keeps a screenshot among the artefacts of the test run.
-func picture(t *testing.T, name string, png []byte) {
+// picture keeps a screenshot among the artefacts of the test run, as the README shows it
+// (make pictures).
+func picture(t *testing.T, name string, screenshot []byte) {
 	t.Helper()
+	img, err := png.Decode(bytes.NewReader(screenshot))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var small bytes.Buffer
+	if err := jpeg.Encode(&small, img, &jpeg.Options{Quality: 85}); err != nil {
+		t.Fatal(err)
+	}
 	folder := filepath.Join("..", "..", "..", "artefacts")
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(folder, name), png, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, name+".jpg"), small.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -126,13 +126,15 @@ func TestRegeneration(t *testing.T) {
 		spoil      string // an UPDATE of the row (t) or the capture (c)
 		regenerate bool
 	}{
-		"blank path":                  {`UPDATE main_sourceimagethumbnail SET path = '' WHERE source_image_id = $1`, true},
-		"another width":               {`UPDATE main_sourceimagethumbnail SET width = 320 WHERE source_image_id = $1`, true},
-		"one pixel wider":             {`UPDATE main_sourceimagethumbnail SET width = 241 WHERE source_image_id = $1`, true},
-		"one pixel narrower":          {`UPDATE main_sourceimagethumbnail SET width = 239 WHERE source_image_id = $1`, true},
-		"the original is newer":       {`UPDATE main_sourceimage SET last_modified = last_modified + interval '1 minute' WHERE id = $1`, true},
-		"the original's time is null": {`UPDATE main_sourceimage SET last_modified = NULL WHERE id = $1`, false},
-		"the row's time is null":      {`UPDATE main_sourceimagethumbnail SET last_modified = NULL WHERE source_image_id = $1`, false},
+		"blank path":                     {`UPDATE main_sourceimagethumbnail SET path = '' WHERE source_image_id = $1`, true},
+		"another width":                  {`UPDATE main_sourceimagethumbnail SET width = 320 WHERE source_image_id = $1`, true},
+		"one pixel wider":                {`UPDATE main_sourceimagethumbnail SET width = 241 WHERE source_image_id = $1`, true},
+		"one pixel narrower":             {`UPDATE main_sourceimagethumbnail SET width = 239 WHERE source_image_id = $1`, true},
+		"another width, and dated later": {`UPDATE main_sourceimagethumbnail SET width = 320, last_modified = last_modified + interval '1 day' WHERE source_image_id = $1`, true},
+		"blank path, and dated later":    {`UPDATE main_sourceimagethumbnail SET path = '', last_modified = last_modified + interval '1 day' WHERE source_image_id = $1`, true},
+		"the original is newer":          {`UPDATE main_sourceimage SET last_modified = last_modified + interval '1 minute' WHERE id = $1`, true},
+		"the original's time is null":    {`UPDATE main_sourceimage SET last_modified = NULL WHERE id = $1`, false},
+		"the row's time is null":         {`UPDATE main_sourceimagethumbnail SET last_modified = NULL WHERE source_image_id = $1`, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

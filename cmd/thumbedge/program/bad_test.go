@@ -1,10 +1,20 @@
 package program_test
 
 import (
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
+	"path"
 	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 )
 
 // TestBadOriginals: what is not an image, is cut off or lies about its size is 422 on
@@ -38,5 +48,48 @@ func TestBadOriginals(t *testing.T) {
 	}
 	if n := s.app.Counters().Thumbnail; n != 0 {
 		t.Errorf("%d thumbnail requests reached the app", n)
+	}
+}
+
+// TestGalleryOfBrokenCaptures: 40 captures whose originals are broken, missing or cut
+// off cost 40 attempts, not 40 a view.
+func TestGalleryOfBrokenCaptures(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, with(func(f *config.File) { f.Source.RetryAfter = config.Duration(time.Hour) }))
+	half, err := os.ReadFile("../../../imaging/render/testdata/photos/bad/half.jpg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers := []http.HandlerFunc{
+		func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(half) },
+		func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>not here") },
+		func(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) },
+		func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "1000") },
+	}
+	var attempts atomic.Int64
+	broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		attempts.Add(1)
+		kind, _ := strconv.Atoi(strings.Trim(path.Dir(r.URL.Path), "/"))
+		answers[kind%len(answers)](w, r)
+	}))
+	t.Cleanup(broken.Close)
+	s.exec(`INSERT INTO main_sourceimage (path, public_base_url, timestamp, width, height, size, last_modified, project_id)
+		SELECT n || '/x.jpg', $1, '2026-06-12 23:00', 640, 480, 1, now(), 1 FROM generate_series(1, 40) n`, broken.URL+"/")
+	for view := range 3 {
+		var images sync.WaitGroup
+		for _, shown := range s.thumbnailsOf(s.page(s.url, "limit=40")) {
+			for _, label := range []string{"small", "medium"} {
+				images.Go(func() {
+					response, _ := s.get(shown[label])
+					if response.StatusCode != http.StatusUnprocessableEntity && response.StatusCode != http.StatusBadGateway {
+						t.Errorf("view %d: %s is %s", view, shown[label], response.Status)
+					}
+				})
+			}
+		}
+		images.Wait()
+	}
+	if n := attempts.Load(); n != 40 {
+		t.Errorf("%d attempts at 40 originals in three views of two labels", n)
 	}
 }

@@ -10,10 +10,11 @@ import (
 	"image/jpeg"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -32,8 +33,6 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/postgres"
 )
 
-func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
-
 // site is everything at once, on real parts: PostgreSQL with the app's tables, the
 // sample app, a server of originals, storage, and thumbedge in front of it all.
 type site struct {
@@ -45,14 +44,18 @@ type site struct {
 	appURL    string
 	file      *config.File
 	program   *program.Program
+	steps     *steps
 	url       string
 	queries   *queryCounter
 	bucket    *testenv.Bucket // nil on the file system
 	recorded  *recordedApp    // nil without
 	log       *transcript     // of thumbedge
 	project   int64
+	unstarted bool // replicas serve it, in processes of their own
 	// unlistened: no notification is to be expected.
 	unlistened bool
+	// historyStep is program.Options' own.
+	historyStep time.Duration
 }
 
 // siteOption changes a site before it starts.
@@ -67,6 +70,9 @@ func onS3(s *site) {
 	s.file.Storage.AccessKey, s.file.Storage.SecretKey = bucket.AccessKey, bucket.SecretKey
 }
 
+// unstarted leaves it to the test to start replicas.
+func unstarted(s *site) { s.unstarted = true }
+
 // with changes the configuration.
 func with(edit func(*config.File)) siteOption { return func(s *site) { edit(s.file) } }
 
@@ -78,7 +84,7 @@ func newSite(t *testing.T, options ...siteOption) *site {
 // newSiteOn makes a site on a database that has the app's tables.
 func newSiteOn(t *testing.T, database string, options ...siteOption) *site {
 	t.Helper()
-	s := &site{T: t, database: database, originals: serveOriginals(t), queries: &queryCounter{}, log: &transcript{}}
+	s := &site{T: t, database: database, originals: serveOriginals(t), queries: &queryCounter{}, steps: &steps{}, log: &transcript{}}
 	media := t.TempDir()
 	var err error
 	if s.pool, err = pgxpool.New(t.Context(), s.database); err != nil {
@@ -101,7 +107,9 @@ func newSiteOn(t *testing.T, database string, options ...siteOption) *site {
 	for _, option := range options {
 		option(s)
 	}
-	s.start()
+	if !s.unstarted {
+		s.start()
+	}
 	s.exec(`INSERT INTO main_project (id, name, draft) VALUES (1, 'public', false), (2, 'draft', true)`)
 	s.project = 1
 	return s
@@ -121,7 +129,7 @@ func migrateUp(t *testing.T, database string) {
 // start starts thumbedge; it is stopped when the test ends.
 func (s *site) start() {
 	s.Helper()
-	p, err := program.Start(s.file, program.Options{Log: s.logger(), Tracer: s.queries})
+	p, err := program.Start(s.file, program.Options{Log: s.logger(), Tracer: s.queries, Hook: s.steps.over, HistoryStep: s.historyStep})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -136,6 +144,19 @@ func (s *site) start() {
 	if !s.unlistened {
 		s.eventually("notifications arrive", func() bool { return p.WarmSet().State().Connected })
 	}
+}
+
+// another is the same site behind another thumbedge, whose configuration is edited.
+func (s *site) another(edit func(*config.File)) *site {
+	s.Helper()
+	other, file := *s, *s.file
+	file.Thumbnails = slices.Clone(file.Thumbnails)
+	if edit != nil {
+		edit(&file)
+	}
+	other.file, other.steps = &file, &steps{}
+	other.start()
+	return &other
 }
 
 func (s *site) exec(sql string, args ...any) {
@@ -308,6 +329,7 @@ type originals struct {
 	mu      sync.Mutex
 	photo   []byte
 	fetched map[string]int
+	gate    chan struct{} // where every answer waits until it is closed; nil: none does
 }
 
 func serveOriginals(t *testing.T) *originals {
@@ -315,8 +337,14 @@ func serveOriginals(t *testing.T) *originals {
 	o.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		o.mu.Lock()
 		o.fetched[r.URL.Path]++
-		photo := o.photo
+		photo, gate := o.photo, o.gate
 		o.mu.Unlock()
+		if gate != nil {
+			select {
+			case <-gate:
+			case <-r.Context().Done():
+			}
+		}
 		w.Header().Set("Content-Type", "image/jpeg")
 		_, _ = w.Write(photo)
 	}))
@@ -328,6 +356,36 @@ func (o *originals) set(photo []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.photo = photo
+}
+
+// hold keeps every original back until release is called.
+func (o *originals) hold() (release func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	gate := make(chan struct{})
+	o.gate = gate
+	return sync.OnceFunc(func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		close(gate)
+		o.gate = nil
+	})
+}
+
+// byPath returns how often each original was fetched.
+func (o *originals) byPath() map[string]int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return maps.Clone(o.fetched)
+}
+
+// reset begins to count anew, and returns what byPath did.
+func (o *originals) reset() map[string]int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	counted := o.fetched
+	o.fetched = map[string]int{}
+	return counted
 }
 
 func (o *originals) fetches() (all int) {

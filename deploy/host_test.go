@@ -1,0 +1,207 @@
+package deploy_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/thumbedge/thumbedge/internal/testenv"
+)
+
+// host is a machine as the runbook's reader has one, made of a folder: commands run
+// in it as they stand in the runbook, with the paths below /etc and /usr/local leading
+// into the folder and the ports leading to free ones. A systemctl of its own does
+// what thumbedge.service says, with real processes; nginx is the real one.
+type host struct {
+	t     *testing.T
+	root  string
+	edits *strings.Replacer
+	env   []string
+	nginx *testenv.Nginx
+
+	listen, admin string
+
+	mu      sync.Mutex
+	service *testenv.Process
+}
+
+// newHost returns a host of a site.
+func newHost(t *testing.T, s *site) *host {
+	t.Helper()
+	h := &host{t: t, root: t.TempDir(), nginx: s.nginx, listen: testenv.FreeAddress(t), admin: testenv.FreeAddress(t)}
+	h.edits = strings.NewReplacer(
+		"/etc/nginx/conf.d/thumbedge.conf", filepath.Join(s.nginx.Dir, "site.conf"),
+		"/etc/", h.root+"/etc/",
+		"/usr/local/", h.root+"/usr/local/",
+		"127.0.0.1:8080", h.listen,
+		"127.0.0.1:9090", h.admin,
+		"127.0.0.1:8000", s.app,
+		"https://antenna.example.org", s.url,
+		"antenna.example.org", strings.TrimPrefix(s.url, "https://"),
+	)
+	bin := filepath.Join(h.root, "usr/local/bin")
+	for _, dir := range []string{bin, filepath.Join(h.root, "etc/systemd/system"), filepath.Join(h.root, "checkout/bin")} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The checkout in which the reader has built and edited.
+	if err := os.Symlink(binary(t), filepath.Join(h.root, "checkout/bin/thumbedge")); err != nil {
+		t.Fatal(err)
+	}
+	h.write("checkout/config.example.toml", read(t, "../config.example.toml"))
+	h.write("checkout/deploy/systemd/thumbedge.service", read(t, "systemd/thumbedge.service"))
+	h.write("checkout/deploy/nginx/thumbedge.conf", s.conf(h.listen))
+	h.script("systemctl", `exec curl -sS --fail-with-body --unix-socket `+h.serveSystemctl()+` -d "$*" http://systemd/`)
+	h.script("journalctl", `exec curl -sS --fail-with-body --unix-socket `+h.serveSystemctl()+` -d "journalctl $*" http://systemd/`)
+	h.script("nginx", `exec /usr/sbin/nginx -e `+s.nginx.Dir+`/error.log -c `+s.nginx.Dir+`/nginx.conf "$@"`)
+	h.env = append(append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH")), s.env...)
+	return h
+}
+
+// write makes a file below the host's root.
+func (h *host) write(name, text string) {
+	h.t.Helper()
+	path := filepath.Join(h.root, name)
+	err := os.MkdirAll(filepath.Dir(path), 0o755)
+	if err == nil {
+		err = os.WriteFile(path, []byte(text), 0o644)
+	}
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *host) script(name, text string) {
+	h.t.Helper()
+	if err := os.WriteFile(filepath.Join(h.root, "usr/local/bin", name), []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// preamble is what the runbook's first block sets up in every shell.
+const preamble = "export THUMBEDGE_CONFIG=/etc/thumbedge/thumbedge.toml\n" +
+	"set -a; if [ -r /etc/thumbedge/secrets.env ]; then . /etc/thumbedge/secrets.env; fi; set +a\n"
+
+// sh runs commands as a shell does, and returns what they print.
+func (h *host) sh(commands string) (string, error) {
+	cmd := exec.Command("bash", "-e", "-c", h.edits.Replace(preamble+commands))
+	cmd.Dir, cmd.Env = filepath.Join(h.root, "checkout"), h.env
+	output, err := cmd.CombinedOutput()
+	return string(output), err
+}
+
+// serveSystemctl answers the systemctl script at a Unix socket, and returns its path.
+func (h *host) serveSystemctl() string {
+	h.t.Helper()
+	dir, err := os.MkdirTemp("", "sd") // short: it holds a socket
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	listener, err := net.Listen("unix", filepath.Join(dir, "s"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		words, _ := io.ReadAll(r.Body)
+		if err := h.systemctl(string(words)); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	})}
+	go func() { _ = server.Serve(listener) }() // until Close
+	h.t.Cleanup(func() { _ = server.Close(); _ = os.RemoveAll(dir) })
+	return filepath.Join(dir, "s")
+}
+
+// systemctl does what systemd would.
+func (h *host) systemctl(words string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch words {
+	case "daemon-reload":
+		return nil
+	case "status thumbedge", "journalctl -u thumbedge -n 50":
+		if h.service == nil {
+			return errors.New("thumbedge does not run")
+		}
+		return nil
+	case "reload nginx":
+		return h.nginx.Reload()
+	case "enable --now thumbedge", "start thumbedge":
+		return h.startService()
+	case "stop thumbedge":
+		return h.stopService()
+	case "restart thumbedge":
+		if err := h.stopService(); err != nil {
+			return err
+		}
+		return h.startService()
+	}
+	return fmt.Errorf("systemctl %s: the tests' systemctl does not know this", words)
+}
+
+// startService runs ExecStart of the unit, with its Environment and EnvironmentFile.
+func (h *host) startService() error {
+	unit, err := os.ReadFile(filepath.Join(h.root, "etc/systemd/system/thumbedge.service"))
+	if err != nil {
+		return err
+	}
+	setting := func(name string) string {
+		found := regexp.MustCompile(`(?m)^` + name + `=-?(.+)$`).FindStringSubmatch(string(unit))
+		if found == nil {
+			h.t.Errorf("the unit has no %s", name)
+			return ""
+		}
+		return h.edits.Replace(found[1])
+	}
+	argv := strings.Fields(setting("ExecStart"))
+	cmd := exec.Command(argv[0], argv[1:]...)
+	secrets, err := os.ReadFile(setting("EnvironmentFile"))
+	if err != nil {
+		return err
+	}
+	cmd.Env = append(append(h.env, setting("Environment")), strings.Fields(string(secrets))...)
+	h.service = testenv.Start(h.t, cmd)
+	return nil
+}
+
+// stopService sends SIGTERM and waits as long as systemd would.
+func (h *host) stopService() error {
+	if h.service == nil {
+		return nil
+	}
+	_ = h.service.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-h.service.Exited:
+	case <-time.After(30 * time.Second): // TimeoutStopSec
+		return fmt.Errorf("thumbedge did not stop: %s", h.service.Log())
+	}
+	if code := h.service.ProcessState.ExitCode(); code != 0 {
+		return fmt.Errorf("thumbedge ended with status %d: %s", code, h.service.Log())
+	}
+	h.service = nil
+	return nil
+}
+
+// configure writes what the runbook's reader writes by hand: the configuration, and
+// the secrets that it refers to.
+func (h *host) configure(s *site, more ...string) {
+	h.t.Helper()
+	edits := s.configuration(s.url)
+	for i := 0; i < len(more); i += 2 {
+		edits[more[i]] = more[i+1]
+	}
+	h.write("etc/thumbedge/thumbedge.toml", h.edits.Replace(edited(h.t, "../config.example.toml", edits)))
+	h.write("etc/thumbedge/secrets.env", "STORAGE_SECRET="+s.bucket.SecretKey+"\n")
+}

@@ -1,0 +1,203 @@
+package proxy
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"slices"
+
+	"github.com/valyala/fasthttp"
+)
+
+var (
+	crlf      = []byte("\r\n")
+	endOfHead = []byte("\r\n\r\n")
+
+	errHeadEnd = errors.New("head could be read as ending elsewhere")
+)
+
+// answerHeader is the header of the app's answer. fasthttp reads it and answers
+// questions, in which names are written as fasthttp.Header* has them; the client is
+// sent the lines as they came, in the app's spelling and order. Edits change both.
+type answerHeader struct {
+	read    fasthttp.ResponseHeader
+	lines   []byte // without the hop-by-hop ones; each ends in CRLF
+	lengths uint64 // bit n: a line whose name has n bytes may be there; 63: or more
+	named   bool   // Connection may name others
+}
+
+// readFrom reads a head off br.
+func (h *answerHeader) readFrom(br *bufio.Reader) error {
+	raw, err := peekHead(br)
+	if err != nil {
+		return err
+	}
+	h.take(raw) // first: where it joins a folded line fasthttp writes over it
+	size, buffered := len(raw), br.Buffered()
+	if err := h.read.Read(br); err != nil {
+		return err
+	}
+	if buffered-br.Buffered() != size {
+		return errHeadEnd
+	}
+	return nil
+}
+
+// peekHead waits for a whole head and returns it, which stays in br.
+func peekHead(br *bufio.Reader) ([]byte, error) {
+	for searched := 0; ; {
+		buf, _ := br.Peek(br.Buffered())
+		for bytes.HasPrefix(buf, crlf) {
+			_, _ = br.Discard(len(crlf))
+			buf, searched = buf[len(crlf):], 0
+		}
+		if end := bytes.Index(buf[searched:], endOfHead); end >= 0 {
+			return buf[:searched+end+len(endOfHead)], nil
+		}
+		searched = max(len(buf)-len(endOfHead)+1, 0)
+		if _, err := br.Peek(len(buf) + 1); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// take keeps the lines that go on to the client.
+func (h *answerHeader) take(raw []byte) {
+	h.lines, h.lengths, h.named = h.lines[:0], 0, false
+	raw = raw[bytes.IndexByte(raw, '\n')+1 : len(raw)-len(crlf)]
+	for kept := false; len(raw) > 0; {
+		end := bytes.IndexByte(raw, '\n') + 1
+		line := raw[:end]
+		raw = raw[end:]
+		colon := bytes.IndexByte(line, ':')
+		if colon < 1 || line[0] <= ' ' || line[end-2] != '\r' || bytes.IndexByte(line[:colon], ' ') > 0 {
+			kept = h.takeOdd(bytes.TrimRight(line, "\r\n"), kept)
+			continue
+		}
+		if kept = !h.isHopByHop(line[:colon], line[colon:end-2]); kept {
+			h.lengths |= lengthBit(colon)
+			h.lines = append(h.lines, line...)
+		}
+	}
+}
+
+// takeOdd keeps a line that could be read in two ways, so that it cannot: a folded
+// one is joined to the one before, if that was kept, and space before a colon goes
+// (RFC 9112 sections 5.1 and 5.2). It says whether the line was kept.
+func (h *answerHeader) takeOdd(line []byte, joined bool) bool {
+	if len(line) > 0 && (line[0] == ' ' || line[0] == '\t') {
+		if joined {
+			h.lines = append(bytes.TrimRight(h.lines, " \t\r\n"), ' ')
+			h.lines = append(append(h.lines, bytes.Trim(line, " \t")...), crlf...)
+		}
+		return joined
+	}
+	name, value, _ := cutField(line)
+	name = bytes.TrimRight(name, " ")
+	if !isToken(name) || h.isHopByHop(name, value) {
+		return false
+	}
+	h.appendLine(string(name), value)
+	return true
+}
+
+// isHopByHop says whether a header is one between the app and the proxy only, and
+// takes note of a Connection that names others.
+func (h *answerHeader) isHopByHop(name, value []byte) bool {
+	switch len(name) {
+	case len("te"):
+		return foldEqual(name, "te")
+	case len("upgrade"):
+		return foldEqual(name, "upgrade")
+	case len("connection"):
+		if foldEqual(name, "connection") {
+			h.named = h.named || !foldEqual(value, ": keep-alive")
+			return true
+		}
+		return foldEqual(name, "keep-alive")
+	case len("proxy-connection"):
+		return foldEqual(name, "proxy-connection")
+	case len("transfer-encoding"):
+		return foldEqual(name, "transfer-encoding")
+	case len("proxy-authenticate"):
+		return foldEqual(name, "proxy-authenticate")
+	}
+	return false
+}
+
+func foldEqual(name []byte, other string) bool { return bytes.EqualFold(name, []byte(other)) }
+
+func lengthBit(n int) uint64 { return 1 << min(n, 63) }
+
+// What follows is as fasthttp.ResponseHeader has it.
+
+func (h *answerHeader) StatusCode() int              { return h.read.StatusCode() }
+func (h *answerHeader) SetStatusCode(code int)       { h.read.SetStatusCode(code) }
+func (h *answerHeader) SetStatusMessage(why []byte)  { h.read.SetStatusMessage(why) }
+func (h *answerHeader) ContentType() []byte          { return h.read.ContentType() }
+func (h *answerHeader) Peek(name string) []byte      { return h.read.Peek(name) }
+func (h *answerHeader) PeekAll(name string) [][]byte { return h.read.PeekAll(name) }
+
+// Del removes every line of a name.
+func (h *answerHeader) Del(name string) {
+	if h.removeFrom(0, name) {
+		h.read.Del(name)
+	}
+}
+
+// Set gives a header one value, in its first line's place or else at the end.
+func (h *answerHeader) Set(name, value string) { h.SetBytesV(name, []byte(value)) }
+
+// SetBytesV is Set.
+func (h *answerHeader) SetBytesV(name string, value []byte) {
+	h.read.SetBytesV(name, value)
+	start, end := h.find(0, name)
+	if start < 0 {
+		h.appendLine(name, value)
+		return
+	}
+	for start += len(name) + 1; h.lines[start] == ' ' || h.lines[start] == '\t'; start++ {
+	}
+	h.lines = slices.Replace(h.lines, start, end-len(crlf), value...)
+	h.removeFrom(start+len(value)+len(crlf), name)
+}
+
+// Add adds a line at the end.
+func (h *answerHeader) Add(name, value string) {
+	h.read.Add(name, value)
+	h.appendLine(name, []byte(value))
+}
+
+func (h *answerHeader) appendLine(name string, value []byte) {
+	h.lengths |= lengthBit(len(name))
+	h.lines = append(append(append(append(h.lines, name...), ": "...), value...), crlf...)
+}
+
+// find returns where the first line of a name is, from that place on; start is
+// negative where there is none.
+func (h *answerHeader) find(from int, name string) (start, end int) {
+	if h.lengths&lengthBit(len(name)) == 0 {
+		return -1, -1
+	}
+	for start = from; start < len(h.lines); start = end {
+		end = start + bytes.IndexByte(h.lines[start:], '\n') + 1
+		line := h.lines[start:end]
+		if len(line) > len(name) && line[len(name)] == ':' && foldEqual(line[:len(name)], name) {
+			return start, end
+		}
+	}
+	return -1, -1
+}
+
+// removeFrom removes the lines of a name from that place on, and says whether there
+// was one.
+func (h *answerHeader) removeFrom(from int, name string) (found bool) {
+	for {
+		start, end := h.find(from, name)
+		if start < 0 {
+			return found
+		}
+		h.lines = append(h.lines[:start], h.lines[end:]...)
+		from, found = start, true
+	}
+}

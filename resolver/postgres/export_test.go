@@ -1,4 +1,0 @@
-package postgres
-
-// Begin is how every transaction begins.
-const Begin = begin

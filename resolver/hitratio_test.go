@@ -32,19 +32,6 @@ func BenchmarkHitRatio(b *testing.B) {
 	}
 }
 
-// With room for some 500 pages of the thousands that are asked for, pages need a query
-// less than 1.7 times as often as a clairvoyant's would.
-func TestHitRatioIsNearTheBest(t *testing.T) {
-	t.Parallel()
-	trace := pollingTrace(20_000, 100, 1)
-	r := replay(t, trace, 3<<20)
-	best := clairvoyant(trace, int(r.held)/pageSize)
-	t.Logf("%.3f of the pages from memory, a clairvoyant's %.3f", r.pages, best)
-	if 1-r.pages > 1.7*(1-best) {
-		t.Errorf("%.3f of the pages come from memory, of a clairvoyant's %.3f", r.pages, best)
-	}
-}
-
 // replayed is what came of a trace.
 type replayed struct {
 	held            int64   // captures, at the end

@@ -1,7 +1,11 @@
 package deploy_test
 
 import (
+	"encoding/json"
+	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -40,6 +44,48 @@ func TestAlertRules(t *testing.T) {
 		if !fires.MatchString(tests) || strings.Count(tests, before) != 2 || !strings.Contains(healthy, before) {
 			t.Errorf("alerts_test.yml does not try %s when it should fire, before, and on a healthy proxy", alert)
 		}
+	}
+}
+
+// TestDashboardQueries has Prometheus's own tool read each query of the dashboard.
+// (That it asks for metrics that exist is another test's, in cmd/thumbedge/program.)
+func TestDashboardQueries(t *testing.T) {
+	t.Parallel()
+	var dashboard struct {
+		Panels []struct {
+			Title   string
+			Targets []struct{ Expr string }
+		}
+	}
+	if err := json.Unmarshal([]byte(read(t, "grafana/dashboard.json")), &dashboard); err != nil {
+		t.Fatal(err)
+	}
+	type rule struct {
+		Record string `json:"record"`
+		Expr   string `json:"expr"`
+	}
+	var rules []rule
+	for i, panel := range dashboard.Panels {
+		if panel.Title == "" || len(panel.Targets) == 0 {
+			t.Errorf("panel %d shows nothing", i)
+		}
+		for j, target := range panel.Targets {
+			rules = append(rules, rule{fmt.Sprintf("panel%d:target%d", i, j), strings.ReplaceAll(target.Expr, "$__rate_interval", "5m")})
+		}
+	}
+	if len(rules) < 15 {
+		t.Fatalf("only %d queries", len(rules))
+	}
+	text, err := json.Marshal(map[string]any{"groups": []any{map[string]any{"name": "dashboard", "rules": rules}}}) // JSON is YAML
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "rules.yml")
+	if err := os.WriteFile(path, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if output, err := exec.Command("promtool", "check", "rules", path).CombinedOutput(); err != nil {
+		t.Errorf("promtool check rules (apt-get install prometheus): %v\n%s", err, output)
 	}
 }
 

@@ -147,6 +147,8 @@ func enter(t *testing.T, h *host, s *site, section string, database **postgresd.
 	case "Size it": // thumbedge is back, and somebody has opened a gallery
 		h.awaitReady("database")
 		thumbnails("small", http.StatusFound)
+	case "ThumbedgeColdPathFull": // something was rendered
+		thumbnails("large", http.StatusFound)
 	case "Storage is away":
 		s.storage.Down()
 		thumbnails("medium", http.StatusOK) // rendered, sent, not kept

@@ -1,6 +1,7 @@
 package deploy_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -63,6 +64,7 @@ func newHost(t *testing.T, s *site) *host {
 	h.write("checkout/deploy/systemd/thumbedge.service", read(t, "systemd/thumbedge.service"))
 	h.write("checkout/deploy/nginx/thumbedge.conf", s.conf(h.listen))
 	h.script("systemctl", `exec curl -sS --fail-with-body --unix-socket `+h.serveSystemctl()+` -d "$*" http://systemd/`)
+	h.script("journalctl", `exec curl -sS --fail-with-body --unix-socket `+h.serveSystemctl()+` -d "journalctl $*" http://systemd/`)
 	h.script("nginx", `exec /usr/sbin/nginx -e `+s.nginx.Dir+`/error.log -c `+s.nginx.Dir+`/nginx.conf "$@"`)
 	h.env = append(append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH")), s.env...)
 	return h
@@ -128,6 +130,11 @@ func (h *host) systemctl(words string) error {
 	defer h.mu.Unlock()
 	switch words {
 	case "daemon-reload":
+		return nil
+	case "status thumbedge", "journalctl -u thumbedge -n 50":
+		if h.service == nil {
+			return errors.New("thumbedge does not run")
+		}
 		return nil
 	case "reload nginx":
 		return h.nginx.Reload()

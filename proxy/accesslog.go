@@ -16,6 +16,9 @@ func (c *client) observe() {
 		m.requests[r.route][class].Inc()
 	}
 	m.durations[r.route].Observe(took.Seconds())
+	if r.waited > 0 {
+		m.waits[r.route].Observe(r.waited.Seconds())
+	}
 	m.bodyBytes.Add(float64(r.sent))
 	if !c.s.accessLog || !c.s.log.Enabled(context.Background(), slog.LevelInfo) {
 		return

@@ -50,8 +50,9 @@ type client struct {
 // request is what is known of the request in hand, and of its answer.
 type request struct {
 	started  time.Time
-	target   []byte // origin form, as sent
-	path     []byte // canonical, see Server.path
+	waited   time.Duration // for the app's answer to begin; 0: it was not asked
+	target   []byte        // origin form, as sent
+	path     []byte        // canonical, see Server.path
 	host     []byte
 	upgrade  []byte // the protocol asked for; nil: none
 	length   int64  // Content-Length; -1: none

@@ -35,7 +35,7 @@ func (s *Server) roundTrip(ctx *fasthttp.RequestCtx, form requestForm) (*appResp
 			return nil, err
 		}
 	}
-	repeated := false
+	asked, repeated := time.Now(), false
 	for attempt := 1; ; attempt++ {
 		a, err := s.pool.take(c, streamed || repeated || attempt > 2)
 		if err != nil {
@@ -43,6 +43,7 @@ func (s *Server) roundTrip(ctx *fasthttp.RequestCtx, form requestForm) (*appResp
 		}
 		a.begin(c)
 		if err = a.exchange(c.out, streamed); err == nil {
+			c.req.waited = time.Since(asked)
 			return &a.answer, nil
 		}
 		again := !streamed && attempt < maxAttempts && errors.Is(err, errNoAnswer) && a.got == 0

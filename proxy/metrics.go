@@ -37,6 +37,7 @@ var classes = [...]string{"0xx", "1xx", "2xx", "3xx", "4xx", "5xx"}
 type Metrics struct {
 	requests       [routeCount][len(classes)]prometheus.Counter
 	durations      [routeCount]prometheus.Observer
+	waits          [routeCount]prometheus.Observer
 	passed         map[passReason]prometheus.Counter
 	rejected       map[*rejection]prometheus.Counter
 	upstreamErrors map[string]prometheus.Counter
@@ -71,14 +72,11 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		files:          newFileMetrics(reg),
 	}
 	requests := counters(reg, "thumbedge_requests_total", "Requests answered, by who answered and by class of status.", "route", "status")
-	durations := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "thumbedge_request_duration_seconds", Help: "Time from a request's head to the last byte of its answer.",
-		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60, 600},
-	}, []string{"route"})
-	reg.MustRegister(durations)
+	durations := times(reg, "thumbedge_request_duration_seconds", "Time from a request's head to the last byte of its answer.")
+	waits := times(reg, "thumbedge_app_wait_seconds", "The app's share of a request's time: from when it was asked until its answer began.")
 	for route := range routeCount {
-		durations := durations.WithLabelValues(route.String())
-		m.durations[route] = durations
+		m.durations[route] = durations.WithLabelValues(route.String())
+		m.waits[route] = waits.WithLabelValues(route.String())
 		for i, class := range classes {
 			m.requests[route][i] = requests.WithLabelValues(route.String(), class)
 		}
@@ -96,6 +94,16 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		m.upstreamErrors[f.reason] = upstream.WithLabelValues(f.reason)
 	}
 	return m
+}
+
+// times registers a histogram of what requests take, by route.
+func times(reg prometheus.Registerer, name, help string) *prometheus.HistogramVec {
+	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: name, Help: help,
+		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60, 600},
+	}, []string{"route"})
+	reg.MustRegister(h)
+	return h
 }
 
 func counter(reg prometheus.Registerer, name, help string) prometheus.Counter {

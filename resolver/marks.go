@@ -16,10 +16,13 @@ import (
 // is bounded; a capture that did not change is then asked for once more.
 type marks []atomic.Uint64
 
-// newMarks makes the marks of a warm set of size bytes, of which they take 1.6 %
-// at most. They take over what old said.
+// marksFor returns how many marks a warm set of size bytes has: they take 1.6 % of
+// it at most.
+func marksFor(size int64) int { return min(max(1<<(bits.Len64(uint64(size/512))-1), 1<<10), 1<<24) }
+
+// newMarks makes the marks of a warm set of size bytes. They take over what old said.
 func newMarks(size int64, old marks) marks {
-	m := make(marks, min(max(1<<(bits.Len64(uint64(size/512))-1), 1<<10), 1<<24))
+	m := make(marks, marksFor(size))
 	for i := range max(len(m), len(old)) {
 		if len(old) == 0 {
 			break

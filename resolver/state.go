@@ -82,3 +82,14 @@ func (w *WarmSet) Lookup(id thumb.ID) (Entry, bool) {
 	}
 	return found, true
 }
+
+// meanCost is what the captures held cost on average; false where there are too few.
+func (w *WarmSet) meanCost() (float64, bool) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.store == nil {
+		return 0, false
+	}
+	held, cost := w.store.entries.Load(), w.store.cache.MaxCost()-w.store.cache.RemainingCost()
+	return float64(cost) / float64(held), held >= 1000 && cost > 0
+}

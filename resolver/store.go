@@ -31,15 +31,9 @@ type store struct {
 // newStore makes an empty store that takes size bytes of live heap when full.
 func newStore(size int64) (*store, error) {
 	s := &store{size: size, marks: newMarks(size, nil)}
-	// Half a counter for every capture that fits. ristretto advises ten, which is
-	// far worse here: pages are polled for minutes and then left, and the fewer the
-	// counters, the sooner it forgets. Pages from memory at a tenth of the room that
-	// all would need (BenchmarkHitRatio, before onReject; a clairvoyant: 92 %): 53 %
-	// with ten, 75 % with two, 79 % with one, 82 % with half a one.
-	counters := size / (ristrettoSize + entrySize) / 2
 	cache, err := ristretto.NewCache(&ristretto.Config[uint64, *entry]{
-		NumCounters:        counters,
-		MaxCost:            size - fixedSize(counters, len(s.marks)),
+		NumCounters:        countersFor(size),
+		MaxCost:            roomFor(size),
 		BufferItems:        bufferItems,
 		IgnoreInternalCost: true, // cost has it
 		KeyToHash:          keyToHash,
@@ -55,18 +49,29 @@ func newStore(size int64) (*store, error) {
 	return s, nil
 }
 
+// countersFor returns how many counters of reads a store of size bytes has: half a
+// one for every capture that fits. ristretto advises ten, which is far worse here:
+// pages are polled for minutes and then left, and the fewer the counters, the sooner
+// it forgets. Pages from memory at a tenth of the room that all would need
+// (BenchmarkHitRatio, before onReject; a clairvoyant: 92 %): 53 % with ten, 75 % with
+// two, 79 % with one, 82 % with half a one.
+func countersFor(size int64) int64 { return max(1, size/(ristrettoSize+entrySize)/2) }
+
 // bufferItems is how many reads ristretto gathers before it counts them. It
 // allocates a new buffer each time, so that a page of 500 captures with the
 // usual 64 would allocate eight times.
 const bufferItems = 512
 
-// fixedSize is what a store takes before it holds anything: ristretto's channel
-// (256 KiB) and empty shards, its counters (four rows of half a byte and a Bloom
-// filter of 9.6 bits, each rounded up to a power of two), and the marks.
-func fixedSize(counters int64, marks int) int64 {
-	pow2 := func(n int64) int64 { return 1 << bits.Len64(uint64(n-1)) }
-	return 256<<10 + 160<<10 + 2*pow2(counters) + pow2(counters*48/5)/8 + 8*int64(marks)
+// roomFor returns what a store of size bytes has for its entries, beside what it
+// takes before it holds anything: ristretto's channel (256 KiB) and empty shards, its
+// counters (four rows of half a byte and a Bloom filter of 9.6 bits, each rounded up
+// to a power of two), and the marks.
+func roomFor(size int64) int64 {
+	counters := countersFor(size)
+	return size - 256<<10 - 160<<10 - 2*pow2(counters) - pow2(counters*48/5)/8 - 8*int64(marksFor(size))
 }
+
+func pow2(n int64) int64 { return 1 << bits.Len64(uint64(n-1)) }
 
 // keyToHash spreads captures over ristretto's 256 shards unevenly, the fullest
 // holding twice what the emptiest does. A hash table of Go's doubles when it is
@@ -129,10 +134,12 @@ func (s *store) onEvict(item *ristretto.Item[*entry]) {
 // from memory at a tenth of the room are 85 % rather than 82 % (BenchmarkHitRatio),
 // and what is never asked for again still does not push everything out.
 func (s *store) onReject(item *ristretto.Item[*entry]) {
-	if item.Value != nil && !s.closing.Load() && rand.IntN(10) > 0 {
+	if item.Value != nil && !s.closing.Load() && offerAgain() {
 		s.put(thumb.ID(item.Conflict), item.Value)
 	}
 }
+
+func offerAgain() bool { return rand.IntN(10) > 0 }
 
 // onExit is called once for every entry that was put and is there no more.
 func (s *store) onExit(e *entry) {

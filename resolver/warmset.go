@@ -65,6 +65,8 @@ type WarmSet struct {
 	mu       sync.RWMutex
 	store    *store     // nil: closed. Replaced under resizing and mu
 	resizing sync.Mutex // one replacement at a time; taken before mu
+
+	curve *curve
 }
 
 // never is far enough before the start for nothing to be within reach of it.
@@ -91,10 +93,11 @@ func New(cfg Config, deps Deps) (*WarmSet, error) {
 	}
 	w := &WarmSet{
 		cfg: cfg, db: deps.Database, urls: deps.URLs, log: deps.Log, metrics: deps.Metrics,
-		start: time.Now(), store: store,
+		start: time.Now(), store: store, curve: newCurve(cfg.MaxSize),
 	}
 	w.flights.shutAll()
 	w.heard.Store(never)
+	w.curve.observed.counted = w.metrics.total()
 	w.metrics.state.Store(w)
 	return w, nil
 }
@@ -165,6 +168,7 @@ func (w *WarmSet) Resize(bytes int64) error {
 		}
 	})
 	next.settle()
+	w.curve.resize(w, bytes)
 	w.log.Info("warm set resized", "max_size", bytes, "captures_moved", moved)
 	return nil
 }

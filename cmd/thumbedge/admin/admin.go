@@ -29,6 +29,7 @@ import (
 // WarmSet is what the admin listener shows and steers of the warm set.
 type WarmSet interface {
 	State() resolver.State
+	Curve() resolver.Curve
 	Lookup(id thumb.ID) (resolver.Entry, bool)
 	Forget(id thumb.ID)
 	Clear()
@@ -52,13 +53,15 @@ type Part struct {
 
 // Deps are what the admin listener is plugged into.
 type Deps struct {
-	Token    string // "": none is set; the listener must be on loopback then
-	WarmSet  WarmSet
-	Ready    func(ctx context.Context) Readiness
-	Gatherer prometheus.Gatherer
-	Version  string
-	Config   []config.Setting // without secrets
-	Log      *slog.Logger
+	Token   string // "": none is set; the listener must be on loopback then
+	WarmSet WarmSet
+	Ready   func(ctx context.Context) Readiness
+	// Reconciled returns the summary of reconcile's last run as JSON; nil: none is known.
+	Reconciled func(ctx context.Context) json.RawMessage
+	Gatherer   prometheus.Gatherer
+	Version    string
+	Config     []config.Setting // without secrets
+	Log        *slog.Logger
 }
 
 // Server is the admin listener's HTTP server.

@@ -67,6 +67,7 @@ func newListener(t *testing.T, token string) *listener {
 	l.server = admin.New(admin.Deps{
 		Token: token, WarmSet: warm, Gatherer: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
 		Version: "test", Config: []config.Setting{{Key: "cache.max_size", Value: "64MiB"}},
+		Reconciled: func(context.Context) json.RawMessage { return nil },
 		Ready: func(context.Context) admin.Readiness {
 			return admin.Readiness{Ready: l.ready, Parts: []admin.Part{{Name: "app", State: "ok"}}}
 		},

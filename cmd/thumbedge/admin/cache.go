@@ -6,11 +6,18 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/thumbedge/thumbedge/resolver"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
+// cache is what /cache tells.
+type cache struct {
+	resolver.State
+	Curve resolver.Curve `json:"curve"` // what other sizes would do
+}
+
 func (s *Server) cacheState(w http.ResponseWriter, _ *http.Request) {
-	reply(w, http.StatusOK, s.deps.WarmSet.State())
+	reply(w, http.StatusOK, cache{s.deps.WarmSet.State(), s.deps.WarmSet.Curve()})
 }
 
 func (s *Server) cacheResize(w http.ResponseWriter, r *http.Request) {

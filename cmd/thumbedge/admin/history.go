@@ -45,9 +45,15 @@ var charts = []chart{
 	{"renders", perSecond, "thumbedge_cold_labels_total", "outcome"},
 	{"stages", meanTime, "thumbedge_cold_stage_seconds", "stage"},
 	{"duration", meanTime, "thumbedge_request_duration_seconds", "route"},
+	{"wait", meanTime, "thumbedge_app_wait_seconds", "route"},
 	{"used", level, "thumbedge_cold_used", "resource"},
 	{"limit", level, "thumbedge_cold_limit", "resource"},
 	{"page_memory", level, "thumbedge_pages_memory_bytes", ""},
+	{"connections", level, "thumbedge_client_connections", ""},
+	{"database_busy", level, "thumbedge_database_connections_busy", ""},
+	{"database_limit", level, "thumbedge_database_connections_limit", ""},
+	{"queries", level, "thumbedge_warmset_queries_in_flight", ""},
+	{"resident", level, "process_resident_memory_bytes", ""},
 	{"warmset_used", level, "thumbedge_warmset_used_bytes", ""},
 	{"warmset_limit", level, "thumbedge_warmset_max_bytes", ""},
 }
@@ -70,7 +76,7 @@ type plot struct {
 
 // timeline is the history as /status tells it: the plots' points belong to Times.
 type timeline struct {
-	Times []int64         `json:"times"` // Unix seconds, the newest last
+	Times []float64       `json:"times"` // Unix seconds, the newest last
 	Plots map[string]plot `json:"plots"`
 }
 
@@ -89,9 +95,12 @@ type history struct {
 	samples []sample // the oldest first
 }
 
-// Sample keeps the history until ctx ends.
-func (s *Server) Sample(ctx context.Context) {
-	again := time.NewTicker(historyStep)
+// Sample keeps the history, a sample every step (0: ten seconds), until ctx ends.
+func (s *Server) Sample(ctx context.Context, step time.Duration) {
+	if step == 0 {
+		step = historyStep
+	}
+	again := time.NewTicker(step)
 	defer again.Stop()
 	for {
 		s.takeSample()
@@ -152,9 +161,9 @@ func (h *history) timeline() timeline {
 	h.mu.Lock()
 	samples := slices.Clone(h.samples)
 	h.mu.Unlock()
-	told := timeline{Times: make([]int64, len(samples)), Plots: map[string]plot{}}
+	told := timeline{Times: make([]float64, len(samples)), Plots: map[string]plot{}}
 	for i, s := range samples {
-		told.Times[i] = s.at.Unix()
+		told.Times[i] = float64(s.at.UnixMilli()) / 1000
 	}
 	for _, c := range charts {
 		drawn := plot{c.kind, map[string][]point{}}

@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -17,7 +18,7 @@ import (
 // told is the history as /status tells it.
 type told struct {
 	History struct {
-		Times []int64
+		Times []float64
 		Plots map[string]struct{ Series map[string][]*float64 }
 	}
 }
@@ -35,12 +36,13 @@ func TestHistory(t *testing.T) {
 		registry.MustRegister(pages, stages, used)
 		server := admin.New(admin.Deps{
 			WarmSet: l.warm, Gatherer: registry, Log: slog.New(slog.DiscardHandler),
-			Ready: func(context.Context) admin.Readiness { return admin.Readiness{} },
+			Reconciled: func(context.Context) json.RawMessage { return nil },
+			Ready:      func(context.Context) admin.Readiness { return admin.Readiness{} },
 		})
 		l.handler = server.Handler()
 		ctx, stop := context.WithCancel(t.Context())
 		sampled := make(chan struct{})
-		go func() { defer close(sampled); server.Sample(ctx) }()
+		go func() { defer close(sampled); server.Sample(ctx, 0) }()
 		synctest.Wait()
 		read := func() (h told) {
 			r := httptest.NewRequest(http.MethodGet, "/status", nil)
@@ -83,7 +85,7 @@ func TestHistory(t *testing.T) {
 		}
 		times := read().History.Times
 		if n := len(times); n != 360 || times[n-1]-times[0] != 3590 {
-			t.Errorf("%d points are kept, over %d s", n, times[n-1]-times[0])
+			t.Errorf("%d points are kept, over %v s", n, times[n-1]-times[0])
 		}
 		stop()
 		<-sampled

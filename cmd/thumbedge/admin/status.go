@@ -23,6 +23,8 @@ type status struct {
 	Now       time.Time        `json:"now"`
 	Readiness Readiness        `json:"readiness"`
 	WarmSet   resolver.State   `json:"warm_set"`
+	Curve     resolver.Curve   `json:"curve"`
+	Reconcile json.RawMessage  `json:"reconcile"` // the last run's summary; null: none is known
 	History   timeline         `json:"history"`
 	Config    []config.Setting `json:"config"`
 }
@@ -46,6 +48,7 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(status{ // the client has left
 		Version: s.deps.Version, Started: s.started, Now: time.Now(),
 		Readiness: s.deps.Ready(r.Context()), WarmSet: s.deps.WarmSet.State(),
+		Curve: s.deps.WarmSet.Curve(), Reconcile: s.deps.Reconciled(r.Context()),
 		History: s.history.timeline(), Config: s.deps.Config,
 	})
 }

@@ -29,8 +29,10 @@ Looks at every thumbnail row and every stored file, and reports rows whose file 
 gone, files that no row names, and rows that will regenerate. A dry run unless
 --apply is given: then the rows are removed, so that their thumbnails are made anew,
 and the files deleted that are older than reconcile.grace. Each is looked at again
-right before. Files on disk that a crash left half-written go too. It asks the storage at most reconcile.rate times a second, takes the
-same memory whatever there is to look at, and is safe beside a running proxy and app.
+right before. Files on disk that a crash left half-written go too. It asks the
+storage at most reconcile.rate times a second, takes the same memory whatever there
+is to look at, and is safe beside a running proxy and app. A grace below 30 minutes
+is refused with --apply: a file's row may come that much later.
 
 A run that was interrupted goes on where it was when it is started with the same
 flags again, where the schema thumbedge is installed (thumbedge migrate up). Run one
@@ -47,7 +49,7 @@ Exit status 0 when it came to its end, whatever it found; 1 when it could not.`,
 			flags.BoolVar(&cfg.Apply, "apply", false, "repair; without it nothing is changed")
 			flags.StringVar(&cfg.SinceText, "since", "", "only rows updated since `WHEN`: 36h ago, a date, or a time as RFC 3339 has it")
 			flags.BoolVar(&cfg.Restart, "restart", false, "begin anew, not where the last run was interrupted")
-			flags.BoolVar(&cfg.Force, "force", false, "go on with --apply although no row matches a file at all")
+			flags.BoolVar(&cfg.Force, "force", false, "go on with --apply although no row matches a file at all, or the grace is short")
 			asJSON := flags.Bool("json", false, "print the summary as JSON")
 			if _, err := parse(); err != nil {
 				return err
@@ -89,13 +91,22 @@ func reconcileWith(ctx context.Context, env Env, file *config.File, cfg reconcil
 	}
 	cfg.Specs, cfg.Keys = file.Specs(), database.Keys
 	cfg.Rate, cfg.Grace = file.Reconcile.Rate, time.Duration(file.Reconcile.Grace)
+	installed, err := store.Installed(ctx)
+	if err != nil {
+		return err
+	}
+	if !installed.Schema {
+		fmt.Fprintln(env.Stderr, "schema thumbedge is not installed (thumbedge migrate up): a run that is interrupted begins anew, and the status page is told of none")
+	}
 	shown := newProgress(env.Stderr)
 	summary, err := reconcile.Run(ctx, cfg, store, storage, shown.tell)
 	shown.end()
-	if err != nil && ctx.Err() != nil {
+	switch {
+	case err != nil && ctx.Err() != nil && installed.Schema:
 		return errors.New("interrupted; the same command goes on from here, --restart begins anew")
-	}
-	if err != nil {
+	case err != nil && ctx.Err() != nil:
+		return errors.New("interrupted; without schema thumbedge the same command begins anew")
+	case err != nil:
 		return err
 	}
 	if files, ok := storage.(*filesystem.Storage); ok && cfg.Apply {

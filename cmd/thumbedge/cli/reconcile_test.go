@@ -14,8 +14,6 @@ import (
 	"github.com/thumbedge/thumbedge/internal/testenv"
 )
 
-func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
-
 // The whole command on a configuration file, without the schema thumbedge.
 func TestReconcile(t *testing.T) {
 	t.Parallel()
@@ -58,7 +56,10 @@ func TestReconcile(t *testing.T) {
 			t.Errorf("a dry run deleted a file: %v", err)
 		}
 	}
-	out, code := start("--apply", "--json", "--since", "36h")
+	if _, code := start("--apply"); code != exitFailed {
+		t.Errorf("--apply with a grace of 0 ended with %d", code)
+	}
+	out, code := start("--apply", "--force", "--json", "--since", "36h")
 	var summary reconcile.Summary
 	if err := json.Unmarshal([]byte(out), &summary); err != nil || code != 0 || summary.FilesDeleted != 1 || summary.Since == nil {
 		t.Errorf("--apply --json ended with %d (%v) and %s", code, err, out)

@@ -2,6 +2,7 @@ package program_test
 
 import (
 	"os"
+	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -56,6 +57,11 @@ func TestMetricsAreDocumented(t *testing.T) {
 		told = string(body)
 		return strings.Contains(told, "thumbedge_database_installed{") && strings.Contains(told, "thumbedge_cold_labels_total{")
 	})
+	lint := exec.Command("promtool", "check", "metrics")
+	lint.Stdin = strings.NewReader(told)
+	if output, err := lint.CombinedOutput(); err != nil {
+		t.Errorf("promtool check metrics (apt-get install prometheus): %v\n%s", err, output)
+	}
 	documented := metricsTable(t)
 	kinds := map[string]string{}
 	for _, m := range kind.FindAllStringSubmatch(told, -1) {

@@ -40,6 +40,8 @@ type Options struct {
 	Tracer pgx.QueryTracer
 	// Hook is called between the steps of a cold thumbnail; nil for none.
 	Hook func(step string)
+	// HistoryStep is how often the status page's history is sampled; 0: ten seconds.
+	HistoryStep time.Duration
 }
 
 // Program is a running thumbedge. Its methods may be called from any goroutine;
@@ -58,6 +60,7 @@ type Program struct {
 	admin           *admin.Server
 	app             *appProbe
 	schema          *schemaProbe
+	stored          *storageProbe
 
 	listener, adminListener net.Listener
 
@@ -129,8 +132,9 @@ func (p *Program) build(ctx context.Context) error {
 	}
 	p.app = &appProbe{url: p.file.Upstream.URL}
 	p.schema = &schemaProbe{store: p.store}
+	p.stored = newStorageProbe(storage, string(p.file.Postgres().Keys), registry)
 	p.admin = admin.New(admin.Deps{
-		Token: p.file.Server.AdminToken, WarmSet: p.warm, Ready: p.ready, Gatherer: registry,
+		Token: p.file.Server.AdminToken, WarmSet: p.warm, Ready: p.ready, Reconciled: p.reconciled, Gatherer: registry,
 		Version: p.opts.Version, Config: p.file.Masked(), Log: p.opts.Log,
 	})
 	return nil
@@ -156,7 +160,8 @@ func (p *Program) run(ctx context.Context) {
 		return postgres.Listen(ctx, p.file.Postgres(), sink{p.warm, p.renderer}, p.opts.Log, p.databaseMetrics)
 	})
 	p.background("schema", func() error { p.schema.watch(ctx); return nil })
-	p.background("history", func() error { p.admin.Sample(ctx); return nil })
+	p.background("storage", func() error { p.stored.watch(ctx); return nil })
+	p.background("history", func() error { p.admin.Sample(ctx, p.opts.HistoryStep); return nil })
 	p.background("admin listener", func() error { return p.admin.Serve(p.adminListener) })
 	p.background("listener", func() error { return p.proxy.Serve(p.listener) })
 }

@@ -28,6 +28,7 @@ func (p *Program) ready(ctx context.Context) admin.Readiness {
 		p.databaseState(ctx),
 		p.listenerState(),
 		p.schema.state(),
+		p.stored.state(),
 		engineState(),
 	}
 	draining := p.proxy.Draining()

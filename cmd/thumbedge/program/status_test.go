@@ -1,69 +1,81 @@
 package program_test
 
 import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/reconcile"
+	"github.com/thumbedge/thumbedge/imaging/filesystem"
 	"github.com/thumbedge/thumbedge/internal/testenv"
+	"github.com/thumbedge/thumbedge/resolver/postgres"
 )
 
-// TestStatusPage opens the page of a proxy that has been at work, resizes the warm
-// set from it, and leaves pictures of it.
+// TestStatusPage opens the page of a proxy under load, resizes the warm set from it, and
+// leaves pictures of it.
 func TestStatusPage(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, with(func(f *config.File) { f.Server.AdminToken = "hunter2" }))
-	ids := s.captures(12)
-	for i, id := range ids {
-		if i < 4 {
-			s.row(id, "small", 240)
-		}
-		s.get(s.route(id, "?label=small"))
-	}
-	for range 20 {
-		s.page(s.url, "limit=12")
-	}
+	s := newSite(t, func(s *site) { s.historyStep = 250 * time.Millisecond }, with(func(f *config.File) {
+		f.Server.AdminToken, f.Cache.MaxSize = "hunter2", 2<<20
+	}))
+	s.night(8000)
+	s.reconcile()
+	defer s.load()()
 	s.get(s.url + "/nothing/here/")
 
 	base := "http://" + s.program.AdminAddr()
 	tab := testenv.Browser(t)
 	tab.Open(base + "/")
-	tab.Wait(`document.querySelectorAll("#parts tr").length >= 5`)
+	tab.Wait(`document.querySelectorAll("#parts li").length >= 6`)
 	var shown struct {
-		Ready, Parts, Config, Warm string
-		Limits, Overflow           int
+		Ready, Parts, Config, Warm, Advice, Reconcile string
+		Limits, Overflow, Points                      int
 	}
 	const read = `({
 		ready: document.getElementById("ready").textContent,
 		parts: document.getElementById("parts").innerText,
 		config: document.getElementById("config").textContent,
 		warm: document.getElementById("warm").innerText,
+		advice: document.getElementById("advice").textContent,
+		reconcile: document.getElementById("reconcile").innerText,
 		limits: document.querySelectorAll("#limits meter").length,
+		points: document.querySelectorAll("#curve circle").length,
 		overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
 	})`
+	s.eventually("there is something to be seen", func() bool {
+		curve := s.program.WarmSet().Curve()
+		return curve.Pages >= 1000 && s.metric("thumbedge_cold_labels_total{outcome=\"made\"}") >= 20
+	})
+	tab.Eval(`refresh().then(() => true)`, new(any))
 	tab.Eval(read, &shown)
-	if shown.Ready != "ready" || shown.Limits == 0 {
+	if shown.Ready != "ready" || shown.Limits < 10 || shown.Points != 2*12 || !strings.Contains(shown.Advice, "At 2 MiB ") {
 		t.Errorf("%+v", shown)
 	}
-	for _, part := range []string{"app", "database", "notifications", "schema", "engine"} {
+	for _, part := range []string{"app", "database", "notifications", "schema", "storage", "engine"} {
 		if !strings.Contains(shown.Parts, part) {
 			t.Errorf("the parts lack %s: %s", part, shown.Parts)
+		}
+	}
+	for _, told := range []string{"dry run", "rows whose file is gone\t8,000", "files that no row names"} {
+		if !strings.Contains(shown.Reconcile, told) {
+			t.Errorf("of the last reconcile it does not say %q: %q", told, shown.Reconcile)
 		}
 	}
 	if !strings.Contains(shown.Config, "server.admin_token(hidden)") || strings.Contains(shown.Config, "hunter2") {
 		t.Errorf("the configuration is not shown, or the token is: %s", shown.Config)
 	}
-
-	tab.Eval(`(document.getElementById("size").value = "96MiB", document.querySelector("#resize button").click(), true)`, new(any))
-	tab.Wait(`document.getElementById("resized").textContent === "now 96 MiB"`)
-	if size := s.program.WarmSet().State().MaxSize; size != 96<<20 {
-		t.Errorf("the page resized the warm set to %d", size)
-	}
-
-	// A rate needs two samples; the page has the second one within 20 s.
-	tab.Wait(`shown.history.times.length >= 2`)
 	for _, picture := range []struct {
 		name, scheme string
 		width        int
@@ -73,11 +85,70 @@ func TestStatusPage(t *testing.T) {
 			t.Errorf("%s: the page is %d pixels wider than its window", picture.name, shown.Overflow)
 		}
 	}
+
+	tab.Eval(`(document.getElementById("size").value = "96MiB", document.querySelector("#resize button").click(), true)`, new(any))
+	tab.Wait(`document.getElementById("resized").textContent === "now 96 MiB"`)
+	if size := s.program.WarmSet().State().MaxSize; size != 96<<20 {
+		t.Errorf("the page resized the warm set to %d", size)
+	}
 	for _, r := range tab.Requests() {
 		if !strings.HasPrefix(r.URL, base+"/") && !strings.HasPrefix(r.URL, "data:") || r.Status >= 400 {
 			t.Errorf("the page asked for %s: %d", r.URL, r.Status)
 		}
 	}
+}
+
+// reconcile looks at every row and file, and changes nothing.
+func (s *site) reconcile() {
+	s.Helper()
+	cfg := s.file.Postgres()
+	store, err := postgres.New(cfg, s.pool, s.logger(), postgres.NewMetrics(prometheus.NewRegistry()))
+	if err != nil {
+		s.Fatal(err)
+	}
+	storage, err := filesystem.New(s.file.Filesystem())
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer storage.Close()
+	if _, err := reconcile.Run(s.Context(), reconcile.Config{Specs: s.file.Specs(), Keys: cfg.Keys, Rate: 1_000_000, Grace: time.Hour},
+		store, storage, func(reconcile.Progress) {}); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// night adds n captures, each with two warm thumbnails and a cold one.
+func (s *site) night(n int) {
+	s.Helper()
+	s.exec(`INSERT INTO main_sourceimage (path, public_base_url, timestamp, width, height, size, last_modified, project_id)
+		SELECT 'night/' || i || '.jpg', $1, '2026-06-12 23:00'::timestamptz + i * interval '1 second', 640, 480, 1, '2026-06-12', $2 FROM generate_series(1, $3) i`,
+		s.originals.URL+"/", s.project, n)
+	s.exec(`INSERT INTO main_sourceimagethumbnail (created_at, updated_at, path, label, width, height, size, last_modified, source_image_id)
+		SELECT now(), now(), format('thumbnails/capture_%s/small_%s.jpg', id, lpad(to_hex(id), 16, '0')), 'small', 240, 10, 10, last_modified, id FROM main_sourceimage`)
+}
+
+// load asks for pages, the first ones the most, and for thumbnails that are cold, until
+// the function that it returns is called.
+func (s *site) load() (end func()) {
+	ctx, cancel := context.WithCancel(s.Context())
+	var all sync.WaitGroup
+	for client := range uint64(6) {
+		all.Go(func() {
+			rnd := rand.New(rand.NewPCG(client, 0))
+			for i := 0; ctx.Err() == nil; i++ {
+				target := fmt.Sprintf("%s/api/v2/captures/?limit=20&offset=%d", s.url, 20*int(400*math.Pow(rnd.Float64(), 3)))
+				if i%40 == 0 {
+					target = s.route(1+rnd.Int64N(8000), "?label=medium")
+				}
+				request, _ := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+				if response, err := noRedirects.Do(request); err == nil {
+					_, _ = io.Copy(io.Discard, response.Body)
+					_ = response.Body.Close()
+				}
+			}
+		})
+	}
+	return func() { cancel(); all.Wait() }
 }
 
 // keep leaves a file among the artefacts of the test run.

@@ -74,7 +74,7 @@ type Config struct {
 	SinceText string
 	Restart   bool // forget where an earlier run was cut off
 	// Force goes on where a whole portion has no match at all, which looks like
-	// the wrong bucket or database.
+	// the wrong bucket or database, and with a grace below SafeGrace.
 	Force bool
 }
 
@@ -84,11 +84,20 @@ func (c Config) Validate() error {
 	if c.Rate < 1 {
 		errs = append(errs, errors.New("reconcile.rate: must be above 0"))
 	}
-	if c.Grace < 0 {
+	switch {
+	case c.Grace < 0:
 		errs = append(errs, errors.New("reconcile.grace: must not be negative"))
+	case c.Apply && c.Grace < SafeGrace && !c.Force:
+		errs = append(errs, fmt.Errorf("reconcile.grace: %v is less than the %v in which a file's row may still come, "+
+			"so that --apply could delete a file that is about to be named; --force goes on", c.Grace, SafeGrace))
 	}
 	return errors.Join(errs...)
 }
+
+// SafeGrace is the least grace with which files are deleted. A file comes before its
+// row: with thumbedge by moments, in the app's own requests, which may be transactions
+// as long as upstream.response_timeout, by up to 20 minutes.
+const SafeGrace = 30 * time.Minute
 
 // The names under which runs are remembered.
 const (

@@ -3,6 +3,7 @@ package reconcile_test
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -95,7 +96,7 @@ func TestOnS3(t *testing.T) {
 	if young.RowsRemoved != 1 || young.FilesYoung != 1 || young.FilesDeleted != 0 {
 		t.Errorf("within the grace: %+v", young)
 	}
-	s.cfg.Grace = 0
+	s.cfg.Grace, s.cfg.Force = 0, true
 	// The server's clock is cut to whole seconds; it is not ahead of ours.
 	if old := s.run(s.cfg); old.FilesDeleted != 1 || old.RowsFileGone != 0 {
 		t.Errorf("past the grace: %+v", old)
@@ -137,6 +138,25 @@ func TestRefusesWhereNothingMatches(t *testing.T) {
 	s.cfg.Force = true
 	if got := s.run(s.cfg); got.RowsRemoved != 500 {
 		t.Errorf("with Force %d of 500 rows were removed", got.RowsRemoved)
+	}
+}
+
+// A store comes before its row: with too short a grace, the file of a row that is
+// about to be written would go.
+func TestShortGraceIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.files(orphan)
+	s.cfg.Apply, s.cfg.Grace = true, reconcile.SafeGrace-1
+	if _, err := reconcile.Run(t.Context(), s.cfg, s.store, s.storage, silent); err == nil || !strings.Contains(err.Error(), "reconcile.grace") {
+		t.Errorf("with a grace of %v it says %v", s.cfg.Grace, err)
+	}
+	if diff := cmp.Diff([]string{orphan}, s.stored()); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+	s.cfg.Apply = false
+	if got := s.run(s.cfg); got.FilesYoung != 1 {
+		t.Errorf("a dry run found %+v", got)
 	}
 }
 

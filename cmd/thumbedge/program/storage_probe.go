@@ -1,0 +1,80 @@
+package program
+
+import (
+	"context"
+	"encoding/json"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/admin"
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/reconcile"
+	"github.com/thumbedge/thumbedge/imaging"
+)
+
+// storageProbe asks the storage every half a minute for a file that is not there:
+// nothing is written, and a bucket that is gone or not ours is told from an empty one.
+type storageProbe struct {
+	storage imaging.Storage
+	key     string
+	last    atomic.Pointer[storageAnswer] // nil: not asked yet
+}
+
+type storageAnswer struct{ err error }
+
+const (
+	storageProbeEvery = 30 * time.Second
+	storageProbeLimit = 10 * time.Second
+)
+
+func newStorageProbe(storage imaging.Storage, prefix string, registry prometheus.Registerer) *storageProbe {
+	s := &storageProbe{storage: storage, key: prefix + "capture_0/probe.jpg"}
+	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "thumbedge_storage_up", Help: "1 while the storage answered when last asked, which it is every half a minute.",
+	}, func() float64 {
+		if last := s.last.Load(); last == nil || last.err != nil {
+			return 0
+		}
+		return 1
+	}))
+	return s
+}
+
+func (s *storageProbe) watch(ctx context.Context) {
+	again := time.NewTicker(storageProbeEvery)
+	defer again.Stop()
+	for {
+		limited, cancel := context.WithTimeout(ctx, storageProbeLimit)
+		_, err := s.storage.Exists(limited, s.key)
+		cancel()
+		s.last.Store(&storageAnswer{err})
+		select {
+		case <-ctx.Done():
+			return
+		case <-again.C:
+		}
+	}
+}
+
+func (s *storageProbe) state() admin.Part {
+	switch last := s.last.Load(); {
+	case last == nil:
+		return admin.Part{Name: "storage", State: degraded, Effect: "not known yet: it has not answered"}
+	case last.err != nil:
+		return admin.Part{Name: "storage", State: down,
+			Effect: "pages go on as before; cold thumbnails are rendered and sent without being kept: " + last.err.Error()}
+	}
+	return admin.Part{Name: "storage", State: ok}
+}
+
+// reconciled returns the summary of reconcile's last run; nil where none is known.
+func (p *Program) reconciled(ctx context.Context) json.RawMessage {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	summary, err := p.store.Remembered(ctx, reconcile.LastRun)
+	if err != nil {
+		p.opts.Log.Debug("reconcile's last run is not known", "error", err)
+	}
+	return summary
+}

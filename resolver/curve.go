@@ -1,0 +1,277 @@
+package resolver
+
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+// curve is what the size curve is drawn from: miniatures of the warm set at other
+// sizes (miniature.go), which are shown some of the pages. The method is SHARDS
+// (Waldspurger et al., FAST '15) with miniature simulations (Waldspurger et al.,
+// ATC '17), but for what is sampled: a page needs no query only where all of its
+// captures are held, so whole pages are, by the neighbourhood of ids in which they
+// begin. A page is always shown or never; nearly always the same goes for a list
+// that new captures have moved on, and for the pages of its single captures.
+//
+// A page that is not shown costs one hash.
+type curve struct {
+	least atomic.Uint32 // bits that no neighbourhood has which a miniature is shown
+
+	mu sync.Mutex
+	// minis are of the smallest sizes: all those that are full, and one that is not,
+	// which stands for the larger ones, too: they would hold the same.
+	minis    []*miniature
+	size     int64 // the present one
+	counted  [len(curveSizes)]counted
+	scale    func(size int64, cost float64) uint // of miniatures, to begin with
+	limit    int                                 // of captures that a miniature holds
+	cost     float64                             // of a capture, on average
+	shown    int
+	scratch  shownPage
+	observed observed
+}
+
+// curveSizes are the sizes of a curve, in 48ths of the present one.
+var curveSizes = [...]int64{3, 6, 12, 18, 24, 36, 48, 72, 96, 144, 192, 384}
+
+const (
+	curvePresent = 6 // of curveSizes
+	hoodWidth    = 5 // bits of a capture's id
+)
+
+func newCurve(size int64) *curve {
+	c := &curve{size: size, scale: scale, limit: maxHeld, cost: ristrettoSize + entrySize, observed: observed{fadeAt: fadeEvery}}
+	c.minis = []*miniature{c.miniature(0, nil)}
+	c.settle()
+	return c
+}
+
+func (c *curve) sizeAt(i int) int64 { return c.size * curveSizes[i] / curveSizes[curvePresent] }
+
+// miniature makes the one of a size, which takes over from another.
+func (c *curve) miniature(i int, from *miniature) *miniature {
+	size := c.sizeAt(i)
+	return newMiniature(size, c.scale(size, c.cost), c.limit, c.cost, from)
+}
+
+// at returns the miniature that stands for a size.
+func (c *curve) at(i int) *miniature { return c.minis[min(i, len(c.minis)-1)] }
+
+// grow adds the miniature of the next size once the last one is full.
+func (c *curve) grow(page int) {
+	last := c.minis[len(c.minis)-1]
+	if n := len(c.minis); n < len(curveSizes) && last.full(page) {
+		c.minis = append(c.minis, c.miniature(n, last))
+	}
+}
+
+// settle follows the miniatures' shifts. The caller holds mu.
+func (c *curve) settle() {
+	shift := uint(hoodBits)
+	for _, m := range c.minis {
+		shift = min(shift, m.shift)
+	}
+	c.least.Store(1<<hoodBits - 1<<(hoodBits-shift))
+}
+
+// page shows a page to the miniatures, with what became of it.
+func (c *curve) page(w *WarmSet, ids []thumb.ID, answers []thumb.Answer) {
+	if len(ids) == 0 {
+		return
+	}
+	if hood := hoodOf(ids[0]); hood&c.least.Load() == 0 {
+		c.show(w, hood, ids, answers)
+	}
+}
+
+func (c *curve) show(w *WarmSet, hood uint32, ids []thumb.ID, answers []thumb.Answer) {
+	now := w.now()
+	trust := w.cfg.TTLUnlistened
+	if w.connected(now) {
+		trust = w.cfg.TTL
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := &c.scratch
+	p.keys, p.absent = p.keys[:0], append(p.absent[:0], make([]bool, len(ids))...)
+	for _, id := range ids {
+		p.keys = append(p.keys, curveKey(id))
+	}
+	p.hood, p.answers, p.cost = hood, answers, c.cost
+	p.now, p.trust, p.trustLacked = inSeconds(now), inSeconds(trust), inSeconds(w.cfg.TTLUnlistened)
+	c.grow(len(ids))
+	for _, m := range c.minis {
+		if m.lacked = notShown; shows(hood, m.shift) {
+			m.lacked = m.page(p)
+		}
+	}
+	p.answers = nil
+	c.count()
+	if c.shown++; c.shown%fitEvery == 0 {
+		c.fit(w)
+		c.settle()
+	}
+	if now >= c.observed.fadeAt {
+		c.fade(w, now)
+	}
+}
+
+// missed is how many pages needed a query, and how many captures were not found, of
+// all there were: one that is counted stands for as many as each says.
+type missed struct{ pages, captures float64 }
+
+// counted is what the miniature of a size missed; and what it missed of those pages
+// that the one of the present size was shown, too, and what that one missed of them.
+type counted struct{ alone, together, present missed }
+
+// count counts what was missing of a page.
+func (c *curve) count() {
+	present := c.at(curvePresent)
+	for i := range c.counted {
+		m, counted := c.at(i), &c.counted[i]
+		counted.alone.add(m.lacked, m.shift)
+		if m.lacked != notShown && present.lacked != notShown {
+			shift := max(m.shift, present.shift)
+			counted.together.add(m.lacked, shift)
+			counted.present.add(present.lacked, shift)
+		}
+	}
+}
+
+// add counts a page of one in 1<<shift that lacked some captures.
+func (m *missed) add(captures int, shift uint) {
+	if captures > 0 {
+		m.pages += float64(int(1) << shift)
+		m.captures += float64(captures << shift)
+	}
+}
+
+// curveKey is the part of a capture's hash by which miniatures know it.
+func curveKey(id thumb.ID) uint32 {
+	hash, _ := keyToHash(uint64(id))
+	return max(1, uint32(hash))
+}
+
+func inSeconds(d time.Duration) uint32 { return uint32(d / time.Second) }
+
+// forget tells the miniatures that captures have changed.
+func (c *curve) forget(ids []thumb.ID, now time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, id := range ids {
+		for _, m := range c.minis {
+			if h := m.find(curveKey(id)); h != nil {
+				h.outdate(inSeconds(now))
+			}
+		}
+	}
+}
+
+// forgetAll tells them that every capture may have changed.
+func (c *curve) forgetAll(now time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, m := range c.minis {
+		for i := range m.table {
+			m.table[i].outdate(inSeconds(now))
+		}
+	}
+}
+
+// resize makes the miniatures those of a warm set of size bytes. Each takes over
+// from the one that was nearest in size, as the warm set itself keeps what fits, and
+// counting begins anew.
+func (c *curve) resize(w *WarmSet, size int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	old := c.minis
+	c.size, c.minis, c.counted = size, nil, [len(curveSizes)]counted{}
+	for i := range curveSizes {
+		m := c.miniature(i, nearest(old, c.sizeAt(i)))
+		if c.minis = append(c.minis, m); !m.full(1) {
+			break
+		}
+	}
+	c.observed = observed{fadeAt: w.now() + fadeEvery, counted: w.metrics.total()}
+	c.settle()
+}
+
+func nearest(minis []*miniature, size int64) *miniature {
+	best := minis[0]
+	for _, m := range minis {
+		if abs(m.size-size) < abs(best.size-size) {
+			best = m
+		}
+	}
+	return best
+}
+
+func abs(n int64) int64 { return max(n, -n) }
+
+// observed is what the warm set itself has done while the miniatures counted.
+type observed struct {
+	total         // up to the last fade
+	counted total // what the metrics said by then
+	fadeAt  time.Duration
+}
+
+// total is how many pages there were and captures on them, and how many of each the
+// warm set did not have.
+type total struct {
+	pages, captures float64
+	missed          missed
+}
+
+// Every fadeEvery, what was counted so far comes to weigh less: half after 2 h 50.
+const (
+	fadeEvery = 10 * time.Minute
+	fadeTo    = 0.96
+)
+
+// catchUp adds what was counted since the last time. The caller holds mu.
+func (c *curve) catchUp(w *WarmSet) {
+	o, now := &c.observed, w.metrics.total()
+	o.pages += now.pages - o.counted.pages
+	o.captures += now.captures - o.counted.captures
+	o.missed.pages += now.missed.pages - o.counted.missed.pages
+	o.missed.captures += now.missed.captures - o.counted.missed.captures
+	o.counted = now
+}
+
+func (c *curve) fade(w *WarmSet, now time.Duration) {
+	c.catchUp(w)
+	c.observed.fadeAt = now + fadeEvery
+	c.observed.pages *= fadeTo
+	c.observed.captures *= fadeTo
+	c.observed.missed.fade()
+	for i := range c.counted {
+		c.counted[i].alone.fade()
+		c.counted[i].together.fade()
+		c.counted[i].present.fade()
+	}
+}
+
+func (m *missed) fade() {
+	m.pages *= fadeTo
+	m.captures *= fadeTo
+}
+
+// fit follows what captures cost in the warm set: most cost the same, but some an
+// app has named files of its own for.
+func (c *curve) fit(w *WarmSet) {
+	cost, ok := w.meanCost()
+	if !ok || math.Abs(cost/c.cost-1) < 0.05 {
+		return
+	}
+	c.cost = cost
+	for _, m := range c.minis {
+		m.rebuild(cost, m.table)
+	}
+}
+
+// fitEvery is after how many shown pages.
+const fitEvery = 64

@@ -1,0 +1,91 @@
+package resolver_test
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/thumbedge/thumbedge/resolver"
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+// BenchmarkCurve reports what the size curve takes: of processor time, beside what
+// looking the same pages up takes, with the URLs of three labels and without; and of
+// memory. Once while all that is asked for is held, and once while the warm set,
+// and most miniatures, are full.
+//
+//	go test -run '^$' -bench Curve -benchtime 1x ./resolver
+func BenchmarkCurve(b *testing.B) {
+	trace := pollingTrace(200_000, 100, 1)
+	for _, mib := range []int64{8, 64, 256} {
+		b.Run(fmt.Sprintf("size=%dMiB", mib), func(b *testing.B) {
+			for b.Loop() {
+				w := newWarmSet(b, &everyCapture{}, patient, sized(mib<<20))
+				pages := func(each func(ids []thumb.ID, answers []thumb.Answer)) time.Duration {
+					answers := make([]thumb.Answer, pageSize)
+					ids := make([]thumb.ID, pageSize)
+					before := cpuTime(b)
+					for _, first := range trace {
+						for i := range ids {
+							ids[i] = first + thumb.ID(i)
+						}
+						each(ids, answers)
+					}
+					return (cpuTime(b) - before) / time.Duration(len(trace))
+				}
+				resolve := func(ids []thumb.ID, answers []thumb.Answer) {
+					if err := w.Resolve(b.Context(), ids, answers); err != nil {
+						b.Fatal(err)
+					}
+				}
+				pages(resolve)
+				lookUp := pages(resolve)
+				var buf []byte
+				urls := pages(func(ids []thumb.ID, answers []thumb.Answer) {
+					resolve(ids, answers)
+					for i := range answers {
+						for position := range specs {
+							buf, _ = w.AppendURL(buf[:0], ids[i], &answers[i], position)
+						}
+					}
+				})
+				curve := pages(w.ShowCurve)
+				b.ReportMetric(float64(curve), "curve-ns/page")
+				b.ReportMetric(float64(lookUp-curve), "lookup-ns/page")
+				b.ReportMetric(100*float64(curve)/float64(lookUp-curve), "%-of-lookup")
+				b.ReportMetric(100*float64(curve)/float64(urls-curve), "%-of-lookup-with-urls")
+				w.Close()
+			}
+			b.ReportMetric(float64(curveHeap(b, mib<<20))/1024, "curve-KiB")
+		})
+	}
+}
+
+// curveHeap returns what the curve of a warm set takes of live heap when every
+// miniature is full.
+func curveHeap(tb testing.TB, size int64) int64 {
+	live := func() int64 {
+		var stats runtime.MemStats
+		runtime.GC()
+		runtime.GC()
+		runtime.ReadMemStats(&stats)
+		return int64(stats.HeapAlloc)
+	}
+	before := live()
+	curve := resolver.FullCurve(size)
+	took := live() - before
+	runtime.KeepAlive(curve)
+	return took
+}
+
+// TestCurveIsBounded: whatever there is to be held, and however large the warm set.
+func TestCurveIsBounded(t *testing.T) {
+	for _, size := range []int64{resolver.MinSize, 64 << 20, 1 << 30, 1 << 40} {
+		if took := curveHeap(t, size); took > 2<<20 {
+			t.Errorf("the curve of %d bytes takes %d bytes, want at most 2 MiB", size, took)
+		} else {
+			t.Logf("the curve of %d bytes takes %d", size, took)
+		}
+	}
+}

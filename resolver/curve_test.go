@@ -1,0 +1,120 @@
+//go:build !race
+
+// The race detector makes sync.Pool, which ristretto reads through, forget at random.
+
+package resolver_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"os"
+	"sort"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/thumbedge/thumbedge/resolver"
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+// traces are what the size curve is held against: the first captures of n pages each.
+var traces = map[string]func(n int, seed uint64) []thumb.ID{
+	"zipf": zipfTrace,
+	"scan": scanTrace,
+	"poll": func(n int, seed uint64) []thumb.ID { return pollingTrace(n, 100, seed) },
+}
+
+// zipfTrace asks for 10,000 pages by Zipf's law, at any time for any.
+func zipfTrace(n int, seed uint64) []thumb.ID {
+	const pages = 10_000
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	weight, total := make([]float64, pages), 0.0
+	for i := range weight {
+		total += 1 / math.Pow(float64(i+1), 0.9)
+		weight[i] = total
+	}
+	shuffled := rnd.Perm(pages)
+	trace := make([]thumb.ID, n)
+	for i := range trace {
+		trace[i] = thumb.ID(1 + pageSize*shuffled[sort.SearchFloat64s(weight, rnd.Float64()*total)])
+	}
+	return trace
+}
+
+// scanTrace is a zipfTrace in whose midst somebody goes through 1500 other pages
+// again and again.
+func scanTrace(n int, seed uint64) []thumb.ID {
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	trace := zipfTrace(n, seed)
+	at := 0
+	for i := range trace {
+		if rnd.IntN(2) == 0 {
+			trace[i] = thumb.ID(1_000_001 + pageSize*at)
+			at = (at + 1) % 1500
+		}
+	}
+	return trace
+}
+
+// curveIsRight replays a trace to a warm set of 32 MiB, and to real ones of all the
+// sizes of its curve, with captures that expire, and compares.
+func curveIsRight(t *testing.T, trace []thumb.ID, show func(*resolver.WarmSet)) {
+	t.Helper()
+	expiring := func(c *resolver.Config) { c.TTL, c.TTLUnlistened = time.Minute, time.Minute }
+	shown := newWarmSet(t, &everyCapture{}, expiring, sized(32<<20))
+	show(shown)
+	askFor(t, shown, trace)
+	for _, size := range shown.Curve().Sizes {
+		db := &everyCapture{}
+		real := newWarmSet(t, db, expiring, sized(size.MaxSize))
+		askFor(t, real, trace)
+		real.Close()
+		asked := float64(len(trace))
+		for _, share := range []struct {
+			of        string
+			got, want float64
+		}{
+			{"pages answered without a query", size.Pages, 1 - float64(db.queries.Load())/asked},
+			{"captures found", size.Captures, 1 - float64(db.captures.Load())/asked/pageSize},
+		} {
+			t.Logf("%6.4f times, %9d bytes: %-30s %.3f, really %.3f (%+.3f)", size.Times, size.MaxSize, share.of, share.got, share.want, share.got-share.want)
+			if math.Abs(share.got-share.want) > 0.03 {
+				t.Errorf("%s at %v times the size: %.3f, a real warm set has %.3f", share.of, size.Times, share.got, share.want)
+			}
+		}
+	}
+	t.Log(shown.Curve().Advice)
+}
+
+// askFor asks for the pages of a trace, a hundred a second.
+func askFor(t *testing.T, w *resolver.WarmSet, trace []thumb.ID) {
+	t.Helper()
+	answers := make([]thumb.Answer, pageSize)
+	for _, first := range trace {
+		if err := w.Resolve(t.Context(), idRange(first, first+pageSize-1), answers); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait() // until what was read is kept
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// Miniatures do what the warm set does: here they are shown all of 5000 pages. That
+// a part of the pages is enough shows only after many more: THUMBEDGE_CURVE_PAGES says
+// how many a trace then has (make bench-curve).
+func TestCurve(t *testing.T) {
+	n, show := 5000, (*resolver.WarmSet).ShowAll
+	if text := os.Getenv("THUMBEDGE_CURVE_PAGES"); text != "" {
+		var err error
+		if n, err = strconv.Atoi(text); err != nil {
+			t.Fatal(err)
+		}
+		show = func(*resolver.WarmSet) {}
+	}
+	for name, trace := range traces {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { curveIsRight(t, trace(n, 1), show) })
+		})
+	}
+}

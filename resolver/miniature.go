@@ -1,0 +1,320 @@
+package resolver
+
+import (
+	"math"
+	"math/bits"
+	"math/rand/v2"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+// miniature is a warm set of some size, scaled down: it is shown one in 1<<shift of
+// all neighbourhoods, and has as much less room. It holds no answers, only which
+// captures would be held, and since when.
+//
+// Its policy is ristretto's, as newStore sets it up: TinyLFU admits (a doorkeeper
+// before counters of four bits, halved whenever as many reads were counted as there
+// are counters), and of five held captures the least read one makes room. Where
+// ristretto does more than its idea says, it is followed, because it shows: reads
+// are counted in batches, long after them; the five are neighbours in a hash table.
+// Its sketch's four rows are not: each takes the same bits of the hash for its place,
+// with a seed of its own XORed, so that they collide together and never differ.
+type miniature struct {
+	size  int64 // bytes, of the warm set that it is of
+	shift uint
+	room  int // captures
+	limit int // of captures held, whatever the room
+
+	table   []heldCapture // a hash table with linear probing, two thirds full at most
+	held    int
+	counts  []byte   // two counters each
+	door    []uint64 // bits
+	counted int      // reads since the last ageing
+	ageing  int      // reads between two
+	reads   []uint32 // keys that were read, and are not counted yet
+
+	lacked int // captures of the last page; notShown
+}
+
+// notShown stands for how many captures were lacked of a page that was not shown.
+const notShown = -1
+
+// heldCapture is 8 bytes; all zero where there is none.
+type heldCapture struct {
+	key uint32 // of the capture's hash, not 0
+	// packed is when its query began (seconds, 20 bits), whether the database lacked
+	// it (1 bit), and the neighbourhood that it was shown with (11 bits).
+	packed uint32
+}
+
+const (
+	hoodBits  = 11
+	hoodMask  = 1<<hoodBits - 1
+	lackedBit = 1 << hoodBits
+	readShift = hoodBits + 1
+	readMask  = 1<<(32-readShift) - 1
+
+	maxHeld   = 1 << 13 // the limit: 170 KiB; where more would be held, the shift is raised
+	doorBits  = 16      // a counter; 1.4 % of captures are then taken for read before, 1 % in ristretto
+	contested = 5       // ristretto's lfuSample
+)
+
+// A miniature that could hold more than so many captures (in bits of that number) is
+// shown less to begin with, within these limits. The less it holds, the more it has
+// to be shown: where there are few captures, a page is a good part of all.
+const (
+	wellHeld   = 11
+	leastShift = 3
+	mostShift  = 6
+)
+
+// pack makes a heldCapture's second half.
+func pack(hood uint32, lacked bool, read uint32) uint32 {
+	packed := read&readMask<<readShift | hood&hoodMask
+	if lacked {
+		packed |= lackedBit
+	}
+	return packed
+}
+
+// hoodOf returns the neighbourhood of ids in which a capture lies, as a number that
+// is spread more evenly than by chance (a multiple of the golden ratio): of any row
+// of neighbourhoods one in so many is shown, as nearly as can be.
+func hoodOf(id thumb.ID) uint32 {
+	return uint32(uint64(id>>hoodWidth) * 0x9e3779b97f4a7c15 >> (64 - hoodBits))
+}
+
+// shows says whether a miniature with shift is shown a neighbourhood.
+func shows(hood uint32, shift uint) bool { return hood&hoodMask>>(hoodBits-shift) == 0 }
+
+// newMiniature makes one that holds what another does, as far as it has room for it
+// (nil: nothing).
+func newMiniature(size int64, shift uint, limit int, cost float64, from *miniature) *miniature {
+	m := &miniature{size: size, shift: shift, limit: limit}
+	var held []heldCapture
+	if from != nil {
+		m.shift, held = max(shift, from.shift), from.table
+	}
+	m.rebuild(cost, held)
+	return m
+}
+
+// scale returns the shift to begin with of a miniature of size bytes.
+func scale(size int64, cost float64) uint {
+	room := uint(max(1, float64(roomFor(size))/cost))
+	return uint(min(max(bits.Len(room)-wellHeld, leastShift), mostShift))
+}
+
+// rebuild makes room as size and shift say, where captures cost so much on average,
+// and takes over what it would be shown of held. What was counted is forgotten.
+func (m *miniature) rebuild(cost float64, held []heldCapture) {
+	m.fit(cost)
+	m.held, m.table = 0, make([]heldCapture, pow2(int64(m.most()+m.most()/2+1)))
+	for _, h := range held {
+		if h.key != 0 && shows(h.packed, m.shift) && m.held < m.most() {
+			m.table[m.slot(h.key)] = h
+			m.held++
+		}
+	}
+	counters := int(min(max(countersFor(m.size)>>m.shift, 1), int64(m.limit)))
+	m.counted, m.ageing = 0, counters
+	m.counts = make([]byte, max(1, pow2(int64(counters))/2))
+	m.door = make([]uint64, max(1, pow2(int64(counters))*doorBits/64))
+}
+
+// fit gives it the room that there is where captures cost so much on average.
+func (m *miniature) fit(cost float64) {
+	m.room = max(1, int(float64(roomFor(m.size))/cost)>>m.shift)
+}
+
+// most is how many captures it holds at most.
+func (m *miniature) most() int { return min(m.room, m.limit) }
+
+// full says whether it may have to let a capture go for a page of so many.
+func (m *miniature) full(page int) bool { return m.held+page > m.most() }
+
+// each is how many pages one that it is shown stands for.
+func (m *miniature) each() float64 { return float64(int(1) << m.shift) }
+
+// find returns a held capture, nil for none.
+func (m *miniature) find(key uint32) *heldCapture {
+	if h := &m.table[m.slot(key)]; h.key != 0 {
+		return h
+	}
+	return nil
+}
+
+// slot returns where key is in the table, or would be. The last eight bits of a key
+// are not spread evenly (keyToHash).
+func (m *miniature) slot(key uint32) int {
+	mask := len(m.table) - 1
+	i := int(key>>8) & mask
+	for m.table[i].key != 0 && m.table[i].key != key {
+		i = (i + 1) & mask
+	}
+	return i
+}
+
+// shownPage is a page as miniatures see it.
+type shownPage struct {
+	keys    []uint32 // of its captures' hashes
+	answers []thumb.Answer
+	hood    uint32
+	now     uint32 // seconds
+	// trust is how long a held capture is believed (seconds), trustLacked one that
+	// the database lacked.
+	trust, trustLacked uint32
+	cost               float64 // of captures, on average
+	absent             []bool  // scratch: by key, not found
+}
+
+// page shows it a page, and returns how many of its captures it lacked. What it
+// holds and believes it finds; the rest is read, and offered as far as the page had
+// answers.
+func (m *miniature) page(p *shownPage) (lacked int) {
+	for i, key := range p.keys {
+		h := m.find(key)
+		if p.absent[i] = h == nil || !h.believed(p); p.absent[i] {
+			lacked++
+		}
+	}
+	m.reads = append(m.reads, p.keys...)
+	if lacked > 0 {
+		m.keep(p)
+	}
+	if len(m.reads) >= bufferItems>>m.shift {
+		m.count()
+	}
+	return lacked
+}
+
+func (h *heldCapture) believed(p *shownPage) bool {
+	trust := p.trust
+	if h.packed&lackedBit != 0 {
+		trust = p.trustLacked
+	}
+	return (p.now-h.packed>>readShift)&readMask < trust
+}
+
+// outdate makes it not to be believed: its query was half of what packed can tell
+// before now.
+func (h *heldCapture) outdate(now uint32) {
+	h.packed = h.packed&(1<<readShift-1) | (now+readMask/2)<<readShift
+}
+
+// keep offers what was not found; the warm set reads that twice (lookUp, board).
+func (m *miniature) keep(p *shownPage) {
+	for i, key := range p.keys {
+		if p.absent[i] {
+			m.reads = append(m.reads, key)
+		}
+	}
+	for i, key := range p.keys {
+		if !p.absent[i] || p.answers[i].Standing == thumb.Unresolved {
+			continue
+		}
+		packed := pack(p.hood, p.answers[i].Standing == thumb.Missing, p.now)
+		if h := m.find(key); h != nil {
+			h.packed = packed
+		} else {
+			m.add(heldCapture{key, packed}, p.cost)
+		}
+	}
+}
+
+// add offers a capture that is not held.
+func (m *miniature) add(h heldCapture, cost float64) {
+	if m.held >= m.limit && m.room > m.limit && m.shift < hoodBits {
+		m.shift++
+		m.rebuild(cost, m.table)
+		if !shows(h.packed, m.shift) {
+			return
+		}
+	}
+	for m.held >= m.most() {
+		if at, reads := m.victim(h.packed); m.known(h.key) >= reads {
+			m.drop(at)
+		} else if !offerAgain() {
+			return
+		}
+	}
+	m.table[m.slot(h.key)] = h
+	m.held++
+}
+
+// victim chooses who makes room, and says how often it was read. Like ristretto it
+// takes neighbours in a hash table, from a place chosen at random: those that stand
+// apart from others go sooner. Captures of one page do not make room for each other:
+// in the warm set they hardly ever meet, in a miniature they would.
+func (m *miniature) victim(hood uint32) (at, reads int) {
+	mask := len(m.table) - 1
+	i, looked := rand.IntN(len(m.table)), 0
+	reads = math.MaxInt
+	for range m.table {
+		if h := &m.table[i]; h.key != 0 && (h.packed^hood)&hoodMask != 0 {
+			if n := m.known(h.key); n < reads {
+				at, reads = i, n
+			}
+			if looked++; looked == contested {
+				break
+			}
+		}
+		i = (i + 1) & mask
+	}
+	return at, reads
+}
+
+// drop empties a slot, and moves up those behind it that belong further ahead.
+func (m *miniature) drop(hole int) {
+	mask := len(m.table) - 1
+	for i := (hole + 1) & mask; m.table[i].key != 0; i = (i + 1) & mask {
+		home := int(m.table[i].key>>8) & mask
+		if (i-home)&mask >= (i-hole)&mask {
+			m.table[hole], hole = m.table[i], i
+		}
+	}
+	m.table[hole] = heldCapture{}
+	m.held--
+}
+
+// known says how often a capture was read lately, as far as counters tell.
+func (m *miniature) known(key uint32) int {
+	n := int(*m.counter(key) >> (key & 1 * 4) & 0xf)
+	if a, b := m.doors(key); m.passed(a) && m.passed(b) {
+		n++
+	}
+	return n
+}
+
+// count counts the reads that have gathered.
+func (m *miniature) count() {
+	for _, key := range m.reads {
+		if a, b := m.doors(key); !m.passed(a) || !m.passed(b) {
+			m.door[a/64] |= 1 << (a % 64)
+			m.door[b/64] |= 1 << (b % 64)
+		} else if c, shift := m.counter(key), key&1*4; *c>>shift&0xf < 0xf {
+			*c += 1 << shift
+		}
+		if m.counted++; m.counted >= m.ageing {
+			m.age()
+		}
+	}
+	m.reads = m.reads[:0]
+}
+
+func (m *miniature) age() {
+	m.counted = 0
+	clear(m.door)
+	for i := range m.counts {
+		m.counts[i] = m.counts[i] >> 1 & 0x77
+	}
+}
+
+func (m *miniature) counter(key uint32) *byte { return &m.counts[int(key/2)&(len(m.counts)-1)] }
+
+func (m *miniature) doors(key uint32) (a, b uint32) {
+	mask := uint32(64*len(m.door) - 1)
+	return key * 0x9e3779b1 >> 13 & mask, key * 0x85ebca77 >> 13 & mask
+}
+
+func (m *miniature) passed(door uint32) bool { return m.door[door/64]>>(door%64)&1 != 0 }

@@ -63,7 +63,7 @@ const (
 // shown less to begin with, within these limits. The less it holds, the more it has
 // to be shown: where there are few captures, a page is a good part of all.
 const (
-	wellHeld   = 11
+	wellHeld   = 12
 	leastShift = 3
 	mostShift  = 6
 )
@@ -286,7 +286,9 @@ func (m *miniature) known(key uint32) int {
 	return n
 }
 
-// count counts the reads that have gathered.
+// count counts the reads that have gathered. It ages them between two pages, never
+// amid one, which in the warm set is one of very many, and of a miniature's would be
+// one of few: part of its captures would go sooner.
 func (m *miniature) count() {
 	for _, key := range m.reads {
 		if a, b := m.doors(key); !m.passed(a) || !m.passed(b) {
@@ -295,9 +297,9 @@ func (m *miniature) count() {
 		} else if c, shift := m.counter(key), key&1*4; *c>>shift&0xf < 0xf {
 			*c += 1 << shift
 		}
-		if m.counted++; m.counted >= m.ageing {
-			m.age()
-		}
+	}
+	if m.counted += len(m.reads); m.counted >= m.ageing {
+		m.age()
 	}
 	m.reads = m.reads[:0]
 }

@@ -103,8 +103,11 @@ func askFor(t *testing.T, w *resolver.WarmSet, trace []thumb.ID) {
 // Miniatures do what the warm set does, to 0.03 at every size: here they are shown all
 // of 5000 pages. What it adds that they are shown a part only, as in service, shows
 // after many more pages, of which THUMBEDGE_CURVE_PAGES says the number (make
-// bench-curve): another 0.03, below the present size, where a few very popular pages
-// happen to be shown or not; hardly any for browsers that poll.
+// bench-curve). Over eight Zipf traces the mean error was below 0.02 at every size; its
+// standard deviation was 0.07 at a sixteenth of the present size, 0.05 at an eighth,
+// 0.03 at three eighths, and below 0.01 from three quarters on: what a few very popular
+// pages make out, by being shown or not. For browsers that poll it was 0.04 at a
+// sixteenth and below 0.01 elsewhere.
 func TestCurve(t *testing.T) {
 	n, within, show := 5000, 0.03, (*resolver.WarmSet).ShowAll
 	if text := os.Getenv("THUMBEDGE_CURVE_PAGES"); text != "" {
@@ -112,7 +115,7 @@ func TestCurve(t *testing.T) {
 		if n, err = strconv.Atoi(text); err != nil {
 			t.Fatal(err)
 		}
-		within, show = 0.06, func(*resolver.WarmSet) {}
+		within, show = 0.15, func(*resolver.WarmSet) {}
 	}
 	for name, trace := range traces {
 		t.Run(name, func(t *testing.T) {

@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 TAGS    := turbojpeg
+# Reproducible: the same commit makes the same bytes, wherever it is built.
+GOBUILD = go build -trimpath -buildvcs=false -ldflags '-s -w -buildid= $(LDFLAGS)'
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -X main.version=$(VERSION)
 TOOLS   := $(CURDIR)/.tools
@@ -12,7 +14,8 @@ export PATH := $(TOOLS):$(PATH)
 # Debian and Ubuntu packages. Pinned Go tools are built apart from go.mod.
 BUILD_PACKAGES := libturbojpeg0-dev
 DEMO_PACKAGES  := $(BUILD_PACKAGES) postgresql
-TEST_PACKAGES  := $(DEMO_PACKAGES) chromium fonts-dejavu-core pgbouncer nginx curl wget prometheus
+TEST_PACKAGES  := $(DEMO_PACKAGES) chromium fonts-dejavu-core pgbouncer nginx curl wget systemd prometheus
+IMAGE_PACKAGES := debootstrap iproute2
 BENCH_PACKAGES := $(TEST_PACKAGES) libnginx-mod-http-lua wrk python3-pil libvips-tools
 
 VERSITYGW := github.com/versity/versitygw/cmd/versitygw@v1.8.0
@@ -34,6 +37,25 @@ build: packages-build
 demo: packages-demo build
 	./bin/thumbedge demo
 
+## release: into dist/, linux archives and SHA256SUMS (amd64 with libjpeg-turbo; amd64, arm64 in pure Go)
+.PHONY: release
+release: packages-build
+	rm -rf dist && mkdir -p dist
+	$(call archive,amd64,-turbojpeg,CGO_ENABLED=1,-tags turbojpeg)
+	$(call archive,amd64,,CGO_ENABLED=0,)
+	$(call archive,arm64,,CGO_ENABLED=0,)
+	cd dist && sha256sum *.tar.gz >SHA256SUMS
+
+# archive ARCHITECTURE,SUFFIX,ENVIRONMENT,FLAGS: one archive, its entries sorted and
+# dated by the commit.
+define archive
+	@name=thumbedge-$(VERSION)-linux-$(1)$(2); echo "dist/$$name.tar.gz"; mkdir -p dist/$$name; \
+	GOOS=linux GOARCH=$(1) $(3) $(GOBUILD) $(4) -o dist/$$name/thumbedge ./cmd/thumbedge; \
+	cp -r LICENSE README.md CHANGELOG.md config.example.toml deploy/RUNBOOK.md deploy/METRICS.md deploy/systemd deploy/nginx dist/$$name/; \
+	tar -C dist --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime=@$$(git log -1 --format=%ct) -cf - $$name | gzip -9n >dist/$$name.tar.gz; \
+	rm -r dist/$$name
+endef
+
 ## test: every test, on real PostgreSQL, S3, toxiproxy and Chromium
 .PHONY: test
 test: packages-test tools
@@ -41,13 +63,30 @@ test: packages-test tools
 	go vet -tags $(TAGS) ./...
 	go test -race ./imaging/render/...
 	go test -tags $(TAGS) -race -shuffle=on -p 1 -timeout 20m ./...
-	go test -tags $(TAGS) -run 'Alloc|Curve' ./proxy/... ./resolver/... ./imaging/...
+	go test -tags $(TAGS) -run 'Alloc|Curve|HitRatio' ./proxy/... ./resolver/... ./imaging/...
 
-## lint: formatting, vet, golangci-lint with the import rules
+## pictures: take the README's pictures anew
+.PHONY: pictures
+pictures: packages-test tools
+	go test -tags $(TAGS) -count=1 -run TestGallery ./cmd/thumbedge/demo
+	cp artefacts/gallery.jpg deploy/pictures/
+
+## test-release: make the release twice, and look at what is in it
+.PHONY: test-release
+test-release: packages-build
+	go test -tags release -count=1 -run Release -timeout 20m ./deploy
+
+## test-image: the Dockerfile's steps in a clean Debian, and the image's start; as root
+.PHONY: test-image
+test-image: packages-image
+	go test -tags image -count=1 -v -timeout 20m ./deploy/image
+
+## lint: formatting, vet, golangci-lint with the import rules, the formats of deploy/
 .PHONY: lint
 lint: packages-build $(TOOLS)/golangci-lint
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "not gofmt'ed: $$unformatted"; exit 1; }
-	golangci-lint run --build-tags $(TAGS) ./...
+	golangci-lint run --build-tags $(TAGS),image,release ./...
+	cd deploy/lint && go test ./...
 
 ## tools: the pinned tools that tests run, into .tools
 .PHONY: tools
@@ -65,12 +104,13 @@ $(TOOLS)/golangci-lint:
 
 # packages-X installs the packages X needs that are missing: by apt as root,
 # otherwise it says in one line what to install.
-.PHONY: packages-build packages-demo packages-test packages-bench
+.PHONY: packages-build packages-demo packages-test packages-image packages-bench
 packages-build: PACKAGES = $(BUILD_PACKAGES)
 packages-demo:  PACKAGES = $(DEMO_PACKAGES)
 packages-test:  PACKAGES = $(TEST_PACKAGES)
+packages-image: PACKAGES = $(IMAGE_PACKAGES)
 packages-bench: PACKAGES = $(BENCH_PACKAGES)
-packages-build packages-demo packages-test packages-bench:
+packages-build packages-demo packages-test packages-image packages-bench:
 	@missing=(); for p in $(PACKAGES); do \
 	  dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'install ok installed' || missing+=($$p); done; \
 	if (( $${#missing[@]} )); then \
@@ -81,7 +121,7 @@ packages-build packages-demo packages-test packages-bench:
 
 ## bench: all the comparisons below, one after another
 .PHONY: bench
-bench: bench-proxy bench-render bench-cold bench-db bench-cache bench-curve bench-reconcile
+bench: bench-proxy bench-render bench-cold bench-prefetch bench-db bench-cache bench-curve bench-reconcile
 
 ## bench-proxy: CPU a request beside nginx, nginx with Lua and Go's own proxy
 .PHONY: bench-proxy
@@ -97,6 +137,11 @@ bench-render: packages-bench
 .PHONY: bench-cold
 bench-cold: packages-bench
 	go run -tags $(TAGS) ./bench/cold
+
+## bench-prefetch: a cold gallery in a browser, with rewrite.prefetch and without
+.PHONY: bench-prefetch
+bench-prefetch: packages-bench
+	go run -tags $(TAGS) ./bench/prefetch
 
 ## bench-db: the page query and the triggers on large tables
 .PHONY: bench-db

@@ -58,7 +58,9 @@ func TestSilentConnection(t *testing.T) {
 func TestStalledUpload(t *testing.T) {
 	t.Parallel()
 	a := startApp(t, answering(okAnswer))
-	p := startProxy(t, a.addr, func(cfg *Config, _ *Deps) { cfg.Server.IdleTimeout = 100 * time.Millisecond })
+	p := startProxy(t, a.addr, func(cfg *Config, _ *Deps) {
+		cfg.Server.IdleTimeout, cfg.Server.HeaderTimeout = 100*time.Millisecond, time.Minute
+	})
 	for _, size := range []int{100, 1 << 20} {
 		raw, _ := p.dial().send("POST /x HTTP/1.1\r\nHost: site.test\r\nContent-Length: " + itoa(size) + "\r\n\r\nabc").rest()
 		if !strings.HasPrefix(raw, "HTTP/1.1 408 ") {

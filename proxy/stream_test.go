@@ -229,6 +229,9 @@ func TestEarlyAnswerToAnUpload(t *testing.T) {
 			if !strings.HasPrefix(raw, "HTTP/1.1 413 Payload Too Large\r\n") || bodyOf(raw) != "no!" {
 				t.Errorf("answer %q", raw)
 			}
+			if got := fieldsOf(raw, "Connection"); len(got) != 1 || got[0] != "close" {
+				t.Errorf("Connection: %q", got)
+			}
 			_ = w.Close()
 			<-sending
 		})

@@ -12,10 +12,10 @@ import (
 // fills it from [cache], [database], [[thumbnails]] and [storage] of the
 // configuration file.
 type Config struct {
-	// MaxSize is the live heap that the warm set takes at most, in bytes
-	// (cache.max_size). Resident memory is about that, up to 1.7 times after a long time
-	// of evictions, and up to twice that between two runs of the garbage collector
-	// (as for any live heap, unless GOGC or GOMEMLIMIT say otherwise).
+	// MaxSize is what the warm set takes at most, in bytes (cache.max_size): live heap a
+	// little less, resident memory up to a fifth more once garbage is collected and
+	// handed back. Before that Go lets garbage lie as it does for any live heap: up to as
+	// much again and more, unless GOGC or GOMEMLIMIT say otherwise.
 	MaxSize int64
 	// TTL is how long an answer is believed while the database's notifications
 	// are heard (cache.ttl), and TTLUnlistened while they are not

@@ -32,19 +32,6 @@ func BenchmarkHitRatio(b *testing.B) {
 	}
 }
 
-// Where there is room for a tenth of what is asked for, pages need a query less than
-// 2.3 times as often as a clairvoyant's would.
-func TestHitRatioIsNearTheBest(t *testing.T) {
-	t.Parallel()
-	trace := pollingTrace(20_000, 100, 1)
-	r := replay(t, trace, 2<<20)
-	best := clairvoyant(trace, int(r.held)/pageSize)
-	t.Logf("%.3f of the pages from memory, a clairvoyant's %.3f", r.pages, best)
-	if 1-r.pages > 2.3*(1-best) {
-		t.Errorf("%.3f of the pages come from memory, of a clairvoyant's %.3f", r.pages, best)
-	}
-}
-
 // replayed is what came of a trace.
 type replayed struct {
 	held            int64   // captures, at the end

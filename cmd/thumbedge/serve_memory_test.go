@@ -59,6 +59,7 @@ func readBlocks(r io.Reader, size int) error {
 func TestServeStreamsInLittleMemory(t *testing.T) {
 	t.Parallel()
 	var sent atomic.Int64 // to the client that does not read
+	received := make(chan error, 1)
 	app := startApp(t, func(conn net.Conn, br *bufio.Reader) {
 		_, target, err := readHead(br)
 		if err != nil {
@@ -75,9 +76,7 @@ func TestServeStreamsInLittleMemory(t *testing.T) {
 				t.Errorf("the app, writing: %v", err)
 			}
 		})
-		if err := readBlocks(br, gigabyte); err != nil {
-			t.Errorf("the app, reading: %v", err)
-		}
+		received <- readBlocks(br, gigabyte)
 		down.Wait()
 	})
 	s := serve(t, configure(t, app, nobody, ""))
@@ -102,6 +101,9 @@ func TestServeStreamsInLittleMemory(t *testing.T) {
 		t.Errorf("downloading: %v", err)
 	}
 	up.Wait()
+	if err := <-received; err != nil {
+		t.Errorf("the app, reading: %v", err)
+	}
 	peak := peakMemory(t, s.cmd.Process.Pid)
 	t.Logf("%d MiB at the most; %d MiB were sent to a client that does not read", peak>>20, sent.Load()>>20)
 	if peak >= 64<<20 {

@@ -4,22 +4,66 @@ package render
 
 /*
 #cgo pkg-config: libturbojpeg
+#cgo LDFLAGS: -pthread
+#include <pthread.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <turbojpeg.h>
 
-static int to_planes(tjhandle h, const unsigned char *jpeg, unsigned long size, int width, int height,
-		unsigned char *y, unsigned char *cb, unsigned char *cr, int ystride, int cstride) {
-	unsigned char *planes[3] = {y, cb, cr};
-	int strides[3] = {ystride, cstride, cstride};
-	return tjDecompressToYUVPlanes(h, jpeg, size, planes, width, strides, height, TJFLAG_LIMITSCANS);
+// What the two functions below are called with.
+struct call {
+	int (*run)(struct call *);
+	int result;
+	tjhandle h;
+	unsigned char *planes[3];
+	int strides[3], width, height, subsamp, quality;
+	const unsigned char *original; // decoded from
+	unsigned char **jpeg;          // encoded to
+	unsigned long size, *jpeg_size;
+};
+
+static int to_planes(struct call *c) {
+	return tjDecompressToYUVPlanes(c->h, c->original, c->size, c->planes, c->width, c->strides, c->height, TJFLAG_LIMITSCANS);
 }
 
-static int from_planes(tjhandle h, const unsigned char *y, const unsigned char *cb, const unsigned char *cr,
+static int from_planes(struct call *c) {
+	return tjCompressFromYUVPlanes(c->h, (const unsigned char **)c->planes, c->width, c->strides, c->height, c->subsamp,
+		c->jpeg, c->jpeg_size, c->quality, TJFLAG_PROGRESSIVE | TJFLAG_ACCURATEDCT);
+}
+
+static void *aside(void *call) {
+	struct call *c = call;
+#ifdef __linux__ // elsewhere it is the whole process's
+	setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + 10);
+#endif
+	c->result = c->run(c);
+	return NULL;
+}
+
+// give_way makes a call on a thread of its own, which the kernel has give way to the
+// threads that serve clients, the app's and the database's. It is no thread of Go's:
+// one that waits for its turn while it holds a lock of the runtime, or a processor,
+// would keep those waiting, too.
+static int give_way(struct call *c) {
+	pthread_t thread;
+	if (pthread_create(&thread, NULL, aside, c) != 0)
+		return c->run(c);
+	pthread_join(thread, NULL);
+	return c->result;
+}
+
+static int decode(tjhandle h, const unsigned char *original, unsigned long size, int width, int height,
+		unsigned char *y, unsigned char *cb, unsigned char *cr, int ystride, int cstride) {
+	struct call c = {.run = to_planes, .h = h, .original = original, .size = size, .width = width, .height = height,
+		.planes = {y, cb, cr}, .strides = {ystride, cstride, cstride}};
+	return give_way(&c);
+}
+
+static int encode(tjhandle h, unsigned char *y, unsigned char *cb, unsigned char *cr,
 		int ystride, int cstride, int width, int height, int subsamp, int quality, unsigned char **jpeg, unsigned long *size) {
-	const unsigned char *planes[3] = {y, cb, cr};
-	int strides[3] = {ystride, cstride, cstride};
-	return tjCompressFromYUVPlanes(h, planes, width, strides, height, subsamp, jpeg, size, quality,
-		TJFLAG_PROGRESSIVE | TJFLAG_ACCURATEDCT);
+	struct call c = {.run = from_planes, .h = h, .width = width, .height = height, .subsamp = subsamp, .quality = quality,
+		.planes = {y, cb, cr}, .strides = {ystride, cstride, cstride}, .jpeg = jpeg, .jpeg_size = size};
+	return give_way(&c);
 }
 */
 import "C"
@@ -111,7 +155,7 @@ func (p *Plan) decodePlanes(d handle, subsamp C.int) (*picture, error) {
 		at[i] = (*C.uchar)(unsafe.SliceData(pl.pix))
 	}
 	data, length := p.data()
-	if C.to_planes(d.h, data, length, C.int(size.X), C.int(size.Y), at[0], at[1], at[2],
+	if C.decode(d.h, data, length, C.int(size.X), C.int(size.Y), at[0], at[1], at[2],
 		C.int(pic.planes[0].stride), C.int(pic.planes[len(pic.planes)-1].stride)) != 0 {
 		return pic, d.complaint()
 	}
@@ -147,7 +191,7 @@ func encodeJPEG(p *picture, s size, quality int) ([]byte, error) {
 	var out *C.uchar
 	var length C.ulong
 	defer func() { C.tjFree(out) }()
-	if C.from_planes(c.h, at[0], at[1], at[2], C.int(p.planes[0].stride), C.int(p.planes[len(p.planes)-1].stride),
+	if C.encode(c.h, at[0], at[1], at[2], C.int(p.planes[0].stride), C.int(p.planes[len(p.planes)-1].stride),
 		C.int(s.w), C.int(s.h), subsamp, C.int(quality), &out, &length) != 0 {
 		return nil, c.err()
 	}

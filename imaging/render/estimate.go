@@ -38,11 +38,9 @@ func (p *Plan) rasterMemory() int64 {
 		// than the GIF is put into an image of all of it.
 		return 3*decoded + planes
 	case "tiff":
-		// A strip or a tile may be all of the image, may decode to eight bytes a
-		// pixel whatever the header says, and is read into a buffer that doubles. A
-		// tile may also be larger than a small image.
-		block := int64(max(p.Width+16, 1024)) * int64(max(p.Height+16, 1024))
-		return decoded + planes + block*8*3
+		// The file is copied into a buffer that doubles. A packed strip or tile may
+		// decode to eight bytes a pixel whatever the header says, into another.
+		return decoded + planes + 3*int64(len(p.original)) + p.header.block*8*3
 	case "webp":
 		return decoded + planes + p.losslessMemory(pixels)
 	}

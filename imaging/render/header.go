@@ -22,6 +22,7 @@ type header struct {
 	jpeg          jpegHeader  // of a JPEG
 	model         color.Model // of anything else
 	lossless      int64       // of a WebP: bytes that are coded without loss
+	block         int64       // of a TIFF: pixels that are unpacked at once
 }
 
 // codec reads one format that is not JPEG.
@@ -54,8 +55,12 @@ func readHeader(original []byte) (h header, err error) {
 		if c.matches(original) {
 			config, err := c.config(bytes.NewReader(original))
 			h := header{format: c.format, width: config.Width, height: config.Height, model: config.ColorModel}
-			if err == nil && c.format == "webp" {
+			switch {
+			case err != nil:
+			case c.format == "webp":
 				h.lossless, err = losslessBytes(original)
+			case c.format == "tiff":
+				h.block = tiffBlock(original, h.width, h.height)
 			}
 			return h, err
 		}

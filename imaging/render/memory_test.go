@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"testing"
 
+	"golang.org/x/image/tiff"
+
 	"github.com/thumbedge/thumbedge/imaging/render"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -50,7 +52,7 @@ func TestEstimateHolds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	photos := []string{deep(t)}
+	photos := []string{deep(t), strip(t, tiff.Uncompressed), strip(t, tiff.Deflate)}
 	for _, e := range entries {
 		if ext := filepath.Ext(e.Name()); !e.IsDir() && ext != ".json" && ext != ".md" {
 			photos = append(photos, "testdata/photos/"+e.Name())
@@ -81,6 +83,43 @@ func TestLargePhotoTakesLittle(t *testing.T) {
 			t.Errorf("%s takes %.1f MB, at most %.0f are allowed", specs[label].Label, float64(peak)/1e6, float64(limit)/1e6)
 		}
 	}
+}
+
+// TestLargeTIFFIsLetThrough: one that is stored in one strip, as it is, or packed in
+// small ones, is within the memory that the configuration defaults to.
+func TestLargeTIFFIsLetThrough(t *testing.T) {
+	t.Parallel()
+	var whole bytes.Buffer
+	if err := tiff.Encode(&whole, image.NewGray(image.Rect(0, 0, 6000, 4000)), nil); err != nil {
+		t.Fatal(err)
+	}
+	for name, original := range map[string][]byte{"one strip": whole.Bytes(), "small strips": read(t, "lzw_700.tif")} {
+		plan, err := render.Inspect(original, specs, limits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if most := int64(plan.Width)*int64(plan.Height)*10 + 64<<20; plan.Memory > most {
+			t.Errorf("%s: %dx%d is priced at %d, want %d at most", name, plan.Width, plan.Height, plan.Memory, most)
+		}
+	}
+}
+
+// strip writes a TIFF of one strip.
+func strip(t *testing.T, compression tiff.CompressionType) string {
+	t.Helper()
+	m := image.NewRGBA(image.Rect(0, 0, 1500, 1000))
+	for i := range m.Pix {
+		m.Pix[i] = byte(i>>8) | byte(i)&3<<6
+	}
+	var out bytes.Buffer
+	if err := tiff.Encode(&out, m, &tiff.Options{Compression: compression}); err != nil {
+		t.Fatal(err)
+	}
+	name := fmt.Sprintf("%s/strip%d.tif", t.TempDir(), compression)
+	if err := os.WriteFile(name, out.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
 }
 
 // deep writes a PNG of 16 bits a sample with alpha, the largest kind.

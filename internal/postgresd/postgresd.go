@@ -61,18 +61,31 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, account: account, exited: make(chan struct{})}
-	if s.cfg.Port == 0 {
-		s.cfg.Port = 5432 // names the socket's file; nothing listens there without TCP
-		if cfg.TCP {
-			if s.cfg.Port, err = freePort(); err != nil {
-				return nil, err
-			}
-		}
-	}
 	if err := s.initialise(ctx, bin); err != nil {
 		return nil, err
 	}
+	if cfg.TCP && cfg.Port == 0 {
+		return s, s.launchOnFreePort(ctx, bin)
+	}
+	if cfg.Port == 0 {
+		s.cfg.Port = 5432 // names the socket's file; nothing listens there without TCP
+	}
 	return s, s.launch(ctx, bin)
+}
+
+// launchOnFreePort tries another port where somebody else took the one that was
+// free a moment ago.
+func (s *Server) launchOnFreePort(ctx context.Context, bin string) (err error) {
+	for range 5 {
+		if s.cfg.Port, err = freePort(); err != nil {
+			return err
+		}
+		s.exited = make(chan struct{})
+		if err = s.launch(ctx, bin); !errors.Is(err, errEnded) {
+			return err
+		}
+	}
+	return err
 }
 
 // URL returns the connection URL of database over the server's socket.
@@ -186,6 +199,8 @@ func (s *Server) run() error {
 	return <-started
 }
 
+var errEnded = errors.New("postgres ended while starting")
+
 func (s *Server) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -196,7 +211,7 @@ func (s *Server) await(ctx context.Context) error {
 		}
 		select {
 		case <-s.exited:
-			return errors.New("postgres ended while starting")
+			return errEnded
 		case <-ctx.Done():
 			return fmt.Errorf("postgres does not accept connections: %w", err)
 		case <-time.After(20 * time.Millisecond):

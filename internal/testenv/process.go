@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -143,11 +146,24 @@ func FreeAddress(t testing.TB) string {
 	return address
 }
 
+// given are the ports that this process has given away.
+var given sync.Map
+
+// freeAddress picks a port at random below those that the kernel gives to outgoing
+// connections, which would take it again at any moment, and never the same twice.
 func freeAddress() (string, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("finding a free port: %w", err)
+	var err error
+	for range 100 {
+		port := 10000 + rand.IntN(22000)
+		var l net.Listener
+		if l, err = net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err != nil {
+			continue
+		}
+		address := l.Addr().String()
+		err = l.Close()
+		if _, taken := given.LoadOrStore(port, true); !taken {
+			return address, err
+		}
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	return "", fmt.Errorf("finding a free port: %w", err)
 }

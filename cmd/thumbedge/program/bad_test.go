@@ -12,6 +12,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 )
 
 // TestBadOriginals: what is not an image, is cut off or lies about its size is 422 on
@@ -52,7 +55,7 @@ func TestBadOriginals(t *testing.T) {
 // off cost 40 attempts, not 40 a view.
 func TestGalleryOfBrokenCaptures(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := newSite(t, with(func(f *config.File) { f.Source.RetryAfter = config.Duration(time.Hour) }))
 	half, err := os.ReadFile("../../../imaging/render/testdata/photos/bad/half.jpg")
 	if err != nil {
 		t.Fatal(err)

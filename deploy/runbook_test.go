@@ -45,7 +45,7 @@ func runbookSteps(t *testing.T) (steps []step) {
 
 func isProgram(name string) bool {
 	_, err := exec.LookPath(name)
-	return err == nil || slices.Contains([]string{"thumbedge", "systemctl", "nginx"}, name)
+	return err == nil || slices.Contains([]string{"thumbedge", "systemctl", "journalctl", "nginx"}, name)
 }
 
 // TestRunbook runs every command of the runbook from top to bottom, on one site. What
@@ -117,6 +117,9 @@ func TestViaFindsTheLoop(t *testing.T) {
 // verify looks at what a command is there to show.
 func (h *host) verify(step step, output string) {
 	h.t.Helper()
+	if strings.Contains(step.commands, "start thumbedge") { // restart, too; the reader looks on when it is up
+		h.awaitReady("database")
+	}
 	switch {
 	case strings.Contains(step.commands, "check --via"):
 		if fine := strings.Count(output, "ok  ") + strings.Count(output, "degraded  "); fine != 6 || !strings.Contains(output, "the page came through it") {
@@ -144,8 +147,7 @@ func enter(t *testing.T, h *host, s *site, section string, database **postgresd.
 		}
 	}
 	switch section {
-	case "Size it": // thumbedge is back, and somebody has opened a gallery
-		h.awaitReady("database")
+	case "Size it": // somebody has opened a gallery
 		thumbnails("small", http.StatusFound)
 	case "ThumbedgeColdPathFull": // something was rendered
 		thumbnails("large", http.StatusFound)

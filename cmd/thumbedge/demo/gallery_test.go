@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"image"
+	"image/draw"
 	"image/jpeg"
 	"image/png"
 	"io"
@@ -112,16 +114,18 @@ func open(t *testing.T, d *demo.Demo, via string) *testenv.Tab {
 	return tab
 }
 
-// picture keeps a screenshot among the artefacts of the test run, as the README shows it
-// (make pictures).
+// picture keeps the top of a screenshot among the artefacts of the test run, as the
+// README shows it (make pictures).
 func picture(t *testing.T, name string, screenshot []byte) {
 	t.Helper()
-	img, err := png.Decode(bytes.NewReader(screenshot))
+	whole, err := png.Decode(bytes.NewReader(screenshot))
 	if err != nil {
 		t.Fatal(err)
 	}
+	top := image.NewRGBA(image.Rect(0, 0, whole.Bounds().Dx(), min(950, whole.Bounds().Dy())))
+	draw.Draw(top, top.Bounds(), whole, image.Point{}, draw.Src)
 	var small bytes.Buffer
-	if err := jpeg.Encode(&small, img, &jpeg.Options{Quality: 85}); err != nil {
+	if err := jpeg.Encode(&small, top, &jpeg.Options{Quality: 85}); err != nil {
 		t.Fatal(err)
 	}
 	folder := filepath.Join("..", "..", "..", "artefacts")

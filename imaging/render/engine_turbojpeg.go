@@ -7,16 +7,20 @@ package render
 #cgo LDFLAGS: -pthread
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <turbojpeg.h>
 
-// What the two functions below are called with.
+enum { ERROR_SIZE = 256 };
+
+// What the functions below are called with.
 struct call {
 	int (*run)(struct call *);
 	int result;
+	char *error; // of ERROR_SIZE; why result is not 0
 	tjhandle h;
 	unsigned char *planes[3];
-	int strides[3], width, height, subsamp, quality;
+	int strides[3], width, height, format, subsamp, quality;
 	const unsigned char *original; // decoded from
 	unsigned char **jpeg;          // encoded to
 	unsigned long size, *jpeg_size;
@@ -26,17 +30,27 @@ static int to_planes(struct call *c) {
 	return tjDecompressToYUVPlanes(c->h, c->original, c->size, c->planes, c->width, c->strides, c->height, TJFLAG_LIMITSCANS);
 }
 
+static int to_pixels(struct call *c) {
+	return tjDecompress2(c->h, c->original, c->size, c->planes[0], c->width, 0, c->height, c->format, TJFLAG_LIMITSCANS);
+}
+
 static int from_planes(struct call *c) {
 	return tjCompressFromYUVPlanes(c->h, (const unsigned char **)c->planes, c->width, c->strides, c->height, c->subsamp,
 		c->jpeg, c->jpeg_size, c->quality, TJFLAG_PROGRESSIVE | TJFLAG_ACCURATEDCT);
 }
 
+// perform asks for the error, too: the text of a warning belongs to the thread.
+static void perform(struct call *c) {
+	c->result = c->run(c);
+	if (c->result != 0)
+		strncpy(c->error, tjGetErrorStr2(c->h), ERROR_SIZE - 1);
+}
+
 static void *aside(void *call) {
-	struct call *c = call;
 #ifdef __linux__ // elsewhere it is the whole process's
 	setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + 10);
 #endif
-	c->result = c->run(c);
+	perform(call);
 	return NULL;
 }
 
@@ -46,23 +60,31 @@ static void *aside(void *call) {
 // would keep those waiting, too.
 static int give_way(struct call *c) {
 	pthread_t thread;
-	if (pthread_create(&thread, NULL, aside, c) != 0)
-		return c->run(c);
-	pthread_join(thread, NULL);
+	if (pthread_create(&thread, NULL, aside, c) == 0)
+		pthread_join(thread, NULL);
+	else
+		perform(c);
 	return c->result;
 }
 
 static int decode(tjhandle h, const unsigned char *original, unsigned long size, int width, int height,
-		unsigned char *y, unsigned char *cb, unsigned char *cr, int ystride, int cstride) {
+		unsigned char *y, unsigned char *cb, unsigned char *cr, int ystride, int cstride, char *error) {
 	struct call c = {.run = to_planes, .h = h, .original = original, .size = size, .width = width, .height = height,
-		.planes = {y, cb, cr}, .strides = {ystride, cstride, cstride}};
+		.planes = {y, cb, cr}, .strides = {ystride, cstride, cstride}, .error = error};
 	return give_way(&c);
 }
 
-static int encode(tjhandle h, unsigned char *y, unsigned char *cb, unsigned char *cr,
-		int ystride, int cstride, int width, int height, int subsamp, int quality, unsigned char **jpeg, unsigned long *size) {
+static int decode_pixels(tjhandle h, const unsigned char *original, unsigned long size, int width, int height,
+		unsigned char *pixels, int format, char *error) {
+	struct call c = {.run = to_pixels, .h = h, .original = original, .size = size, .width = width, .height = height,
+		.planes = {pixels}, .format = format, .error = error};
+	return give_way(&c);
+}
+
+static int encode(tjhandle h, unsigned char *y, unsigned char *cb, unsigned char *cr, int ystride, int cstride,
+		int width, int height, int subsamp, int quality, unsigned char **jpeg, unsigned long *size, char *error) {
 	struct call c = {.run = from_planes, .h = h, .width = width, .height = height, .subsamp = subsamp, .quality = quality,
-		.planes = {y, cb, cr}, .strides = {ystride, cstride, cstride}, .jpeg = jpeg, .jpeg_size = size};
+		.planes = {y, cb, cr}, .strides = {ystride, cstride, cstride}, .jpeg = jpeg, .jpeg_size = size, .error = error};
 	return give_way(&c);
 }
 */
@@ -85,12 +107,17 @@ func (h handle) err() error {
 	return errors.New(C.GoString(C.tjGetErrorStr2(h.h)))
 }
 
+// message is where a call writes why it failed.
+type message [C.ERROR_SIZE]C.char
+
+func (m *message) err() error { return errors.New(C.GoString(&m[0])) }
+
 // complaint returns the error of a decompression that said it failed. A warning
 // is one too: what libjpeg-turbo warns of leaves part of the picture grey or
 // wrong. The exception are stray bytes before the end-of-image marker, which some
 // cameras write, and which come after every sample is decoded.
-func (h handle) complaint() error {
-	err := h.err()
+func (h handle) complaint(why *message) error {
+	err := why.err()
 	if C.tjGetErrorCode(h.h) == C.TJERR_WARNING && strings.HasSuffix(err.Error(), "extraneous bytes before marker 0xd9") {
 		return nil
 	}
@@ -155,9 +182,10 @@ func (p *Plan) decodePlanes(d handle, subsamp C.int) (*picture, error) {
 		at[i] = (*C.uchar)(unsafe.SliceData(pl.pix))
 	}
 	data, length := p.data()
+	var why message
 	if C.decode(d.h, data, length, C.int(size.X), C.int(size.Y), at[0], at[1], at[2],
-		C.int(pic.planes[0].stride), C.int(pic.planes[len(pic.planes)-1].stride)) != 0 {
-		return pic, d.complaint()
+		C.int(pic.planes[0].stride), C.int(pic.planes[len(pic.planes)-1].stride), &why[0]) != 0 {
+		return pic, d.complaint(&why)
 	}
 	return pic, nil
 }
@@ -166,9 +194,9 @@ func (p *Plan) decodePlanes(d handle, subsamp C.int) (*picture, error) {
 func (p *Plan) decodePixels(d handle, pix []byte, format C.int) error {
 	size := p.scaledBounds().Max
 	data, length := p.data()
-	if C.tjDecompress2(d.h, data, length, (*C.uchar)(unsafe.SliceData(pix)), C.int(size.X), 0, C.int(size.Y),
-		format, C.TJFLAG_LIMITSCANS) != 0 {
-		return d.complaint()
+	var why message
+	if C.decode_pixels(d.h, data, length, C.int(size.X), C.int(size.Y), (*C.uchar)(unsafe.SliceData(pix)), format, &why[0]) != 0 {
+		return d.complaint(&why)
 	}
 	return nil
 }
@@ -188,12 +216,13 @@ func encodeJPEG(p *picture, s size, quality int) ([]byte, error) {
 	if len(p.planes) == 1 {
 		subsamp = C.TJSAMP_GRAY
 	}
+	var why message
 	var out *C.uchar
 	var length C.ulong
 	defer func() { C.tjFree(out) }()
 	if C.encode(c.h, at[0], at[1], at[2], C.int(p.planes[0].stride), C.int(p.planes[len(p.planes)-1].stride),
-		C.int(s.w), C.int(s.h), subsamp, C.int(quality), &out, &length) != 0 {
-		return nil, c.err()
+		C.int(s.w), C.int(s.h), subsamp, C.int(quality), &out, &length, &why[0]) != 0 {
+		return nil, why.err()
 	}
 	return C.GoBytes(unsafe.Pointer(out), C.int(length)), nil
 }

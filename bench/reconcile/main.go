@@ -68,7 +68,7 @@ func run(ctx context.Context, out io.Writer, rows int, onS3 bool, parent string)
 	if err := fill(ctx, url, rows); err != nil {
 		return err
 	}
-	storage, root, name, end, err := makeStorage(ctx, dir, onS3)
+	storage, root, name, end, err := makeStorage(dir, onS3)
 	if err != nil {
 		return err
 	}
@@ -129,10 +129,10 @@ func makeFiles(root string, rows int) error {
 	for g := range rows {
 		folder := filepath.Join(root, fmt.Sprintf("thumbnails/capture_%d", 1+g/len(labels)))
 		digits := g
-		switch {
-		case g%1000 == 1: // this row's file is gone
+		switch g % 1000 {
+		case 1: // this row's file is gone
 			continue
-		case g%1000 == 2: // this file has no row, nor the row its file
+		case 2: // this file has no row, nor the row its file
 			digits = g + rows
 		}
 		if g%len(labels) == 0 || g%1000 <= 2 {

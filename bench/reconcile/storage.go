@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"crypto/rand"
 	"fmt"
 	"net"
@@ -11,10 +10,6 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
 // storage is where thumbnails lie, as the configuration has it.
@@ -22,7 +17,7 @@ type storage struct{ toml string }
 
 // makeStorage makes a storage below dir, whose files are the ones in the folder that
 // it returns.
-func makeStorage(ctx context.Context, dir string, onS3 bool) (s storage, root, name string, end func(), err error) {
+func makeStorage(dir string, onS3 bool) (s storage, root, name string, end func(), err error) {
 	root = filepath.Join(dir, "files")
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		return storage{}, "", "", nil, fmt.Errorf("making a folder: %w", err)
@@ -30,18 +25,13 @@ func makeStorage(ctx context.Context, dir string, onS3 bool) (s storage, root, n
 	if !onS3 {
 		return storage{fmt.Sprintf("[storage]\ndriver = \"filesystem\"\nroot = %q\n", root)}, root, "file system", func() {}, nil
 	}
+	const bucket = "bench" // a folder, for versitygw
+	if err := os.Mkdir(filepath.Join(root, bucket), 0o755); err != nil {
+		return storage{}, "", "", nil, fmt.Errorf("making a bucket: %w", err)
+	}
 	address, access, secret, end, err := startGateway(dir, root)
 	if err != nil {
 		return storage{}, "", "", nil, err
-	}
-	const bucket = "bench"
-	client := s3.New(s3.Options{
-		BaseEndpoint: aws.String("http://" + address), Region: "us-east-1", UsePathStyle: true,
-		Credentials: credentials.NewStaticCredentialsProvider(access, secret, ""),
-	})
-	if _, err := client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String(bucket)}); err != nil {
-		end()
-		return storage{}, "", "", nil, fmt.Errorf("making a bucket: %w", err)
 	}
 	toml := fmt.Sprintf("[storage]\ndriver = \"s3\"\nbucket = %q\nregion = \"us-east-1\"\nendpoint = \"http://%s\"\naccess_key = %q\nsecret_key = %q\nlocation = \"\"\npath_style = true\n",
 		bucket, address, access, secret)

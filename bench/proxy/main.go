@@ -6,6 +6,15 @@
 //
 //	go run ./bench/proxy
 //
+// Where the time of a rewritten page goes, by perf, of 107 µs: 48 as when it passes
+// through, nearly all of it in the kernel; 20 to find the members (telling bytes apart
+// 4, brackets 8, the fields' members 6); 15 for 40 look-ups in ristretto, which wait
+// for memory, as no cache holds the entries of a thousand pages asked for in turn,
+// and 3 for its counting of reads; 8 to write 68 KB with 120 URLs in them; the rest
+// is memory that the kernel finds cold, and waking the other core: a server that is
+// the bottleneck leaves its peers idle, and pays for that. So there is a second
+// table, of all servers at one rate.
+//
 // It needs Debian's nginx, libnginx-mod-http-lua and wrk. CPU is the server
 // process's own, from /proc, so that what else the machine does matters little; the
 // median of the rounds counts.

@@ -23,8 +23,6 @@ import (
 	"os/signal"
 	"path/filepath"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/thumbedge/thumbedge/internal/postgresd"
 	"github.com/thumbedge/thumbedge/internal/sampleapp"
 )
@@ -108,14 +106,5 @@ func compare(ctx context.Context, album string, rounds int) error {
 // fresh makes a database for one round, with the app's tables, and returns its URL.
 func (p *place) fresh(ctx context.Context) (string, error) {
 	p.rounds++
-	name := fmt.Sprintf("round%d", p.rounds)
-	admin, err := pgx.Connect(ctx, p.server.URL("postgres"))
-	if err != nil {
-		return "", fmt.Errorf("connecting: %w", err)
-	}
-	defer admin.Close(ctx)
-	if _, err := admin.Exec(ctx, "CREATE DATABASE "+name); err != nil {
-		return "", fmt.Errorf("making a database: %w", err)
-	}
-	return p.server.URL(name), nil
+	return p.server.CreateDatabase(ctx, fmt.Sprintf("round%d", p.rounds))
 }

@@ -59,19 +59,15 @@ func run(ctx context.Context, out io.Writer, n sizes) error {
 		return err
 	}
 	defer func() { _ = server.Stop() }()
-	admin, err := pgx.Connect(ctx, server.URL("postgres"))
-	if err != nil {
-		return fmt.Errorf("connecting: %w", err)
-	}
-	defer admin.Close(ctx)
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context, io.Writer, *pgx.Conn, string, sizes) error
 	}{{"triggers", measureTriggers}, {"pages", measurePages}} {
-		if _, err := admin.Exec(ctx, "CREATE DATABASE "+part.name); err != nil {
-			return fmt.Errorf("making a database: %w", err)
+		url, err := server.CreateDatabase(ctx, part.name)
+		if err != nil {
+			return err
 		}
-		if err := inDatabase(ctx, out, server.URL(part.name), n, part.measure); err != nil {
+		if err := inDatabase(ctx, out, url, n, part.measure); err != nil {
 			return fmt.Errorf("measuring the %s: %w", part.name, err)
 		}
 	}

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/demo"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/program"
@@ -103,16 +102,7 @@ func serveHTTP2(address string) *httptest.Server {
 // fresh makes a database and returns its URL.
 func (p *place) fresh(ctx context.Context) (url string, err error) {
 	p.rounds++
-	name := fmt.Sprintf("round%d", p.rounds)
-	admin, err := pgx.Connect(ctx, p.server.URL("postgres"))
-	if err != nil {
-		return "", fmt.Errorf("connecting: %w", err)
-	}
-	defer admin.Close(ctx)
-	if _, err := admin.Exec(ctx, "CREATE DATABASE "+name); err != nil {
-		return "", fmt.Errorf("making a database: %w", err)
-	}
-	return p.server.URL(name), nil
+	return p.server.CreateDatabase(ctx, fmt.Sprintf("round%d", p.rounds))
 }
 
 func migrate(ctx context.Context, database string) error {

@@ -98,6 +98,19 @@ func (s *Server) TCPURL(database string) string {
 	return fmt.Sprintf("postgres://postgres@%s/%s?sslmode=disable", s.Addr(), database)
 }
 
+// CreateDatabase makes an empty database, and returns its URL over the socket.
+func (s *Server) CreateDatabase(ctx context.Context, name string) (url string, err error) {
+	admin, err := pgx.Connect(ctx, s.URL("postgres"))
+	if err != nil {
+		return "", fmt.Errorf("connecting: %w", err)
+	}
+	defer admin.Close(ctx)
+	if _, err := admin.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()); err != nil {
+		return "", fmt.Errorf("making database %s: %w", name, err)
+	}
+	return s.URL(name), nil
+}
+
 // Addr returns the TCP address that the server listens on.
 func (s *Server) Addr() string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.cfg.Port))

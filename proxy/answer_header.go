@@ -138,7 +138,8 @@ func (h *answerHeader) ContentType() []byte          { return h.read.ContentType
 func (h *answerHeader) Peek(name string) []byte      { return h.read.Peek(name) }
 func (h *answerHeader) PeekAll(name string) [][]byte { return h.read.PeekAll(name) }
 
-// Del removes every line of a name.
+// Del removes every line of a name. What is no line for the client, as Connection and
+// Upgrade, can still be asked for.
 func (h *answerHeader) Del(name string) {
 	if h.removeFrom(0, name) {
 		h.read.Del(name)

@@ -195,7 +195,10 @@ func TestClientDisconnectDuringUpload(t *testing.T) {
 // still sending.
 func TestEarlyAnswerToAnUpload(t *testing.T) {
 	t.Parallel()
-	for _, ending := range []string{"keeps reading", "stops reading", "closes", "closes, chunked"} {
+	for ending, status := range map[string]string{
+		"keeps reading": "413 Payload Too Large", "stops reading": "401 Unauthorized",
+		"closes": "401 Unauthorized", "closes, chunked": "413 Payload Too Large",
+	} {
 		t.Run(ending, func(t *testing.T) {
 			t.Parallel()
 			framing := "Content-Length: 100000000\r\n\r\n"
@@ -206,7 +209,7 @@ func TestEarlyAnswerToAnUpload(t *testing.T) {
 				if _, err := readHead(br); err != nil {
 					return
 				}
-				_, _ = io.WriteString(conn, "HTTP/1.1 413 Payload Too Large\r\nContent-Length: 3\r\n\r\nno!")
+				_, _ = io.WriteString(conn, "HTTP/1.1 "+status+"\r\nContent-Length: 3\r\n\r\nno!")
 				switch ending {
 				case "keeps reading":
 					_, _ = io.Copy(io.Discard, br)
@@ -226,7 +229,7 @@ func TestEarlyAnswerToAnUpload(t *testing.T) {
 				_, _ = io.CopyN(w.TCPConn, &pattern{}, 100000000)
 			}()
 			raw := w.answer()
-			if !strings.HasPrefix(raw, "HTTP/1.1 413 Payload Too Large\r\n") || bodyOf(raw) != "no!" {
+			if !strings.HasPrefix(raw, "HTTP/1.1 "+status+"\r\n") || bodyOf(raw) != "no!" {
 				t.Errorf("answer %q", raw)
 			}
 			if got := fieldsOf(raw, "Connection"); len(got) != 1 || got[0] != "close" {

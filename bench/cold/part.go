@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,12 +28,15 @@ const workers = 2
 type part struct {
 	name                            string
 	Database, Media, Originals, App string
+	Renderers                       int
 }
 
 func (p *part) run(ctx context.Context) error {
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	if p.name == "thumbedge" {
-		edge, err := program.Start(demo.Config(p.Database, p.App, p.Media), program.Options{Log: log})
+		file := demo.Config(p.Database, p.App, p.Media)
+		file.Render.Workers = p.Renderers
+		edge, err := program.Start(file, program.Options{Log: log})
 		if err != nil {
 			return err
 		}
@@ -77,7 +81,7 @@ func (p *part) start(ctx context.Context) (url string, end func() time.Duration,
 	if err != nil {
 		return "", nil, fmt.Errorf("finding this program: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, self, "-part", p.name, "-database", p.Database, "-media", p.Media, "-originals", p.Originals, "-app", p.App)
+	cmd := exec.CommandContext(ctx, self, "-part", p.name, "-database", p.Database, "-media", p.Media, "-originals", p.Originals, "-app", p.App, "-renderers", strconv.Itoa(p.Renderers))
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {

@@ -114,7 +114,7 @@ func (p *place) site(ctx context.Context, through bool) (url string, end func() 
 		endApp()
 		return "", nil, err
 	}
-	edge := part{name: "thumbedge", Database: database, Media: app.Media, App: appURL}
+	edge := part{name: "thumbedge", Database: database, Media: app.Media, App: appURL, Renderers: p.renderers}
 	url, endEdge, err := edge.start(ctx)
 	if err != nil {
 		endApp()

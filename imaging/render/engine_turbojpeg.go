@@ -55,9 +55,9 @@ static void *aside(void *call) {
 }
 
 // give_way makes a call on a thread of its own, which the kernel has give way to the
-// threads that serve clients, the app's and the database's. It is no thread of Go's:
-// one that waits for its turn while it holds a lock of the runtime, or a processor,
-// would keep those waiting, too.
+// threads that serve clients, and to the app's and the database's where they are in
+// the same scheduling group. It is no thread of Go's: one that waits for its turn
+// while it holds a lock of the runtime, or a processor, would keep those waiting, too.
 static int give_way(struct call *c) {
 	pthread_t thread;
 	if (pthread_create(&thread, NULL, aside, c) == 0)

@@ -11,22 +11,16 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"runtime"
-	"strings"
-	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/thumbedge/thumbedge/cmd/thumbedge/reconcile"
 	"github.com/thumbedge/thumbedge/internal/postgresd"
 	"github.com/thumbedge/thumbedge/internal/sampleapp"
 	"github.com/thumbedge/thumbedge/migrations"
@@ -68,19 +62,19 @@ func run(ctx context.Context, out io.Writer, rows int, onS3 bool, parent string)
 	if err := fill(ctx, url, rows); err != nil {
 		return err
 	}
-	storage, root, name, end, err := makeStorage(dir, onS3)
+	storage, err := makeStorage(dir, onS3)
 	if err != nil {
 		return err
 	}
-	defer end()
-	if err := makeFiles(root, rows); err != nil {
+	defer storage.end()
+	if err := makeFiles(storage.root, rows); err != nil {
 		return err
 	}
 	config := filepath.Join(dir, "thumbedge.toml")
 	if err := os.WriteFile(config, []byte(fmt.Sprintf("[upstream]\nurl = \"http://127.0.0.1:1\"\n[database]\nurl = %q\n[reconcile]\nrate = 1000000\n", url)+storage.toml+specs()), 0o600); err != nil {
 		return fmt.Errorf("writing the configuration: %w", err)
 	}
-	return measure(ctx, out, dir, config, name)
+	return measure(ctx, out, dir, config, storage)
 }
 
 func specs() (toml string) {
@@ -148,30 +142,5 @@ func makeFiles(root string, rows int) error {
 			return fmt.Errorf("making files old: %w", err)
 		}
 	}
-	return nil
-}
-
-func measure(ctx context.Context, out io.Writer, dir, config, storage string) error {
-	binary := filepath.Join(dir, "thumbedge")
-	if output, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/thumbedge").CombinedOutput(); err != nil {
-		return fmt.Errorf("building thumbedge: %w: %s", err, output)
-	}
-	cmd := exec.CommandContext(ctx, binary, "reconcile", "--json", "--config", config)
-	cmd.Stderr = os.Stderr
-	start := time.Now()
-	output, err := cmd.Output()
-	took := time.Since(start)
-	if err != nil {
-		return fmt.Errorf("running reconcile: %w", err)
-	}
-	var found reconcile.Summary
-	if err := json.Unmarshal(output, &found); err != nil {
-		return fmt.Errorf("reading what it found: %w", err)
-	}
-	used := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	fmt.Fprintf(out, "| storage | rows | files | rows whose file is gone | files that no row names | time | CPU of its process | most memory, resident |\n|---|---|---|---|---|---|---|---|\n")
-	fmt.Fprintf(out, "| %s | %d | %d | %d | %d | %.1f s | %.1f s | %d MiB |\n", storage, found.Rows, found.Files, found.RowsFileGone, found.FilesUnnamed,
-		took.Seconds(), (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds(), used.Maxrss>>10)
-	fmt.Fprintf(out, "\n%d cores, %s\n", runtime.NumCPU(), strings.TrimPrefix(runtime.Version(), "go"))
 	return nil
 }

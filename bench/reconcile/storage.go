@@ -1,70 +1,90 @@
 package main
 
 import (
+	"bytes"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
 
-// storage is where thumbnails lie, as the configuration has it.
-type storage struct{ toml string }
-
-// makeStorage makes a storage below dir, whose files are the ones in the folder that
-// it returns.
-func makeStorage(dir string, onS3 bool) (s storage, root, name string, end func(), err error) {
-	root = filepath.Join(dir, "files")
-	if err := os.MkdirAll(root, 0o755); err != nil {
-		return storage{}, "", "", nil, fmt.Errorf("making a folder: %w", err)
-	}
-	if !onS3 {
-		return storage{fmt.Sprintf("[storage]\ndriver = \"filesystem\"\nroot = %q\n", root)}, root, "file system", func() {}, nil
-	}
-	const bucket = "bench" // a folder, for versitygw
-	if err := os.Mkdir(filepath.Join(root, bucket), 0o755); err != nil {
-		return storage{}, "", "", nil, fmt.Errorf("making a bucket: %w", err)
-	}
-	address, access, secret, end, err := startGateway(dir, root)
-	if err != nil {
-		return storage{}, "", "", nil, err
-	}
-	toml := fmt.Sprintf("[storage]\ndriver = \"s3\"\nbucket = %q\nregion = \"us-east-1\"\nendpoint = \"http://%s\"\naccess_key = %q\nsecret_key = %q\nlocation = \"\"\npath_style = true\n",
-		bucket, address, access, secret)
-	return storage{toml}, filepath.Join(root, bucket), "versitygw", end, nil
+// storage is where thumbnails lie.
+type storage struct {
+	name string
+	toml string // as the configuration has it
+	root string // the folder of its files
+	end  func()
+	// server is the process of the S3 server; 0: there is none.
+	server int
 }
 
-// startGateway starts versitygw on the files below root.
-func startGateway(dir, root string) (address, access, secret string, end func(), err error) {
+// makeStorage makes a storage below dir.
+func makeStorage(dir string, onS3 bool) (*storage, error) {
+	s := &storage{name: "file system", root: filepath.Join(dir, "files"), end: func() {}}
+	s.toml = fmt.Sprintf("[storage]\ndriver = \"filesystem\"\nroot = %q\n", s.root)
+	if err := os.MkdirAll(s.root, 0o755); err != nil {
+		return nil, fmt.Errorf("making a folder: %w", err)
+	}
+	if onS3 {
+		return s, s.startGateway(dir)
+	}
+	return s, nil
+}
+
+// startGateway starts versitygw on the files below root, and goes on with a bucket of it.
+func (s *storage) startGateway(dir string) error {
+	const bucket = "bench" // a folder, for versitygw
+	folder, metadata := filepath.Join(s.root, bucket), filepath.Join(dir, "metadata")
+	if err := errors.Join(os.Mkdir(folder, 0o755), os.Mkdir(metadata, 0o755)); err != nil {
+		return fmt.Errorf("making a bucket: %w", err)
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return "", "", "", nil, fmt.Errorf("looking for a port: %w", err)
+		return fmt.Errorf("looking for a port: %w", err)
 	}
-	address = listener.Addr().String()
+	address := listener.Addr().String()
 	_ = listener.Close()
-	metadata := filepath.Join(dir, "metadata")
-	if err := os.MkdirAll(metadata, 0o755); err != nil {
-		return "", "", "", nil, fmt.Errorf("making a folder: %w", err)
-	}
-	access, secret = "AK"+rand.Text(), rand.Text()
+	access, secret := "AK"+rand.Text(), rand.Text()
 	cmd := exec.Command(".tools/versitygw", "--port", address, "--access", access, "--secret", secret, "--region", "us-east-1",
-		"--quiet", "posix", "--sidecar", metadata, root)
+		"--quiet", "--keep-alive", "posix", "--sidecar", metadata, s.root)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
-		return "", "", "", nil, fmt.Errorf("starting versitygw (make tools): %w", err)
+		return fmt.Errorf("starting versitygw (make tools): %w", err)
 	}
-	end = func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }
+	s.name, s.root, s.server = "versitygw", folder, cmd.Process.Pid
+	s.toml = fmt.Sprintf("[storage]\ndriver = \"s3\"\nbucket = %q\nregion = \"us-east-1\"\nendpoint = \"http://%s\"\naccess_key = %q\nsecret_key = %q\nlocation = \"\"\npath_style = true\n",
+		bucket, address, access, secret)
+	s.end = func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }
 	for range 200 {
 		if response, err := http.Get("http://" + address); err == nil {
 			_ = response.Body.Close()
-			return address, access, secret, end, nil
+			return nil
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	end()
-	return "", "", "", nil, fmt.Errorf("versitygw does not answer at %s", address)
+	s.end()
+	return fmt.Errorf("versitygw does not answer at %s", address)
+}
+
+// serverCPU returns what the S3 server has used so far.
+func (s *storage) serverCPU() time.Duration {
+	if s.server == 0 {
+		return 0
+	}
+	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.server))
+	var user, system int64 // hundredths of a second, after the name in brackets and eleven fields
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if len(fields) > 12 {
+		user, _ = strconv.ParseInt(fields[11], 10, 64)
+		system, _ = strconv.ParseInt(fields[12], 10, 64)
+	}
+	return time.Duration(user+system) * 10 * time.Millisecond
 }

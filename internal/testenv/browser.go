@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // browserTimeout bounds each thing that a test asks of a tab.
@@ -115,6 +116,22 @@ func (tab *Tab) Eval(expression string, into any) {
 	if err != nil {
 		tab.t.Fatalf("evaluating %s: %v", expression, err)
 	}
+}
+
+// Type replaces what the input that a CSS selector finds holds, and presses Enter.
+func (tab *Tab) Type(selector, text string) {
+	tab.t.Helper()
+	tab.Eval(fmt.Sprintf(`(document.querySelector(%q).value = "", true)`, selector), new(any))
+	tab.Do(chromedp.SendKeys(selector, text+kb.Enter))
+}
+
+// Scripts says whether the pages opened from now on may run JavaScript.
+func (tab *Tab) Scripts(run bool) {
+	tab.t.Helper()
+	tab.Do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !run})
+		return err
+	}))
 }
 
 // Screenshot returns a PNG of the whole page, scheme being "light" or "dark".

@@ -6,11 +6,12 @@
 // rest does where the listener is not on loopback. On loopback the danger is a
 // browser on the same machine that another site's script drives (DNS rebinding):
 // there the Host must be a loopback one, and what changes something must come from
-// the same origin.
+// the same origin. The status page's form bears a token of its own besides.
 package admin
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"log/slog"
 	"net"
@@ -66,16 +67,17 @@ type Deps struct {
 
 // Server is the admin listener's HTTP server.
 type Server struct {
-	deps    Deps
-	http    *http.Server
-	started time.Time
-	history history
+	deps      Deps
+	http      *http.Server
+	started   time.Time
+	history   history
+	formToken string // of the status page's form; another with each process
 }
 
 // New makes the server; Serve starts it, and Sample what the status page shows of
 // the last hour.
 func New(deps Deps) *Server {
-	s := &Server{deps: deps, started: time.Now()}
+	s := &Server{deps: deps, started: time.Now(), formToken: rand.Text()}
 	open := http.NewServeMux()
 	open.Handle("GET /metrics", promhttp.HandlerFor(deps.Gatherer, promhttp.HandlerOpts{}))
 	open.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, map[string]bool{"alive": true}) })
@@ -86,6 +88,7 @@ func New(deps Deps) *Server {
 	guarded.HandleFunc("GET /status", s.status)
 	guarded.HandleFunc("GET /cache", s.cacheState)
 	guarded.HandleFunc("PUT /cache", s.cacheResize)
+	guarded.HandleFunc("POST /cache", s.cacheResizeForm)
 	guarded.HandleFunc("DELETE /cache", s.cacheClear)
 	guarded.HandleFunc("GET /cache/captures/{id}", s.captureState)
 	guarded.HandleFunc("DELETE /cache/captures/{id}", s.captureForget)

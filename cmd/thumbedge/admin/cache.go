@@ -2,6 +2,7 @@ package admin
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 
 	"github.com/dustin/go-humanize"
@@ -20,27 +21,53 @@ func (s *Server) cacheState(w http.ResponseWriter, _ *http.Request) {
 	reply(w, http.StatusOK, cache{s.deps.WarmSet.State(), s.deps.WarmSet.Curve()})
 }
 
+// largestBody is what the body of a request that resizes may have.
+const largestBody = 4 << 10
+
+// cacheResize resizes the warm set for tools.
 func (s *Server) cacheResize(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		MaxSize string `json:"max_size"`
 	}
-	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4<<10))
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, largestBody))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&body); err != nil {
 		problem(w, http.StatusBadRequest, `the body must be {"max_size": "128MiB"}: `+err.Error())
 		return
 	}
-	size, err := humanize.ParseBytes(body.MaxSize)
-	if err != nil || size > 1<<50 {
-		problem(w, http.StatusBadRequest, `max_size must be a size such as "128MiB"`)
-		return
-	}
-	if err := s.deps.WarmSet.Resize(int64(size)); err != nil {
+	if err := s.resize(body.MaxSize); err != nil {
 		problem(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	s.deps.Log.Info("warm set resized", "max_size", body.MaxSize)
 	s.cacheState(w, r)
+}
+
+// cacheResizeForm resizes the warm set for the status page's form, which works
+// without JavaScript, too. The form bears a token that only who can read the page
+// knows: another site can have a browser send the form, but not the token.
+func (s *Server) cacheResizeForm(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, largestBody)
+	if err := r.ParseForm(); err != nil {
+		problem(w, http.StatusBadRequest, "the form cannot be read: "+err.Error())
+		return
+	}
+	if !sameSecret(r.PostForm.Get("token"), s.formToken) {
+		problem(w, http.StatusForbidden, "token: not the one in this process's status page; load the page again")
+		return
+	}
+	if err := s.resize(r.PostForm.Get("max_size")); err != nil {
+		problem(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+func (s *Server) resize(text string) error {
+	size, err := humanize.ParseBytes(text)
+	if err != nil || size > 1<<50 {
+		return errors.New(`max_size must be a size such as "128MiB"`)
+	}
+	return s.deps.WarmSet.Resize(int64(size))
 }
 
 func (s *Server) cacheClear(w http.ResponseWriter, r *http.Request) {

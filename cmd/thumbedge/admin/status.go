@@ -3,7 +3,9 @@ package admin
 import (
 	_ "embed"
 	"encoding/json"
+	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
@@ -11,10 +13,10 @@ import (
 )
 
 // statusHTML is the status page, all of it: it asks for nothing but /status and
-// /cache.
+// /cache. The form's token comes in place of {{token}}.
 //
 //go:embed status.html
-var statusHTML []byte
+var statusHTML string
 
 // status is what the page shows.
 type status struct {
@@ -34,10 +36,11 @@ func (s *Server) page(w http.ResponseWriter, _ *http.Request) {
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("Referrer-Policy", "no-referrer")
+	// With no-referrer browsers would hide the origin of the form, too.
+	header.Set("Referrer-Policy", "same-origin")
 	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "+
-		"connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	_, _ = w.Write(statusHTML) // the client has left
+		"connect-src 'self'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
+	_, _ = io.WriteString(w, strings.Replace(statusHTML, "{{token}}", s.formToken, 1)) // the client has left
 }
 
 func (s *Server) status(w http.ResponseWriter, r *http.Request) {

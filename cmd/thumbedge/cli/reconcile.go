@@ -70,8 +70,7 @@ Exit status 0 when it came to its end, whatever it found; 1 when it could not.`,
 
 // reconcileWith runs it on the parts that the configuration names.
 func reconcileWith(ctx context.Context, env Env, file *config.File, cfg reconcile.Config, asJSON bool) (err error) {
-	level := slog.LevelWarn // progress is what this command says of itself
-	log := slog.New(slog.NewTextHandler(env.Stderr, &slog.HandlerOptions{Level: level}))
+	log := slog.New(slog.DiscardHandler) // progress and errors are what this command says of itself
 	database := file.Postgres()
 	pool, err := postgres.Open(database, nil)
 	if err != nil {

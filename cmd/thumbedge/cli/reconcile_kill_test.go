@@ -40,7 +40,7 @@ func TestReconcileResumesAfterAKill(t *testing.T) {
 			t.Parallel()
 			k := newKillSite(t, migrated)
 			slow := k.command(250)
-			k.await(slow, "progress", func() bool { return strings.Contains(slow.Log(), "rows: 500 of about 1500") })
+			k.await(slow, "progress", func() bool { return strings.Contains(slow.Log(), "rows: 0 of about 1500") })
 			if migrated {
 				k.await(slow, "the position", func() bool {
 					return k.count(`SELECT count(*) FROM thumbedge.reconcile WHERE name = 'reconcile_position'`) == 1
@@ -120,6 +120,11 @@ func newKillSite(t *testing.T, migrated bool) *killSite {
 // command starts reconcile in a process of its own, so many checks a second.
 func (k *killSite) command(rate int) *testenv.Process {
 	k.Helper()
+	return testenv.Start(k.T, k.cmd(rate))
+}
+
+func (k *killSite) cmd(rate int) *exec.Cmd {
+	k.Helper()
 	path := filepath.Join(k.TempDir(), "config.toml")
 	text := fmt.Sprintf("[upstream]\nurl = \"http://127.0.0.1:1\"\n[[thumbnails]]\nlabel = \"small\"\nwidth = 240\n"+
 		"[database]\nurl = %q\n[storage]\ndriver = \"filesystem\"\nroot = %q\n[reconcile]\nrate = %d\n", k.url, k.media, rate)
@@ -128,7 +133,7 @@ func (k *killSite) command(rate int) *testenv.Process {
 	}
 	cmd := exec.Command(os.Args[0], "reconcile", "--json", "--config", path)
 	cmd.Env = append(os.Environ(), asCommand+"=1")
-	return testenv.Start(k.T, cmd)
+	return cmd
 }
 
 func (k *killSite) count(sql string) (n int) {

@@ -101,18 +101,3 @@ func TestSince(t *testing.T) {
 		}
 	}
 }
-
-func TestProgressLineSaysRateAndTimeLeft(t *testing.T) {
-	t.Parallel()
-	var out bytes.Buffer
-	p := newProgress(&out)
-	p.tell(reconcile.Progress{Phase: reconcile.PhaseRows, Done: 500, Total: 2000})
-	p.began = time.Now().Add(-10 * time.Hour)
-	line := p.line(reconcile.Progress{Phase: reconcile.PhaseRows, Done: 500 + 36000*2, Total: 500 + 36000*2 + 7200})
-	if !strings.HasPrefix(line, "rows: 72500 of about 79700, 2 a second, about 1h0m") {
-		t.Errorf("the line is %q", line)
-	}
-	if out.String() != "rows: 500 of about 2000\n" {
-		t.Errorf("it printed %q", out.String())
-	}
-}

@@ -10,6 +10,9 @@ import (
 
 // files walks over all files in captures' folders.
 func (r *run) files(ctx context.Context) error {
+	// There are about as many files as rows.
+	tell := func() { r.tell(Progress{Phase: PhaseFiles, Done: r.Summary.Files, Total: r.total}) }
+	tell()
 	listed := make([]imaging.File, 0, portion)
 	look := func() error {
 		if len(listed) == 0 {
@@ -23,8 +26,7 @@ func (r *run) files(ctx context.Context) error {
 		if err := r.save(ctx); err != nil {
 			return err
 		}
-		// There are about as many files as rows.
-		r.tell(Progress{Phase: PhaseFiles, Done: r.Summary.Files, Total: max(r.total, r.Summary.Files)})
+		tell()
 		return nil
 	}
 	err := r.storage.List(ctx, string(r.cfg.Keys)+"capture_", r.AfterFile, func(f imaging.File) error {

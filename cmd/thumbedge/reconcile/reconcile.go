@@ -115,11 +115,12 @@ const (
 // portion is how many rows or files are held and looked at together.
 const portion = 500
 
-// Progress says how far a run is. It is told after every portion.
+// Progress says how far a run is. It is told when a phase begins, and after every
+// portion.
 type Progress struct {
 	Phase string
 	Done  int64
-	Total int64 // an estimate; 0: unknown
+	Total int64 // an estimate; Done may pass it
 }
 
 // state is what is remembered of a run in progress.

@@ -18,6 +18,7 @@ const parallel = 8
 // rows walks over all rows.
 func (r *run) rows(ctx context.Context) error {
 	for {
+		r.tell(Progress{Phase: PhaseRows, Done: r.Summary.Rows + r.Summary.RowsLeftOut, Total: r.total})
 		found, err := r.db.Rows(ctx, r.AfterRow, portion)
 		if err != nil || len(found) == 0 {
 			return err
@@ -30,7 +31,6 @@ func (r *run) rows(ctx context.Context) error {
 		if err := r.save(ctx); err != nil {
 			return err
 		}
-		r.tell(Progress{Phase: PhaseRows, Done: r.Summary.Rows + r.Summary.RowsLeftOut, Total: r.total})
 	}
 }
 

@@ -37,6 +37,38 @@ func files(t *testing.T, root string) (found []string) {
 	return found
 }
 
+// A volume that is unmounted, or another in its place, is noticed: nothing is stored
+// where nobody looks, and no file counts as missing.
+func TestAnotherFolderInPlace(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	root := filepath.Join(t.TempDir(), "media")
+	aside := root + " aside"
+	must(t, os.Mkdir(root, 0o755))
+	s := open(t, root)
+	for name, replace := range map[string]func() error{
+		"gone":    func() error { return nil },
+		"another": func() error { return os.Mkdir(root, 0o755) },
+	} {
+		must(t, os.Rename(root, aside))
+		must(t, replace())
+		if _, err := s.Exists(ctx, key); err == nil || !strings.Contains(err.Error(), "storage.root") {
+			t.Errorf("%s: looking for a file: %v", name, err)
+		}
+		if err := s.Put(ctx, key, []byte("x")); err == nil || !strings.Contains(err.Error(), "storage.root") {
+			t.Errorf("%s: storing one: %v", name, err)
+		}
+		if found := files(t, filepath.Dir(root)); len(found) > 0 {
+			t.Errorf("%s: there are %v", name, found)
+		}
+		must(t, os.RemoveAll(root))
+		must(t, os.Rename(aside, root))
+	}
+	if err := s.Put(ctx, key, []byte("x")); err != nil {
+		t.Errorf("in its place again: %v", err)
+	}
+}
+
 func TestAKeyIsUsedOnce(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
@@ -230,5 +262,12 @@ func TestURLsAreAllocationFree(t *testing.T) {
 	s, buf, key := open(t, t.TempDir()), make([]byte, 0, 256), []byte(key)
 	if n := testing.AllocsPerRun(100, func() { s.AppendURL(buf, key) }); n != 0 {
 		t.Errorf("%v allocations for a URL, want 0", n)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

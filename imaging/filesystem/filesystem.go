@@ -119,8 +119,8 @@ func (s *Storage) Open(ctx context.Context, key string) (io.ReadCloser, int64, e
 	return f, f.size, nil
 }
 
-// Exists says whether a file is there. A root that is gone is an error, not a
-// missing file.
+// Exists says whether a file is there. A root that is gone, or in whose place another
+// folder lies, is an error, not a missing file.
 func (s *Storage) Exists(ctx context.Context, key string) (bool, error) {
 	f, _, err := s.Open(ctx, key)
 	switch {
@@ -129,10 +129,27 @@ func (s *Storage) Exists(ctx context.Context, key string) (bool, error) {
 	case !errors.Is(err, thumb.ErrFileMissing):
 		return false, err
 	}
-	if _, err := s.root.Stat("."); err != nil {
+	if err := s.inPlace(); err != nil {
 		return false, fmt.Errorf("looking for %q: %w", key, err)
 	}
 	return false, nil
+}
+
+// inPlace fails where the root's path no longer leads to the folder that was opened:
+// a volume was unmounted or replaced, and what is stored now, nobody else would see.
+func (s *Storage) inPlace() error {
+	opened, err := s.root.Stat(".")
+	if err != nil {
+		return err
+	}
+	there, err := os.Stat(s.root.Name())
+	if err != nil {
+		return fmt.Errorf("storage.root: %w", err)
+	}
+	if !os.SameFile(opened, there) {
+		return fmt.Errorf("storage.root: %s is another folder than at the start; mount that one again, or restart", s.root.Name())
+	}
+	return nil
 }
 
 // missing marks errors which say that there is no such file.

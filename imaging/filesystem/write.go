@@ -18,7 +18,8 @@ import (
 // over in microseconds, and a Delete that does nothing else wins a dozen in a row.
 const attempts = 1000
 
-// Put stores a JPEG. A key that is taken is an error.
+// Put stores a JPEG. A key that is taken is an error, and so is a root in whose place
+// another folder lies.
 func (s *Storage) Put(ctx context.Context, key string, jpeg []byte) (err error) {
 	defer func() {
 		if err != nil {
@@ -27,6 +28,9 @@ func (s *Storage) Put(ctx context.Context, key string, jpeg []byte) (err error) 
 	}()
 	if !valid(key) {
 		return fs.ErrInvalid
+	}
+	if err := s.inPlace(); err != nil {
+		return err
 	}
 	temp, err := s.writeTemporary(ctx, path.Dir(key), jpeg)
 	if err != nil {

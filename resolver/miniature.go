@@ -68,7 +68,7 @@ const (
 	wellHeld   = 3200
 	leastShift = 2
 	leastBelow = 4 // where the size is below MinSize
-	mostShift  = 7
+	mostShift  = 8
 )
 
 // pack makes a heldCapture's second half.

@@ -158,7 +158,7 @@ bench-cache:
 .PHONY: bench-curve
 bench-curve:
 	go test -run '^$$' -bench Curve -benchtime 1x ./resolver
-	THUMBEDGE_CURVE_PAGES=100000 go test -run 'TestCurve$$' -timeout 30m -v ./resolver
+	THUMBEDGE_CURVE_PAGES=100000 go test -run 'TestCurve$$' -timeout 40m -v ./resolver
 
 ## bench-reconcile: a dry run over 1,000,000 rows and files, then on S3 over fewer
 .PHONY: bench-reconcile

@@ -19,7 +19,8 @@ import (
 //
 // A page that is not shown costs one hash.
 type curve struct {
-	least atomic.Uint32 // bits that no neighbourhood has which a miniature is shown
+	// shown has a bit for each neighbourhood that any miniature is shown.
+	shown [1 << hoodBits / 64]atomic.Uint64
 
 	mu sync.Mutex
 	// minis are of the smallest sizes: all those that are full, and one that is not,
@@ -27,10 +28,11 @@ type curve struct {
 	minis    []*miniature
 	size     int64 // the present one
 	counted  [len(curveSizes)]counted
+	windows  windows
 	scale    func(size int64, cost float64) uint // of miniatures, to begin with
 	limit    int                                 // of captures that a miniature holds
 	cost     float64                             // of a capture, on average
-	shown    int
+	pages    int                                 // shown
 	scratch  shownPage
 	observed observed
 }
@@ -55,7 +57,7 @@ func (c *curve) sizeAt(i int) int64 { return c.size * curveSizes[i] / curveSizes
 // miniature makes the one of a size, which takes over from another.
 func (c *curve) miniature(i int, from *miniature) *miniature {
 	size := c.sizeAt(i)
-	return newMiniature(size, c.scale(size, c.cost), c.limit, c.cost, from)
+	return newMiniature(size, c.scale(size, c.cost), c.limit, c.cost, &c.windows, from)
 }
 
 // at returns the miniature that stands for a size.
@@ -69,26 +71,32 @@ func (c *curve) grow(page int) {
 	}
 }
 
-// settle follows the miniatures' shifts. The caller holds mu.
+// settle follows the miniatures' shifts and windows. The caller holds mu.
 func (c *curve) settle() {
-	shift := uint(hoodBits)
+	var shown [len(c.shown)]uint64
 	for _, m := range c.minis {
-		shift = min(shift, m.shift)
+		first := c.windows[m.shift].first
+		for hood := first; hood != first+1<<(hoodBits-m.shift); hood++ {
+			shown[hood&hoodMask/64] |= 1 << (hood % 64)
+		}
 	}
-	c.least.Store(1<<hoodBits - 1<<(hoodBits-shift))
+	for i := range shown {
+		c.shown[i].Store(shown[i])
+	}
 }
 
-// page shows a page to the miniatures, with what became of it.
-func (c *curve) page(w *WarmSet, ids []thumb.ID, answers []thumb.Answer) {
+// page shows a page to the miniatures, with what became of it, and how many of its
+// captures the warm set lacked.
+func (c *curve) page(w *WarmSet, ids []thumb.ID, answers []thumb.Answer, lacked int) {
 	if len(ids) == 0 {
 		return
 	}
-	if hood := hoodOf(ids[0]); hood&c.least.Load() == 0 {
-		c.show(w, hood, ids, answers)
+	if hood := hoodOf(ids[0]); c.shown[hood/64].Load()>>(hood%64)&1 != 0 {
+		c.show(w, hood, ids, answers, lacked)
 	}
 }
 
-func (c *curve) show(w *WarmSet, hood uint32, ids []thumb.ID, answers []thumb.Answer) {
+func (c *curve) show(w *WarmSet, hood uint32, ids []thumb.ID, answers []thumb.Answer, lacked int) {
 	now := w.now()
 	trust := w.cfg.TTLUnlistened
 	if w.connected(now) {
@@ -105,13 +113,15 @@ func (c *curve) show(w *WarmSet, hood uint32, ids []thumb.ID, answers []thumb.An
 	p.now, p.trust, p.trustLacked = inSeconds(now), inSeconds(trust), inSeconds(w.cfg.TTLUnlistened)
 	c.grow(len(ids))
 	for _, m := range c.minis {
-		if m.lacked = notShown; shows(hood, m.shift) {
+		if m.lacked = notShown; m.shows(hood) {
 			m.lacked = m.page(p)
 		}
 	}
 	p.answers = nil
-	c.count()
-	if c.shown++; c.shown%fitEvery == 0 {
+	c.count(lacked)
+	if c.pages++; c.pages%turnEvery == 0 {
+		c.catchUp(w)
+		c.turn()
 		c.fit(w)
 		c.settle()
 	}
@@ -120,35 +130,53 @@ func (c *curve) show(w *WarmSet, hood uint32, ids []thumb.ID, answers []thumb.An
 	}
 }
 
-// missed is how many pages needed a query, and how many captures were not found, of
-// all there were: one that is counted stands for as many as each says.
+// missed is how many pages needed a query, and how many captures were not found.
 type missed struct{ pages, captures float64 }
 
-// counted is what the miniature of a size missed; and what it missed of those pages
-// that the one of the present size was shown, too, and what that one missed of them.
-type counted struct{ alone, together, present missed }
+// counted is what the miniature of a size missed of the pages that it was shown, and
+// what the warm set itself missed of them; each stands for as many as the miniature
+// says. And how much there was, in all, while that was counted.
+type counted struct {
+	own, real missed
+	of        total
+}
 
-// count counts what was missing of a page.
-func (c *curve) count() {
-	present := c.at(curvePresent)
+// count counts what was missing of a page, and what of it the warm set lacked.
+func (c *curve) count(lacked int) {
 	for i := range c.counted {
-		m, counted := c.at(i), &c.counted[i]
-		counted.alone.add(m.lacked, m.shift)
-		if m.lacked != notShown && present.lacked != notShown {
-			shift := max(m.shift, present.shift)
-			counted.together.add(m.lacked, shift)
-			counted.present.add(present.lacked, shift)
+		if m := c.at(i); m.lacked != notShown && !c.windows[m.shift].filling {
+			c.counted[i].own.add(m.lacked, m.each())
+			c.counted[i].real.add(lacked, m.each())
 		}
 	}
 }
 
-// add counts a page of one in 1<<shift that lacked some captures.
-func (m *missed) add(captures int, shift uint) {
+// add counts a page that lacked some captures.
+func (m *missed) add(captures int, each float64) {
 	if captures > 0 {
-		m.pages += float64(int(1) << shift)
-		m.captures += float64(captures << shift)
+		m.pages += each
+		m.captures += float64(captures) * each
 	}
 }
+
+// turn begins the turns that are due.
+func (c *curve) turn() {
+	for i, m := range c.minis {
+		if i+1 < len(c.minis) && c.minis[i+1].shift == m.shift {
+			continue // the largest speaks for all that share its window
+		}
+		if c.windows.turn(m.shift, float64(m.room)*m.each()) {
+			for _, other := range c.minis[:i+1] {
+				if other.shift == m.shift {
+					other.empty()
+				}
+			}
+		}
+	}
+}
+
+// turnEvery is after how many shown pages.
+const turnEvery = 256
 
 // curveKey is the part of a capture's hash by which miniatures know it.
 func curveKey(id thumb.ID) uint32 {
@@ -224,6 +252,3 @@ func (c *curve) fit(w *WarmSet) {
 		m.rebuild(cost, m.table)
 	}
 }
-
-// fitEvery is after how many shown pages.
-const fitEvery = 64

@@ -22,27 +22,46 @@ const (
 	fadeTo    = 0.96
 )
 
-// catchUp adds what was counted since the last time. The caller holds mu.
+// catchUp adds what the warm set has done since the last time. The caller holds mu.
 func (c *curve) catchUp(w *WarmSet) {
-	o, now := &c.observed, w.metrics.total()
-	o.pages += now.pages - o.counted.pages
-	o.captures += now.captures - o.counted.captures
-	o.missed.pages += now.missed.pages - o.counted.missed.pages
-	o.missed.captures += now.missed.captures - o.counted.missed.captures
-	o.counted = now
+	now := w.metrics.total()
+	since := now
+	since.add(c.observed.counted, -1)
+	c.observed.counted = now
+	c.observed.add(since, 1)
+	for i := range c.counted {
+		if !c.windows[c.at(i).shift].filling {
+			c.counted[i].of.add(since, 1)
+		}
+	}
+	for i := range c.windows {
+		c.windows[i].queried += since.missed.captures
+	}
 }
 
 func (c *curve) fade(w *WarmSet, now time.Duration) {
 	c.catchUp(w)
 	c.observed.fadeAt = now + fadeEvery
-	c.observed.pages *= fadeTo
-	c.observed.captures *= fadeTo
-	c.observed.missed.fade()
+	c.observed.fade()
 	for i := range c.counted {
-		c.counted[i].alone.fade()
-		c.counted[i].together.fade()
-		c.counted[i].present.fade()
+		c.counted[i].own.fade()
+		c.counted[i].real.fade()
+		c.counted[i].of.fade()
 	}
+}
+
+// add adds another total so many times.
+func (t *total) add(other total, times float64) {
+	t.pages += times * other.pages
+	t.captures += times * other.captures
+	t.missed.pages += times * other.missed.pages
+	t.missed.captures += times * other.missed.captures
+}
+
+func (t *total) fade() {
+	t.pages *= fadeTo
+	t.captures *= fadeTo
+	t.missed.fade()
 }
 
 func (m *missed) fade() {

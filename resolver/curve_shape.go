@@ -23,8 +23,7 @@ type CurveSize struct {
 }
 
 // Curve returns the present size curve. At the present size it is what the warm set
-// itself has reached; the miniatures say how much more or less others would. The
-// further below the present size, the rougher (TestCurve has figures).
+// itself has reached; the miniatures say how much more or less others would.
 func (w *WarmSet) Curve() Curve {
 	c := w.curve
 	c.mu.Lock()
@@ -33,29 +32,39 @@ func (w *WarmSet) Curve() Curve {
 	o := c.observed
 	drawn := Curve{Pages: int64(o.pages)}
 	for i, n := range c.counted {
-		one, both := c.at(i).each(), max(c.at(i).each(), c.at(curvePresent).each())
-		drawn.Sizes = append(drawn.Sizes, CurveSize{
+		size := CurveSize{
 			Times: float64(curveSizes[i]) / float64(curveSizes[curvePresent]), MaxSize: c.sizeAt(i),
-			Pages:    1 - best(o.missed.pages, n.alone.pages, n.together.pages-n.present.pages, one, both, o.pages),
-			Captures: 1 - best(o.missed.captures, n.alone.captures, n.together.captures-n.present.captures, one, both, o.captures),
-		})
+			Pages:    1 - share(o.missed.pages, o.pages),
+			Captures: 1 - share(o.missed.captures, o.captures),
+		}
+		if i != curvePresent {
+			size.Pages = reaches(size.Pages, share(n.own.pages, n.of.pages), share(n.real.pages, n.of.pages))
+			size.Captures = reaches(size.Captures, share(n.own.captures, n.of.captures), share(n.real.captures, n.of.captures))
+		}
+		drawn.Sizes = append(drawn.Sizes, size)
 	}
 	drawn.Advice = drawn.advice()
 	return drawn
 }
 
-// best estimates the share that a size would miss. There are two estimates: what its
-// miniature missed; and what the warm set itself has missed, which is known, with
-// the difference between the miniatures of the two sizes. Either is a count of every
-// so many (one, both), whose variance is in proportion to that and to what it counts;
-// the better one weighs as much more.
-func best(known, missed, difference, one, both, all float64) float64 {
+// reaches estimates what a size would reach, from what the present one has, and what
+// the two missed of some pages: smaller sizes answer so much of what the present one
+// does, larger ones miss so much of it.
+func reaches(present, own, real float64) float64 {
+	switch {
+	case own < real:
+		present = 1 - (1-present)*own/real
+	case real < 1:
+		present *= (1 - own) / (1 - real)
+	}
+	return min(max(present, 0), 1)
+}
+
+func share(part, all float64) float64 {
 	if all <= 0 {
 		return 1
 	}
-	ownVariance, otherVariance := one*max(missed, one), both*math.Abs(difference)
-	estimate := (missed*otherVariance + (known+difference)*ownVariance) / (ownVariance + otherVariance)
-	return min(max(estimate/all, 0), 1)
+	return part / all
 }
 
 const (

@@ -3,7 +3,9 @@ package resolver
 import "github.com/thumbedge/thumbedge/resolver/thumb"
 
 // ShowCurve does what Resolve does for the size curve, and only that.
-func (w *WarmSet) ShowCurve(ids []thumb.ID, answers []thumb.Answer) { w.curve.page(w, ids, answers) }
+func (w *WarmSet) ShowCurve(ids []thumb.ID, answers []thumb.Answer) {
+	w.curve.page(w, ids, answers, 0)
+}
 
 // ShowAll has the size curve be shown every page, whatever memory that takes.
 func (w *WarmSet) ShowAll() {
@@ -31,7 +33,7 @@ func FullCurve(size int64) any {
 		for i := range ids {
 			ids[i] = first + thumb.ID(i)
 		}
-		c.page(w, ids, answers)
+		c.page(w, ids, answers, len(ids))
 	}
 	return c
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // miniature is a warm set of some size, scaled down: it is shown one in 1<<shift of
-// all neighbourhoods, and has as much less room. It holds no answers, only which
+// all neighbourhoods, those of a window, and has as much less room. It holds no answers, only which
 // captures would be held, and since when.
 //
 // Its policy is ristretto's, as newStore sets it up: TinyLFU admits (a doorkeeper
@@ -22,8 +22,10 @@ import (
 type miniature struct {
 	size  int64 // bytes, of the warm set that it is of
 	shift uint
-	room  int // captures
-	limit int // of captures held, whatever the room
+	// windows are the curve's, by shift: others with the same shift share one.
+	windows *windows
+	room    int // captures
+	limit   int // of captures held, whatever the room
 
 	table   []heldCapture // a hash table with linear probing, two thirds full at most
 	held    int
@@ -59,13 +61,14 @@ const (
 	contested = 5       // ristretto's lfuSample
 )
 
-// A miniature that could hold more than so many captures (in bits of that number) is
-// shown less to begin with, within these limits. The less it holds, the more it has
-// to be shown: where there are few captures, a page is a good part of all.
+// A miniature that could hold more than so many captures is shown less to begin with,
+// within these limits. The less it holds, the more it has to be shown: where there are
+// few captures, a page is a good part of all. But no warm set is smaller than MinSize.
 const (
-	wellHeld   = 12
-	leastShift = 3
-	mostShift  = 6
+	wellHeld   = 3200
+	leastShift = 2
+	leastBelow = 4 // where the size is below MinSize
+	mostShift  = 8
 )
 
 // pack makes a heldCapture's second half.
@@ -84,16 +87,14 @@ func hoodOf(id thumb.ID) uint32 {
 	return uint32(uint64(id>>hoodWidth) * 0x9e3779b97f4a7c15 >> (64 - hoodBits))
 }
 
-// shows says whether a miniature with shift is shown a neighbourhood.
-func shows(hood uint32, shift uint) bool { return hood&hoodMask>>(hoodBits-shift) == 0 }
-
 // newMiniature makes one that holds what another does, as far as it has room for it
 // (nil: nothing).
-func newMiniature(size int64, shift uint, limit int, cost float64, from *miniature) *miniature {
-	m := &miniature{size: size, shift: shift, limit: limit}
+func newMiniature(size int64, shift uint, limit int, cost float64, windows *windows, from *miniature) *miniature {
+	m := &miniature{size: size, shift: shift, limit: limit, windows: windows}
 	var held []heldCapture
 	if from != nil {
 		m.shift, held = max(shift, from.shift), from.table
+		windows.follow(m.shift, from.shift)
 	}
 	m.rebuild(cost, held)
 	return m
@@ -102,7 +103,11 @@ func newMiniature(size int64, shift uint, limit int, cost float64, from *miniatu
 // scale returns the shift to begin with of a miniature of size bytes.
 func scale(size int64, cost float64) uint {
 	room := uint(max(1, float64(roomFor(size))/cost))
-	return uint(min(max(bits.Len(room)-wellHeld, leastShift), mostShift))
+	least := leastShift
+	if size < MinSize {
+		least = leastBelow
+	}
+	return uint(min(max(bits.Len(room/wellHeld), least), mostShift))
 }
 
 // rebuild makes room as size and shift say, where captures cost so much on average,
@@ -111,7 +116,7 @@ func (m *miniature) rebuild(cost float64, held []heldCapture) {
 	m.fit(cost)
 	m.held, m.table = 0, make([]heldCapture, pow2(int64(m.most()+m.most()/2+1)))
 	for _, h := range held {
-		if h.key != 0 && shows(h.packed, m.shift) && m.held < m.most() {
+		if h.key != 0 && m.shows(h.packed) && m.held < m.most() {
 			m.table[m.slot(h.key)] = h
 			m.held++
 		}
@@ -135,6 +140,15 @@ func (m *miniature) full(page int) bool { return m.held+page > m.most() }
 
 // each is how many pages one that it is shown stands for.
 func (m *miniature) each() float64 { return float64(int(1) << m.shift) }
+
+// shows says whether it is shown a neighbourhood.
+func (m *miniature) shows(hood uint32) bool { return m.windows.show(hood, m.shift) }
+
+// empty lets go of all that it holds.
+func (m *miniature) empty() {
+	clear(m.table)
+	m.held = 0
+}
 
 // find returns a held capture, nil for none.
 func (m *miniature) find(key uint32) *heldCapture {
@@ -182,6 +196,7 @@ func (m *miniature) page(p *shownPage) (lacked int) {
 	if lacked > 0 {
 		m.keep(p)
 	}
+	m.reads = append(m.reads, pageEnds)
 	if len(m.reads) >= bufferItems>>m.shift {
 		m.count()
 	}
@@ -225,9 +240,10 @@ func (m *miniature) keep(p *shownPage) {
 // add offers a capture that is not held.
 func (m *miniature) add(h heldCapture, cost float64) {
 	if m.held >= m.limit && m.room > m.limit && m.shift < hoodBits {
+		m.windows.follow(m.shift+1, m.shift)
 		m.shift++
 		m.rebuild(cost, m.table)
-		if !shows(h.packed, m.shift) {
+		if !m.shows(h.packed) {
 			return
 		}
 	}

@@ -9,11 +9,19 @@ func (m *miniature) known(key uint32) int {
 	return n
 }
 
-// count counts the reads that have gathered. It ages them between two pages, never
-// amid one, which in the warm set is one of very many, and of a miniature's would be
-// one of few: part of its captures would go sooner.
+// count counts the reads that have gathered. It ages them as soon as they are due, but
+// between two pages, never amid one, which in the warm set is one of very many, and of
+// a miniature's would be one of few: part of its captures would go sooner. Where it
+// waited for the end of all that have gathered, browsers that poll found 0.02 more.
 func (m *miniature) count() {
 	for _, key := range m.reads {
+		if key == pageEnds {
+			if m.counted >= m.ageing {
+				m.age()
+			}
+			continue
+		}
+		m.counted++
 		if a, b := m.doors(key); !m.passed(a) || !m.passed(b) {
 			m.door[a/64] |= 1 << (a % 64)
 			m.door[b/64] |= 1 << (b % 64)
@@ -21,14 +29,14 @@ func (m *miniature) count() {
 			*c += 1 << shift
 		}
 	}
-	if m.counted += len(m.reads); m.counted >= m.ageing {
-		m.age()
-	}
 	m.reads = m.reads[:0]
 }
 
+// pageEnds is no key.
+const pageEnds = 0
+
 func (m *miniature) age() {
-	m.counted = 0
+	m.counted -= m.ageing
 	clear(m.door)
 	for i := range m.counts {
 		m.counts[i] = m.counts[i] >> 1 & 0x77

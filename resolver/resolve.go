@@ -19,7 +19,7 @@ func (w *WarmSet) Resolve(ctx context.Context, ids []thumb.ID, answers []thumb.A
 	w.metrics.lookUps(&tally)
 	if len(missing) == 0 {
 		w.metrics.pages[fromMemory].Inc()
-		w.curve.page(w, ids, answers)
+		w.curve.page(w, ids, answers, len(missing))
 		return nil
 	}
 	began := w.now()
@@ -47,7 +47,7 @@ func (w *WarmSet) Resolve(ctx context.Context, ids []thumb.ID, answers []thumb.A
 	w.metrics.waitSeconds.Observe((w.now() - began).Seconds())
 	w.metrics.shared.Add(float64(shared))
 	w.metrics.pages[pageSource(own, shared, err)].Inc()
-	w.curve.page(w, ids, answers)
+	w.curve.page(w, ids, answers, len(missing))
 	return err
 }
 

@@ -9,8 +9,8 @@ import (
 )
 
 // miniature is a warm set of some size, scaled down: it is shown one in 1<<shift of
-// all neighbourhoods, those of a window, and has as much less room. It holds no answers, only which
-// captures would be held, and since when.
+// all neighbourhoods, those of a window, and has as much less room. It holds no
+// answers, only which captures would be held, and since when.
 //
 // Its policy is ristretto's, as newStore sets it up: TinyLFU admits (a doorkeeper
 // before counters of four bits, halved whenever as many reads were counted as there

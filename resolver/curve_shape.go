@@ -38,8 +38,9 @@ func (w *WarmSet) Curve() Curve {
 			Captures: 1 - share(o.missed.captures, o.captures),
 		}
 		if i != curvePresent {
-			size.Pages = reaches(size.Pages, share(n.own.pages, n.of.pages), share(n.real.pages, n.of.pages))
-			size.Captures = reaches(size.Captures, share(n.own.captures, n.of.captures), share(n.real.captures, n.of.captures))
+			larger := i > curvePresent
+			size.Pages = reaches(larger, size.Pages, share(n.own.pages, n.of.pages), share(n.real.pages, n.of.pages))
+			size.Captures = reaches(larger, size.Captures, share(n.own.captures, n.of.captures), share(n.real.captures, n.of.captures))
 		}
 		drawn.Sizes = append(drawn.Sizes, size)
 	}
@@ -47,24 +48,25 @@ func (w *WarmSet) Curve() Curve {
 	return drawn
 }
 
-// reaches estimates what a size would reach, from what the present one has, and what
-// the two missed of some pages: smaller sizes answer so much of what the present one
-// does, larger ones miss so much of it.
-func reaches(present, own, real float64) float64 {
+// reaches estimates what another size would reach, from what the present one has, and
+// what the two missed of some pages: smaller ones answer so much of what the present
+// one does, larger ones miss so much of it. No larger one is said to answer less: a
+// miniature that began its turn with nothing may have missed more.
+func reaches(larger bool, present, own, real float64) float64 {
 	switch {
-	case own < real:
-		present = 1 - (1-present)*own/real
-	case real < 1:
-		present *= (1 - own) / (1 - real)
+	case larger && own < real:
+		return 1 - (1-present)*own/real
+	case !larger && own > real:
+		return present * (1 - own) / (1 - real)
 	}
-	return min(max(present, 0), 1)
+	return present
 }
 
 func share(part, all float64) float64 {
 	if all <= 0 {
 		return 1
 	}
-	return part / all
+	return min(part/all, 1) // both are estimates
 }
 
 const (

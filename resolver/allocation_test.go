@@ -10,12 +10,13 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-// A page that is in memory, with every URL, allocates nothing; but ristretto hands
-// reads on in slices of bufferItems, at most one for so many, so that pages here have
-// fewer. Not parallel: allocations are counted for the whole process.
+// A page that is in memory, with every URL, allocates nothing. Of ristretto's own it
+// costs a slice for every bufferItems (512) captures looked up, at most: it hands the
+// reads on in them, to be counted. Not parallel: allocations are counted for the whole
+// process.
 func TestWarmPageAllocatesNothing(t *testing.T) {
-	w := newWarmSet(t, newTable(append(warmRange(1, 400), legacy(401))...), patient)
-	for _, n := range []thumb.ID{1, 40, 401} {
+	w := newWarmSet(t, newTable(append(warmRange(1, 500), legacy(501))...), patient)
+	for n, want := range map[thumb.ID]float64{1: 0, 40: 0, 401: 0, 501: 1} {
 		ids := idRange(1, n)
 		answers := make([]thumb.Answer, n)
 		buf := make([]byte, 0, 256)
@@ -38,8 +39,8 @@ func TestWarmPageAllocatesNothing(t *testing.T) {
 			}
 			return held
 		})
-		if allocs := testing.AllocsPerRun(100, resolve); allocs != 0 {
-			t.Errorf("%v allocations for a page of %d captures, want 0", allocs, n)
+		if allocs := testing.AllocsPerRun(100, resolve); allocs > want {
+			t.Errorf("%v allocations for a page of %d captures, want %v at most", allocs, n, want)
 		}
 	}
 }
@@ -48,7 +49,7 @@ func TestWarmPageAllocatesNothing(t *testing.T) {
 func legacy(id thumb.ID) thumb.Capture {
 	c := warm(id, 0)
 	for i := range c.Rows {
-		c.Rows[i].Path = "thumbnails/capture_401/" + c.Rows[i].Label + ".jpg"
+		c.Rows[i].Path = "thumbnails/capture_501/" + c.Rows[i].Label + ".jpg"
 	}
 	return c
 }

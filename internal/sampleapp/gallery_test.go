@@ -169,20 +169,24 @@ func TestGalleryTurnsPagesAndOpensCaptures(t *testing.T) {
 }
 
 // TestGalleryStaysInPlace: nothing moves while images arrive, on a wide and on a
-// narrow screen: the layout's shift, mostly 0.0003, stays below what visitors notice
-// (0.1, https://web.dev/articles/cls). With SCREENSHOTS naming a folder, it keeps
-// pictures there.
+// narrow screen. With SCREENSHOTS naming a folder, it keeps pictures there.
 func TestGalleryStaysInPlace(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	tab := testenv.Browser(t)
-	look(tab, s.url+"/")
-	var shift float64
-	tab.Eval(`new Promise((done) => new PerformanceObserver((list) =>
-		done(list.getEntries().filter((e) => !e.hadRecentInput).reduce((sum, e) => sum + e.value, 0))
-	).observe({ type: "layout-shift", buffered: true }) || setTimeout(() => done(0), 200))`, &shift)
-	if shift > 0.1 {
-		t.Errorf("the layout shifted by %v", shift)
+	// What moves, moves on every visit; a busy machine once moved something on one.
+	for visit := 1; ; visit++ {
+		if page := look(tab, s.url+"/"); page.Error != "" {
+			t.Fatal(page.Error)
+		}
+		shift, moved := layoutShift(tab)
+		if shift <= 0.02 {
+			break
+		}
+		t.Logf("visit %d: the layout shifted by %v: %s", visit, shift, moved)
+		if visit == 3 {
+			t.Fatal("it shifts on every visit")
+		}
 	}
 	for _, width := range []int{360, 1440} {
 		for _, scheme := range []string{"light", "dark"} {
@@ -200,4 +204,19 @@ func TestGalleryStaysInPlace(t *testing.T) {
 			}
 		}
 	}
+}
+
+// layoutShift returns by how much the page has moved by itself since it was opened
+// (https://web.dev/articles/cls), and what moved.
+func layoutShift(tab *testenv.Tab) (shift float64, moved string) {
+	var seen struct {
+		Shift float64
+		Moved string
+	}
+	tab.Eval(`new Promise((done) => new PerformanceObserver((list) => {
+		const shifts = list.getEntries().filter((e) => !e.hadRecentInput);
+		done({ shift: shifts.reduce((sum, e) => sum + e.value, 0), moved: JSON.stringify(shifts.map((e) => [Math.round(e.startTime), e.value,
+			...e.sources.map((s) => [s.node?.id || s.node?.className || s.node?.nodeName, s.previousRect.top, s.currentRect.top, s.currentRect.height])])) });
+	}).observe({ type: "layout-shift", buffered: true }) || setTimeout(() => done({ shift: 0, moved: "" }), 200))`, &seen)
+	return seen.Shift, seen.Moved
 }

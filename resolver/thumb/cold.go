@@ -20,6 +20,12 @@ var (
 	// ErrOriginalUnusable: the original is not an image that can be rendered, is
 	// cut off, or is over a limit. It stays so until the capture changes.
 	ErrOriginalUnusable = errors.New("original cannot be rendered")
+	// ErrOriginalForApp: the original is an image, whole as far as can be told and
+	// within every limit, in a format or a variant of one that cannot be decoded here
+	// but perhaps by the app's renderer (animated WebP, JPEG 2000, most of TIFF). The
+	// app is asked for the thumbnail. An error never wraps this and
+	// ErrOriginalUnusable at once.
+	ErrOriginalForApp = errors.New("only the app may render the original")
 	// ErrDatabase: the database did not answer in its time.
 	ErrDatabase = errors.New("database unavailable")
 	// ErrFileMissing: storage has no file under that key.

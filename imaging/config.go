@@ -3,11 +3,10 @@ package imaging
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"runtime"
-	"strings"
 	"time"
 
+	"github.com/thumbedge/thumbedge/imaging/source"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -17,10 +16,8 @@ type Config struct {
 	Specs       thumb.Specs
 	Keys        thumb.Keys // storage.prefix
 	Render      RenderConfig
-	Source      SourceConfig
+	Source      source.Config
 	DeleteAfter time.Duration // storage.delete_after: that a replaced file is kept
-	UpstreamURL string        // upstream.url: serves the app's own originals
-	PublicURL   string        // server.public_url; "": unknown
 }
 
 // RenderConfig is [render]: what all cold work together may take.
@@ -40,23 +37,6 @@ type RenderConfig struct {
 	Quality int           // of the JPEG, 1 to 100
 }
 
-// SourceConfig is [source]: how originals are fetched.
-type SourceConfig struct {
-	ConnectTimeout time.Duration // for a connection, TLS included
-	ReadTimeout    time.Duration // for the head of a response, and between its bytes
-	MaxBytes       int64         // of one original
-	MaxPixels      int64         // of one original
-	MaxRedirects   int           // followed for one original
-	RetryAfter     time.Duration // that a failure is remembered
-	// AllowHosts are hosts that may be at any address, private, link-local and
-	// metadata ones included: a name ("minio.internal"), or a name's sub-domains,
-	// by a leading dot (".example.org", which is not example.org itself).
-	AllowHosts []string
-	// AllowPrivateNetworks lets originals be at private and loopback addresses;
-	// link-local and metadata addresses stay closed.
-	AllowPrivateNetworks bool
-}
-
 // Defaults returns the configuration that an empty file stands for, but for the
 // labels.
 func Defaults() Config {
@@ -68,22 +48,14 @@ func Defaults() Config {
 			MaxWait: 10 * time.Second,
 			Quality: 82,
 		},
-		Source: SourceConfig{
-			ConnectTimeout: 5 * time.Second,
-			ReadTimeout:    30 * time.Second,
-			MaxBytes:       64 << 20,
-			MaxPixels:      100_000_000,
-			MaxRedirects:   3,
-			RetryAfter:     30 * time.Second,
-		},
+		Source:      source.Defaults(),
 		DeleteAfter: 24 * time.Hour,
-		UpstreamURL: "http://127.0.0.1:8000",
 	}
 }
 
 // Validate reports every problem of the configuration, joined.
 func (c *Config) Validate() error {
-	errs := []error{c.Specs.Validate()}
+	errs := []error{c.Specs.Validate(), c.Source.Validate()}
 	check := func(ok bool, key, must string) {
 		if !ok {
 			errs = append(errs, fmt.Errorf("%s: must be %s", key, must))
@@ -94,28 +66,8 @@ func (c *Config) Validate() error {
 	check(c.Render.Queue >= 1, "render.queue", "1 or more")
 	check(c.Render.MaxWait > 0, "render.max_wait", "above 0")
 	check(c.Render.Quality >= 1 && c.Render.Quality <= 100, "render.quality", "1 to 100")
-	check(c.Source.ConnectTimeout > 0, "source.connect_timeout", "above 0")
-	check(c.Source.ReadTimeout > 0, "source.read_timeout", "above 0")
-	check(c.Source.MaxBytes >= 1, "source.max_bytes", "above 0")
-	check(c.Source.MaxPixels >= 1, "source.max_pixels", "above 0")
-	check(c.Source.MaxRedirects >= 0, "source.max_redirects", "0 or more")
-	check(c.Source.RetryAfter >= 0, "source.retry_after", "0 or more")
-	for _, host := range c.Source.AllowHosts {
-		check(validHost(host), "source.allow_hosts",
-			fmt.Sprintf("host names or addresses without scheme, port or wildcard, a leading dot for sub-domains (%q is not)", host))
-	}
 	check(c.DeleteAfter >= 0, "storage.delete_after", "0 or more")
-	upstream, err := url.Parse(c.UpstreamURL)
-	check(err == nil && isHTTP(upstream) && upstream.Host != "", "upstream.url", "a URL such as http://127.0.0.1:8000")
-	public, err := url.Parse(c.PublicURL)
-	check(c.PublicURL == "" || err == nil && isHTTP(public) && public.Host != "", "server.public_url", "a URL such as https://example.org")
 	return errors.Join(errs...)
-}
-
-func validHost(host string) bool {
-	name := strings.TrimPrefix(host, ".")
-	return name != "" && !strings.HasPrefix(name, ".") && !strings.ContainsAny(name, "/@*[]? #") &&
-		(!strings.Contains(name, ":") || isAddress(name))
 }
 
 // workers is how many renders run at once.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/thumbedge/thumbedge/imaging/source"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -72,8 +73,4 @@ type File struct {
 }
 
 // Buckets signs URLs of originals that lie in a deployment's own bucket.
-type Buckets interface {
-	// Presign returns a URL that reads key from bucket with the bucket's own keys,
-	// endpoint and region, and works for ttl.
-	Presign(ctx context.Context, bucket thumb.Bucket, key string, ttl time.Duration) (string, error)
-}
+type Buckets = source.Buckets

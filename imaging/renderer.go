@@ -5,8 +5,8 @@
 // Otherwise the request joins the job of that capture, or begins one (jobs). The
 // job waits for its turn (gate), takes the lease, which keeps other replicas from
 // the same work, and reads in the same statement what the capture's original is
-// and which labels are missing (lease). It fetches the original once (fetcher,
-// guard, location), reads its header, waits for a core and for the memory that the
+// and which labels are missing (lease). It fetches the original once (imaging/source),
+// reads its header, waits for a core and for the memory that the
 // header says it takes, decodes once for all labels asked for by then, and lets go
 // of the core (render). Each picture's key is recorded for deletion, its file is
 // stored and confirmed, and only then is its row written (store). Everybody who
@@ -38,6 +38,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/thumbedge/thumbedge/imaging/source"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -79,11 +80,10 @@ type Renderer struct {
 	hook     func(step string)
 	inspect  inspect
 
-	locations locations
-	fetcher   *fetcher
-	failures  *failures
-	jobs      *jobs
-	breaker   breaker
+	sources  *source.Fetcher
+	failures *failures
+	jobs     *jobs
+	breaker  breaker
 
 	turns, originals, renders gate
 
@@ -99,18 +99,23 @@ func New(cfg Config, deps Deps) (*Renderer, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	sources, err := source.New(cfg.Source, source.Deps{
+		Storage: deps.Storage, Buckets: deps.Buckets, Conns: cfg.Render.turns(), RoomWait: cfg.Render.MaxWait,
+	})
+	if err != nil {
+		return nil, err
+	}
 	r := &Renderer{
-		cfg: cfg, database: deps.Database, storage: deps.Storage, buckets: deps.Buckets,
+		sources: sources,
+		cfg:     cfg, database: deps.Database, storage: deps.Storage, buckets: deps.Buckets,
 		log: deps.Log, metrics: deps.Metrics, stored: deps.Stored, hook: deps.Hook,
 		inspect:   inspectOriginal,
-		locations: newLocations(cfg, deps.Storage),
 		failures:  newFailures(cfg.Source.RetryAfter),
 		turns:     gate{places: cfg.Render.turns(), spared: cfg.Render.turns() / 2},
 		originals: gate{places: cfg.Render.turns(), bytes: cfg.originals()},
 		renders:   gate{places: cfg.Render.workers(), bytes: cfg.Render.Memory},
 		holder:    rand.Text(),
 	}
-	r.fetcher = newFetcher(cfg, r.locations)
 	if r.stored == nil {
 		r.stored = func(thumb.ID) {}
 	}
@@ -155,6 +160,22 @@ func (r *Renderer) thumbnail(ctx context.Context, id thumb.ID, position int) (Th
 	}
 }
 
+// OriginalURL returns a URL at which anyone may fetch the original of a public
+// capture for five minutes, or "" where there is none that a browser may be sent to.
+// It costs one database statement.
+func (r *Renderer) OriginalURL(ctx context.Context, id thumb.ID) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, databaseTimeout)
+	defer cancel()
+	work, err := r.database.Original(ctx, id)
+	if err != nil {
+		return "", fmt.Errorf("reading where the original lies: %w", err)
+	}
+	if !work.Capture.Public {
+		return "", thumb.ErrNotPublic
+	}
+	return r.sources.BrowserURL(ctx, work.Original), nil
+}
+
 // Prefetch starts on a label before anybody asks for it, behind everything that
 // somebody waits for. It returns at once, and does nothing where it would be in
 // the way.
@@ -195,7 +216,7 @@ func (r *Renderer) Close(ctx context.Context) error {
 		r.sweeper.Wait()
 		close(finished)
 	}()
-	defer r.fetcher.close()
+	defer r.sources.Close()
 	defer r.stop(errClosed)
 	select {
 	case <-finished:

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/thumbedge/thumbedge/imaging/render"
+	"github.com/thumbedge/thumbedge/imaging/source"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -28,7 +29,7 @@ func (r *Renderer) start(j *job) {
 // it holds, may still be stuck in the step that hangs.
 func (r *Renderer) run(j *job) {
 	err := errPanic
-	hung := time.AfterFunc(r.cfg.Render.MaxWait+r.fetcher.limit+workTime, func() {
+	hung := time.AfterFunc(r.cfg.Render.MaxWait+r.sources.Limit()+workTime, func() {
 		r.jobs.end(j, errHung)
 		j.cancel(errHung)
 	})
@@ -231,4 +232,13 @@ func (r *Renderer) fetch(j *job, work *thumb.Work) (original, error) {
 	}
 	r.metrics.originals.Add(float64(len(bytes)))
 	return original{bytes: bytes, held: held}, nil
+}
+
+// read brings the original into memory.
+func (r *Renderer) read(ctx context.Context, work *thumb.Work, room source.Room) ([]byte, error) {
+	at, err := r.sources.Locate(ctx, work.Original)
+	if err != nil {
+		return nil, err
+	}
+	return r.sources.Fetch(ctx, at, room)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/thumbedge/thumbedge/imaging"
 	"github.com/thumbedge/thumbedge/imaging/filesystem"
 	"github.com/thumbedge/thumbedge/imaging/s3"
+	"github.com/thumbedge/thumbedge/imaging/source"
 	"github.com/thumbedge/thumbedge/migrations"
 	"github.com/thumbedge/thumbedge/proxy"
 	"github.com/thumbedge/thumbedge/resolver"
@@ -129,16 +130,15 @@ func (f *File) Migrations() migrations.Names { return migrations.Names(f.Databas
 func (f *File) Imaging() imaging.Config {
 	return imaging.Config{
 		Specs: f.Specs(), Keys: thumb.Keys(f.Storage.Prefix), DeleteAfter: time.Duration(f.Storage.DeleteAfter),
-		UpstreamURL: f.Upstream.URL, PublicURL: f.Server.PublicURL,
 		Render: imaging.RenderConfig{
 			Workers: f.Render.Workers, Memory: int64(f.Render.Memory), Queue: f.Render.Queue,
 			MaxWait: time.Duration(f.Render.MaxWait), Quality: f.Render.Quality,
 		},
-		Source: imaging.SourceConfig{
+		Source: source.Config{
 			ConnectTimeout: time.Duration(f.Source.ConnectTimeout), ReadTimeout: time.Duration(f.Source.ReadTimeout),
 			MaxBytes: int64(f.Source.MaxBytes), MaxPixels: f.Source.MaxPixels, MaxRedirects: f.Source.MaxRedirects,
 			RetryAfter: time.Duration(f.Source.RetryAfter), AllowHosts: f.Source.AllowHosts,
-			AllowPrivateNetworks: f.Source.AllowPrivateNetworks,
+			AllowPrivateNetworks: f.Source.AllowPrivateNetworks, UpstreamURL: f.Upstream.URL, PublicURL: f.Server.PublicURL,
 		},
 	}
 }

@@ -1,4 +1,4 @@
-package imaging
+package source
 
 import (
 	"context"
@@ -23,7 +23,7 @@ type guard struct {
 	resolver *net.Resolver
 }
 
-func newGuard(cfg SourceConfig) guard {
+func newGuard(cfg Config) guard {
 	g := guard{private: cfg.AllowPrivateNetworks}
 	for _, host := range cfg.AllowHosts {
 		g.hosts = append(g.hosts, canonicalHost(host))

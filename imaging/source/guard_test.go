@@ -1,4 +1,4 @@
-package imaging
+package source
 
 import (
 	"net/netip"
@@ -58,7 +58,7 @@ func TestGuard(t *testing.T) {
 		{false, "10.0.0.99", "10.0.0.99:80", false},
 		{false, "a.org", "no address", false},
 	} {
-		g := newGuard(SourceConfig{AllowPrivateNetworks: c.private, AllowHosts: hosts})
+		g := newGuard(Config{AllowPrivateNetworks: c.private, AllowHosts: hosts})
 		if err := g.check(c.host, c.address); (err == nil) != c.open {
 			t.Errorf("private %t, %s at %s: %v, want open %t", c.private, c.host, c.address, err, c.open)
 		}

@@ -1,4 +1,4 @@
-package imaging
+package source
 
 import (
 	"bytes"
@@ -18,26 +18,46 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-func newTestFetcher(t *testing.T, edit ...func(*Config)) *fetcher {
-	t.Helper()
-	cfg := testConfig()
+// onLoopback is a configuration that lets originals be at loopback addresses.
+func onLoopback(edit ...func(*Config)) Config {
+	cfg := Defaults()
+	cfg.AllowPrivateNetworks = true
 	for _, e := range edit {
 		e(&cfg)
 	}
-	f := newFetcher(cfg, newLocations(cfg, newMemoryStorage()))
-	t.Cleanup(f.close)
+	return cfg
+}
+
+func newTestFetcher(t *testing.T, cfg Config) *Fetcher {
+	t.Helper()
+	f, err := New(cfg, Deps{Storage: emptyStorage{}, Conns: 12, RoomWait: 10 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(f.Close)
 	return f
+}
+
+// emptyStorage has no files, and would have them under /media/ on the site.
+type emptyStorage struct{}
+
+func (emptyStorage) Open(context.Context, string) (io.ReadCloser, int64, error) {
+	return nil, 0, thumb.ErrFileMissing
+}
+
+func (emptyStorage) AppendURL(dst, key []byte) ([]byte, time.Time) {
+	return append(append(dst, "/media/"...), key...), time.Time{}
 }
 
 func anyRoom(context.Context, int64) error { return nil }
 
-func (f *fetcher) get200(t *testing.T, target string) ([]byte, error) {
+func (f *Fetcher) get200(t *testing.T, target string) ([]byte, error) {
 	t.Helper()
 	u, err := url.Parse(target)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return f.fetch(t.Context(), location{url: u}, anyRoom)
+	return f.Fetch(t.Context(), Location{url: u}, anyRoom)
 }
 
 func TestFetch(t *testing.T) {
@@ -92,7 +112,7 @@ func TestFetch(t *testing.T) {
 		w.Header().Set("Location", r.URL.RawQuery)
 		w.WriteHeader(http.StatusFound)
 	})
-	f := newTestFetcher(t, func(c *Config) { c.Source.MaxBytes = 10000 })
+	f := newTestFetcher(t, onLoopback(func(c *Config) { c.MaxBytes = 10000 }))
 	for path, want := range map[string]error{
 		"/photo": nil, "/chunked": nil, "/empty": nil,
 		"/to?/photo":                       nil,
@@ -133,7 +153,7 @@ func TestFetchRefusesPrivateAddresses(t *testing.T) {
 	_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
 	targets := []string{"http://127.0.0.1:" + port, "http://localhost:" + port, "http://LOCALHOST.:" + port, "http://[::ffff:127.0.0.1]:" + port,
 		"http://example.org@127.0.0.1:" + port, "http://0.0.0.0:" + port, "http://[::]:" + port}
-	f := newTestFetcher(t, func(c *Config) { c.Source.AllowPrivateNetworks = false })
+	f := newTestFetcher(t, Defaults())
 	for _, target := range targets {
 		if _, err := f.get200(t, target+"/x"); !errors.Is(err, thumb.ErrOriginalUnavailable) {
 			t.Errorf("%s: %v", target, err)
@@ -142,7 +162,7 @@ func TestFetchRefusesPrivateAddresses(t *testing.T) {
 	if n := reached.Load(); n != 0 {
 		t.Errorf("%d requests reached a private address", n)
 	}
-	listed := newTestFetcher(t, func(c *Config) { c.Source.AllowPrivateNetworks, c.Source.AllowHosts = false, []string{"localhost"} })
+	listed := newTestFetcher(t, onLoopback(func(c *Config) { c.AllowPrivateNetworks, c.AllowHosts = false, []string{"localhost"} }))
 	if _, err := listed.get200(t, "http://localhost:"+port+"/x"); err != nil {
 		t.Errorf("a listed host: %v", err)
 	}
@@ -156,15 +176,15 @@ func TestFetchKeepsTheAppsConnectionsApart(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Host) }))
 	defer server.Close()
-	f := newTestFetcher(t, func(c *Config) {
-		c.Source.AllowPrivateNetworks, c.UpstreamURL, c.PublicURL = false, server.URL, "https://site.example"
-	})
+	f := newTestFetcher(t, onLoopback(func(c *Config) {
+		c.AllowPrivateNetworks, c.UpstreamURL, c.PublicURL = false, server.URL, "https://site.example"
+	}))
 	u, _ := url.Parse(server.URL + "/media/x.jpg")
-	got, err := f.fetch(t.Context(), location{url: u, own: true}, anyRoom)
+	got, err := f.Fetch(t.Context(), Location{url: u, own: true}, anyRoom)
 	if err != nil || string(got) != "site.example" {
 		t.Fatalf("the app's own file: %q, %v", got, err)
 	}
-	if got, err := f.fetch(t.Context(), location{url: u}, anyRoom); err == nil {
+	if got, err := f.Fetch(t.Context(), Location{url: u}, anyRoom); err == nil {
 		t.Errorf("a capture that names the app's address got %q", got)
 	}
 }
@@ -189,9 +209,9 @@ func TestFetchEndsWhereNothingComes(t *testing.T) {
 			if where == "connection" { // accepts, and never speaks TLS
 				target = "https" + strings.TrimPrefix(target, "http")
 			}
-			f := newTestFetcher(t, func(c *Config) {
-				c.Source.ConnectTimeout, c.Source.ReadTimeout = 50*time.Millisecond, 50*time.Millisecond
-			})
+			f := newTestFetcher(t, onLoopback(func(c *Config) {
+				c.ConnectTimeout, c.ReadTimeout = 50*time.Millisecond, 50*time.Millisecond
+			}))
 			if _, err := f.get200(t, target); !errors.Is(err, thumb.ErrOriginalUnavailable) {
 				t.Errorf("%v", err)
 			}
@@ -210,12 +230,12 @@ func TestFetchMakesRoomFirst(t *testing.T) {
 		_, _ = w.Write(make([]byte, 500))
 	}))
 	defer server.Close()
-	f := newTestFetcher(t)
+	f := newTestFetcher(t, onLoopback())
 	for path, want := range map[string]int64{"/plain": 500, "/chunked": 64 << 20} {
 		u, _ := url.Parse(server.URL + path)
 		var asked int64
 		refusal := errors.New("no room")
-		_, err := f.fetch(t.Context(), location{url: u}, func(_ context.Context, n int64) error {
+		_, err := f.Fetch(t.Context(), Location{url: u}, func(_ context.Context, n int64) error {
 			asked = n
 			return refusal
 		})
@@ -234,10 +254,9 @@ func FuzzFetch(f *testing.F) {
 	f.Add([]byte("HTTP/1.0 200 OK\r\n\r\nall until the end, which is too much for the limit that is set"))
 	f.Add([]byte("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n"))
 	f.Fuzz(func(t *testing.T, answer []byte) {
-		cfg := testConfig()
-		cfg.Source.MaxBytes, cfg.Source.ReadTimeout, cfg.Source.AllowPrivateNetworks = 32, time.Second, false
-		fetcher := newFetcher(cfg, newLocations(cfg, newMemoryStorage()))
-		defer fetcher.close()
+		cfg := Defaults()
+		cfg.MaxBytes, cfg.ReadTimeout = 32, time.Second
+		fetcher := newTestFetcher(t, cfg)
 		fetcher.guarded.DialContext = func(context.Context, string, string) (net.Conn, error) {
 			client, server := net.Pipe()
 			go func() {
@@ -248,7 +267,7 @@ func FuzzFetch(f *testing.F) {
 			}()
 			return client, nil
 		}
-		got, err := fetcher.fetch(t.Context(), location{url: &url.URL{Scheme: "http", Host: "a.org", Path: "/"}}, anyRoom)
+		got, err := fetcher.Fetch(t.Context(), Location{url: &url.URL{Scheme: "http", Host: "a.org", Path: "/"}}, anyRoom)
 		if len(got) > 32 {
 			t.Errorf("%d bytes, the limit is 32", len(got))
 		}

@@ -1,4 +1,4 @@
-package imaging
+package source
 
 import (
 	"net/url"

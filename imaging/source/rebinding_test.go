@@ -1,4 +1,4 @@
-package imaging
+package source
 
 import (
 	"context"
@@ -29,22 +29,19 @@ func TestNamesThatResolveToPrivateAddresses(t *testing.T) {
 	defer server.Close()
 	_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
 	resolver := serveNames(t)
-	fetch := func(source SourceConfig, target string) error {
-		cfg := testConfig()
-		cfg.Source = source
-		f := newFetcher(cfg, newLocations(cfg, newMemoryStorage()))
-		defer f.close()
-		g := newGuard(source)
+	fetch := func(cfg Config, target string) error {
+		f := newTestFetcher(t, cfg)
+		g := newGuard(cfg)
 		g.resolver = resolver
 		f.guarded.DialContext = g.dial(5 * time.Second)
 		u, err := url.Parse(target)
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = f.fetch(t.Context(), location{url: u}, anyRoom)
+		_, err = f.Fetch(t.Context(), Location{url: u}, anyRoom)
 		return err
 	}
-	closed, listed := Defaults().Source, Defaults().Source
+	closed, listed := Defaults(), Defaults()
 	listed.AllowHosts = []string{"photos.example.org"}
 	const name = "http://rebind.example.org:"
 	for _, target := range []string{name + port + "/x", "http://photos.example.org.evil.example:" + port + "/x"} {

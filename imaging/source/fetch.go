@@ -1,4 +1,4 @@
-package imaging
+package source
 
 import (
 	"context"
@@ -7,27 +7,10 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
-
-// roomFor waits until there is room for so many bytes of an original.
-type roomFor func(ctx context.Context, bytes int64) error
-
-// fetcher reads originals over HTTP. It believes nothing that a server says: not
-// the length, not where it redirects to, not that more will come.
-type fetcher struct {
-	cfg      SourceConfig
-	upstream *url.URL
-	public   *url.URL // nil: unknown
-	// limit is what one fetch may take in all, its wait for room included.
-	limit time.Duration
-	// Two pools of connections: one made to the app, which may be at a private
-	// address, must never be used for a URL that some capture names.
-	guarded, app *http.Transport
-}
 
 var (
 	errStalled  = fmt.Errorf("%w: no byte came for source.read_timeout", thumb.ErrOriginalUnavailable)
@@ -35,38 +18,23 @@ var (
 	errTooLarge = fmt.Errorf("%w: larger than source.max_bytes", thumb.ErrOriginalUnusable)
 )
 
-func newFetcher(cfg Config, at locations) *fetcher {
-	g := newGuard(cfg.Source)
-	transport := func(dial func(context.Context, string, string) (net.Conn, error)) *http.Transport {
-		return &http.Transport{
-			DialContext:            dial,
-			TLSHandshakeTimeout:    cfg.Source.ConnectTimeout,
-			ResponseHeaderTimeout:  cfg.Source.ReadTimeout,
-			IdleConnTimeout:        15 * time.Second,
-			MaxIdleConns:           2 * cfg.Render.turns(),
-			MaxIdleConnsPerHost:    cfg.Render.turns(),
-			MaxResponseHeaderBytes: 64 << 10,
-			DisableCompression:     true, // the original's bytes are counted as they are
-		}
-	}
-	plain := net.Dialer{Timeout: cfg.Source.ConnectTimeout}
-	return &fetcher{
-		cfg: cfg.Source, upstream: at.upstream, public: at.public,
-		limit:   cfg.Source.ConnectTimeout + 2*cfg.Source.ReadTimeout + cfg.Render.MaxWait,
-		guarded: transport(g.dial(cfg.Source.ConnectTimeout)), app: transport(plain.DialContext),
+// transport makes a pool of connections that dial opens.
+func (f *Fetcher) transport(dial func(context.Context, string, string) (net.Conn, error), conns int) *http.Transport {
+	return &http.Transport{
+		DialContext:            dial,
+		TLSHandshakeTimeout:    f.cfg.ConnectTimeout,
+		ResponseHeaderTimeout:  f.cfg.ReadTimeout,
+		IdleConnTimeout:        15 * time.Second,
+		MaxIdleConns:           2 * conns,
+		MaxIdleConnsPerHost:    conns,
+		MaxResponseHeaderBytes: 64 << 10,
+		DisableCompression:     true, // the original's bytes are counted as they are
 	}
 }
 
-func (f *fetcher) close() {
-	f.guarded.CloseIdleConnections()
-	f.app.CloseIdleConnections()
-}
-
-// fetch reads the original at a location, following redirects, each of which is
-// judged as if it were the first.
-func (f *fetcher) fetch(ctx context.Context, at location, room roomFor) ([]byte, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, f.limit, errTooSlow)
-	defer cancel()
+// fetch reads the original at a location, following redirects. Each of them has to
+// be allowed as if it were the first.
+func (f *Fetcher) fetch(ctx context.Context, at Location, room Room) ([]byte, error) {
 	for hop := 0; ; hop++ {
 		response, err := f.get(ctx, at, hop == 0)
 		if err != nil {
@@ -92,15 +60,15 @@ func (f *fetcher) fetch(ctx context.Context, at location, room roomFor) ([]byte,
 		if err != nil || !isHTTP(next) || next.Hostname() == "" || next.User != nil {
 			return nil, fmt.Errorf("%w: %s redirects to no http or https URL", thumb.ErrOriginalUnavailable, at.url.Host)
 		}
-		own := at.own && next.Scheme == f.upstream.Scheme && authority(next) == authority(f.upstream)
-		at = location{url: next, own: own}
+		own := at.own && next.Scheme == f.site.upstream.Scheme && authority(next) == authority(f.site.upstream)
+		at = Location{url: next, own: own}
 	}
 }
 
 // get sends one request and returns the head of its answer. It carries nothing
 // that could be of use to anybody but the server named: no cookies, no referrer,
 // and a password only where the capture's own URL has one.
-func (f *fetcher) get(ctx context.Context, at location, first bool) (*http.Response, error) {
+func (f *Fetcher) get(ctx context.Context, at Location, first bool) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at.url.String(), nil)
 	if err != nil {
 		return nil, errors.New("the URL is not one")
@@ -114,16 +82,16 @@ func (f *fetcher) get(ctx context.Context, at location, first bool) (*http.Respo
 	if !at.own {
 		return f.guarded.RoundTrip(request)
 	}
-	if f.public != nil { // the app answers for the names that it knows
-		request.Host = f.public.Host
-		request.Header.Set("X-Forwarded-Proto", f.public.Scheme)
+	if f.site.public != nil { // the app answers for the names that it knows
+		request.Host = f.site.public.Host
+		request.Header.Set("X-Forwarded-Proto", f.site.public.Scheme)
 	}
 	return f.app.RoundTrip(request)
 }
 
 // readAll reads an original of the declared size (negative: not declared). Room is
 // made for as much as it may come to, before the first byte is read.
-func (f *fetcher) readAll(ctx context.Context, body io.ReadCloser, size int64, room roomFor) ([]byte, error) {
+func (f *Fetcher) readAll(ctx context.Context, body io.ReadCloser, size int64, room Room) ([]byte, error) {
 	if size > f.cfg.MaxBytes {
 		return nil, errTooLarge
 	}

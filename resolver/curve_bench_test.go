@@ -2,11 +2,9 @@ package resolver_test
 
 import (
 	"fmt"
-	"runtime"
 	"testing"
 	"time"
 
-	"github.com/thumbedge/thumbedge/resolver"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -57,35 +55,6 @@ func BenchmarkCurve(b *testing.B) {
 				b.ReportMetric(100*float64(curve)/float64(urls-curve), "%-of-lookup-with-urls")
 				w.Close()
 			}
-			b.ReportMetric(float64(curveHeap(b, mib<<20))/1024, "curve-KiB")
 		})
-	}
-}
-
-// curveHeap returns what the curve of a warm set takes of live heap when every
-// miniature is full.
-func curveHeap(tb testing.TB, size int64) int64 {
-	live := func() int64 {
-		var stats runtime.MemStats
-		runtime.GC()
-		runtime.GC()
-		runtime.ReadMemStats(&stats)
-		return int64(stats.HeapAlloc)
-	}
-	before := live()
-	curve := resolver.FullCurve(size)
-	took := live() - before
-	runtime.KeepAlive(curve)
-	return took
-}
-
-// TestCurveIsBounded: whatever there is to be held, and however large the warm set.
-func TestCurveIsBounded(t *testing.T) {
-	for _, size := range []int64{resolver.MinSize, 64 << 20, 1 << 30, 1 << 40} {
-		if took := curveHeap(t, size); took > 2<<20 {
-			t.Errorf("the curve of %d bytes takes %d bytes, want at most 2 MiB", size, took)
-		} else {
-			t.Logf("the curve of %d bytes takes %d", size, took)
-		}
 	}
 }

@@ -28,11 +28,11 @@ func (c curveCollector) Collect(told chan<- prometheus.Metric) {
 	if w == nil {
 		return
 	}
-	curve := w.Curve()
-	if curve.Pages == 0 {
+	drawn := w.Curve()
+	if drawn.Pages == 0 {
 		return
 	}
-	for _, s := range curve.Sizes {
+	for _, s := range drawn.Sizes {
 		times := strconv.FormatFloat(s.Times, 'f', -1, 64)
 		told <- prometheus.MustNewConstMetric(curvePages, prometheus.GaugeValue, s.Pages, times)
 		told <- prometheus.MustNewConstMetric(curveCaptures, prometheus.GaugeValue, s.Captures, times)

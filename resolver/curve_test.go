@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/thumbedge/thumbedge/resolver"
+	"github.com/thumbedge/thumbedge/resolver/curve"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -134,14 +135,14 @@ func TestCurveIsOfAPart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				curve := func(show func(*resolver.WarmSet)) []resolver.CurveSize {
+				drawn := func(show func(*resolver.WarmSet)) []curve.Size {
 					w := newWarmSet(t, &everyCapture{}, expiring, sized(32<<20))
 					show(w)
 					askFor(t, w, trace(30_000, 1))
 					return w.Curve().Sizes
 				}
-				all := curve((*resolver.WarmSet).ShowAll)
-				for i, part := range curve(func(*resolver.WarmSet) {}) {
+				all := drawn((*resolver.WarmSet).ShowAll)
+				for i, part := range drawn(func(*resolver.WarmSet) {}) {
 					t.Logf("%6.4f times: %.3f of the pages and %.3f of the captures, shown all %.3f and %.3f",
 						part.Times, part.Pages, part.Captures, all[i].Pages, all[i].Captures)
 					if math.Abs(part.Pages-all[i].Pages) > 0.06 || math.Abs(part.Captures-all[i].Captures) > 0.06 {

@@ -35,12 +35,5 @@ func newMarks(size int64, old marks) marks {
 }
 
 func (m marks) of(id thumb.ID) *atomic.Uint64 {
-	return &m[mix(uint64(id))>>32&uint64(len(m)-1)]
-}
-
-// mix spreads ids, which are dense, over 64 bits, each id to another number.
-func mix(x uint64) uint64 {
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
+	return &m[id.Hash()>>32&uint64(len(m)-1)]
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
-	dto "github.com/prometheus/client_model/go"
 
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -186,34 +185,4 @@ func (m *Metrics) refuse(err error) {
 	case errors.Is(err, errFlights):
 		m.refused.WithLabelValues("limit").Inc()
 	}
-}
-
-// total adds up what the size curve is measured by.
-func (m *Metrics) total() (t total) {
-	for source, pages := range m.pages {
-		n := value(pages)
-		t.pages += n
-		if source != fromMemory {
-			t.missed.pages += n
-		}
-	}
-	for result, captures := range m.results {
-		if captures == nil {
-			continue
-		}
-		n := value(captures)
-		t.captures += n
-		if result >= lookUpAbsent {
-			t.missed.captures += n
-		}
-	}
-	return t
-}
-
-func value(c prometheus.Counter) float64 {
-	var told dto.Metric
-	if c.Write(&told) != nil {
-		return 0
-	}
-	return told.GetCounter().GetValue()
 }

@@ -41,7 +41,7 @@ func (w *WarmSet) ChangedAll() { w.changeAll(scopeEverything) }
 // change marks the captures, and closes the flights that carry one of them.
 func (w *WarmSet) change(ids []thumb.ID, scope int) {
 	w.metrics.invalidations[scope].Inc()
-	w.curve.forget(ids, w.now())
+	w.curve.Changed(ids, w.now())
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	w.flights.mu.Lock()
@@ -60,7 +60,7 @@ func (w *WarmSet) change(ids []thumb.ID, scope int) {
 // changeAll outdates every entry and closes every flight.
 func (w *WarmSet) changeAll(scope int) {
 	w.metrics.invalidations[scope].Inc()
-	w.curve.forgetAll(w.now())
+	w.curve.ChangedAll(w.now())
 	w.flights.mu.Lock()
 	defer w.flights.mu.Unlock()
 	w.flights.seq++

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/thumbedge/thumbedge/resolver/curve"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -19,7 +20,7 @@ func (w *WarmSet) Resolve(ctx context.Context, ids []thumb.ID, answers []thumb.A
 	w.metrics.lookUps(&tally)
 	if len(missing) == 0 {
 		w.metrics.pages[fromMemory].Inc()
-		w.curve.page(w, ids, answers, len(missing))
+		w.tellCurve(ids, answers, nil)
 		return nil
 	}
 	began := w.now()
@@ -46,9 +47,28 @@ func (w *WarmSet) Resolve(ctx context.Context, ids []thumb.ID, answers []thumb.A
 	}
 	w.metrics.waitSeconds.Observe((w.now() - began).Seconds())
 	w.metrics.shared.Add(float64(shared))
-	w.metrics.pages[pageSource(own, shared, err)].Inc()
-	w.curve.page(w, ids, answers, len(missing))
+	source := pageSource(own, shared, err)
+	w.metrics.pages[source].Inc()
+	if source == fromMemory { // what it lacked has come into memory meanwhile
+		missing = nil
+	}
+	w.tellCurve(ids, answers, missing)
 	return err
+}
+
+// tellCurve tells the size curve of a page, and what was not in memory of it.
+func (w *WarmSet) tellCurve(ids []thumb.ID, answers []thumb.Answer, missing []int) {
+	if len(ids) == 0 || !w.curve.Count(ids[0], len(ids), len(missing)) {
+		return
+	}
+	p := curve.Page{
+		IDs: ids, Answers: answers, Missing: missing, Now: w.now(),
+		Trust: w.cfg.TTLUnlistened, TrustMissing: w.cfg.TTLUnlistened, Cost: w.meanCost(),
+	}
+	if w.connected(p.Now) {
+		p.Trust = w.cfg.TTL
+	}
+	w.curve.Show(p)
 }
 
 func pageSource(own *flight, shared int, err error) int {

@@ -83,13 +83,13 @@ func (w *WarmSet) Lookup(id thumb.ID) (Entry, bool) {
 	return found, true
 }
 
-// meanCost is what the captures held cost on average; false where there are too few.
-func (w *WarmSet) meanCost() (float64, bool) {
+// meanCost is what the captures held cost on average, in bytes; 0 where there are too
+// few to say.
+func (w *WarmSet) meanCost() float64 {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	if w.store == nil {
-		return 0, false
+		return 0
 	}
-	held, cost := w.store.entries.Load(), w.store.cache.MaxCost()-w.store.cache.RemainingCost()
-	return float64(cost) / float64(held), held >= 1000 && cost > 0
+	return w.store.meanCost()
 }

@@ -22,6 +22,7 @@ type store struct {
 	marks   marks
 	cache   *ristretto.Cache[uint64, *entry]
 	entries atomic.Int64
+	cost    atomic.Int64 // of the entries: ristretto's own sum is behind a lock
 	evicted atomic.Uint64
 	closing atomic.Bool
 	// heir, set before close, is given every entry that close finds.
@@ -79,7 +80,7 @@ func pow2(n int64) int64 { return 1 << bits.Len64(uint64(n-1)) }
 // and what a capture takes would swing between 170 and 240 bytes with it. Like
 // this, some shard is always about to double, and the average stays.
 func keyToHash(id uint64) (hash, conflict uint64) {
-	hash = mix(id)
+	hash = thumb.ID(id).Hash()
 	// The shard is 256·log2(1+u) for an evenly spread u, by a quadratic that is
 	// within 1 % of it.
 	u := hash >> 48
@@ -94,9 +95,20 @@ func (s *store) get(id thumb.ID) *entry {
 
 // put offers an entry. ristretto takes it in later, or not at all.
 func (s *store) put(id thumb.ID, e *entry) {
-	if s.cache.Set(uint64(id), e, e.cost()) {
+	cost := e.cost()
+	if s.cache.Set(uint64(id), e, cost) {
 		s.entries.Add(1)
+		s.cost.Add(cost)
 	}
+}
+
+// meanCost is what an entry costs on average; 0 where there are too few to say.
+func (s *store) meanCost() float64 {
+	entries := s.entries.Load()
+	if entries < 1000 {
+		return 0
+	}
+	return float64(s.cost.Load()) / float64(entries)
 }
 
 // settle returns when everything that was put before is taken in, or refused.
@@ -114,7 +126,7 @@ func (s *store) sample(old *store) (fits func(thumb.ID) bool) {
 	if room := s.cache.MaxCost(); held > room {
 		below = uint64(scale * float64(room) / float64(held))
 	}
-	return func(id thumb.ID) bool { return mix(uint64(id))>>8%scale < below }
+	return func(id thumb.ID) bool { return id.Hash()>>8%scale < below }
 }
 
 func (s *store) onEvict(item *ristretto.Item[*entry]) {
@@ -145,6 +157,7 @@ func offerAgain() bool { return rand.IntN(10) > 0 }
 func (s *store) onExit(e *entry) {
 	if e != nil {
 		s.entries.Add(-1)
+		s.cost.Add(-e.cost())
 	}
 }
 

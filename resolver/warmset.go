@@ -29,6 +29,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/thumbedge/thumbedge/resolver/curve"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -66,7 +67,7 @@ type WarmSet struct {
 	store    *store     // nil: closed. Replaced under resizing and mu
 	resizing sync.Mutex // one replacement at a time; taken before mu
 
-	curve *curve
+	curve *curve.Estimator
 }
 
 // never is far enough before the start for nothing to be within reach of it.
@@ -93,14 +94,24 @@ func New(cfg Config, deps Deps) (*WarmSet, error) {
 	}
 	w := &WarmSet{
 		cfg: cfg, db: deps.Database, urls: deps.URLs, log: deps.Log, metrics: deps.Metrics,
-		start: time.Now(), store: store, curve: newCurve(cfg.MaxSize),
+		start: time.Now(), store: store, curve: curve.New(cfg.MaxSize, imitated()),
 	}
 	w.flights.shutAll()
 	w.heard.Store(never)
-	w.curve.observed.counted = w.metrics.total()
 	w.metrics.state.Store(w)
 	return w, nil
 }
+
+// imitated is what the size curve has to know of the store.
+func imitated() curve.Imitated {
+	return curve.Imitated{
+		MinSize: MinSize, Room: roomFor, Counters: countersFor, Batch: bufferItems,
+		OfferAgain: offerAgain, Cost: ristrettoSize + entrySize,
+	}
+}
+
+// Curve returns the present size curve.
+func (w *WarmSet) Curve() curve.Curve { return w.curve.Curve() }
 
 // now is the time since the warm set was made, by the monotonic clock.
 func (w *WarmSet) now() time.Duration { return time.Since(w.start) }
@@ -112,6 +123,7 @@ func (w *WarmSet) Close() {
 	w.flights.closed = true
 	w.flights.mu.Unlock()
 	w.flights.ended.Wait()
+	w.curve.Close()
 	w.resizing.Lock()
 	defer w.resizing.Unlock()
 	if old := w.swap(nil); old != nil {
@@ -168,7 +180,7 @@ func (w *WarmSet) Resize(bytes int64) error {
 		}
 	})
 	next.settle()
-	w.curve.resize(w, bytes)
+	w.curve.Resize(bytes, w.now())
 	w.log.Info("warm set resized", "max_size", bytes, "captures_moved", moved)
 	return nil
 }

@@ -39,6 +39,14 @@ func ParseID[T string | []byte](s T) (ID, bool) {
 	return ID(n), n > 0
 }
 
+// Hash spreads ids, which are dense, over 64 bits, each id to another number.
+func (id ID) Hash() uint64 {
+	x := uint64(id)
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
 // MaxSpecs is how many labels a configuration may have. An Answer holds its
 // verdicts in an array of this length, so that asking for one allocates nothing.
 const MaxSpecs = 8

@@ -24,13 +24,14 @@ import (
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 	"github.com/thumbedge/thumbedge/resolver"
+	"github.com/thumbedge/thumbedge/resolver/curve"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 // WarmSet is what the admin listener shows and steers of the warm set.
 type WarmSet interface {
 	State() resolver.State
-	Curve() resolver.Curve
+	Curve() curve.Curve
 	Lookup(id thumb.ID) (resolver.Entry, bool)
 	Forget(id thumb.ID)
 	Clear()

@@ -8,13 +8,14 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/thumbedge/thumbedge/resolver"
+	"github.com/thumbedge/thumbedge/resolver/curve"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 // cache is what /cache tells.
 type cache struct {
 	resolver.State
-	Curve resolver.Curve `json:"curve"` // what other sizes would do
+	Curve curve.Curve `json:"curve"` // what other sizes would do
 }
 
 func (s *Server) cacheState(w http.ResponseWriter, _ *http.Request) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 	"github.com/thumbedge/thumbedge/resolver"
+	"github.com/thumbedge/thumbedge/resolver/curve"
 )
 
 // statusHTML is the status page, all of it: it asks for nothing but /status and
@@ -25,7 +26,7 @@ type status struct {
 	Now       time.Time        `json:"now"`
 	Readiness Readiness        `json:"readiness"`
 	WarmSet   resolver.State   `json:"warm_set"`
-	Curve     resolver.Curve   `json:"curve"`
+	Curve     curve.Curve      `json:"curve"`
 	Reconcile json.RawMessage  `json:"reconcile"` // the last run's summary; null: none is known
 	History   timeline         `json:"history"`
 	Config    []config.Setting `json:"config"`

@@ -1,4 +1,4 @@
-package resolver
+package curve
 
 import (
 	"math"
@@ -12,7 +12,7 @@ import (
 // all neighbourhoods, those of a window, and has as much less room. It holds no
 // answers, only which captures would be held, and since when.
 //
-// Its policy is ristretto's, as newStore sets it up: TinyLFU admits (a doorkeeper
+// Its policy is ristretto's, as the warm set sets it up: TinyLFU admits (a doorkeeper
 // before counters of four bits, halved whenever as many reads were counted as there
 // are counters), and of five held captures the least read one makes room. Where
 // ristretto does more than its idea says, it is followed, because it shows: reads
@@ -20,6 +20,7 @@ import (
 // Its sketch's four rows are not: each takes the same bits of the hash for its place,
 // with a seed of its own XORed, so that they collide together and never differ.
 type miniature struct {
+	warm  *Imitated
 	size  int64 // bytes, of the warm set that it is of
 	shift uint
 	// windows are the curve's, by shift: others with the same shift share one.
@@ -59,15 +60,17 @@ const (
 	maxHeld   = 1 << 13 // the limit: 170 KiB; where more would be held, the shift is raised
 	doorBits  = 16      // a counter; 1.4 % of captures are then taken for read before, 1 % in ristretto
 	contested = 5       // ristretto's lfuSample
+	// mostLooked is how many slots are looked at for so many.
+	mostLooked = 256
 )
 
 // A miniature that could hold more than so many captures is shown less to begin with,
 // within these limits. The less it holds, the more it has to be shown: where there are
-// few captures, a page is a good part of all. But no warm set is smaller than MinSize.
+// few captures, a page is a good part of all. But no warm set is smaller than Imitated.MinSize.
 const (
 	wellHeld   = 3200
 	leastShift = 2
-	leastBelow = 4 // where the size is below MinSize
+	leastBelow = 4 // where the size is below that
 	mostShift  = 8
 )
 
@@ -89,8 +92,8 @@ func hoodOf(id thumb.ID) uint32 {
 
 // newMiniature makes one that holds what another does, as far as it has room for it
 // (nil: nothing).
-func newMiniature(size int64, shift uint, limit int, cost float64, windows *windows, from *miniature) *miniature {
-	m := &miniature{size: size, shift: shift, limit: limit, windows: windows}
+func newMiniature(warm *Imitated, size int64, shift uint, limit int, cost float64, windows *windows, from *miniature) *miniature {
+	m := &miniature{warm: warm, size: size, shift: shift, limit: limit, windows: windows}
 	var held []heldCapture
 	if from != nil {
 		m.shift, held = max(shift, from.shift), from.table
@@ -100,11 +103,11 @@ func newMiniature(size int64, shift uint, limit int, cost float64, windows *wind
 	return m
 }
 
-// scale returns the shift to begin with of a miniature of size bytes.
-func scale(size int64, cost float64) uint {
-	room := uint(max(1, float64(roomFor(size))/cost))
+// usualScale returns the shift to begin with of a miniature of size bytes.
+func (e *Estimator) usualScale(size int64, cost float64) uint {
+	room := uint(max(1, float64(e.warm.Room(size))/cost))
 	least := leastShift
-	if size < MinSize {
+	if size < e.warm.MinSize {
 		least = leastBelow
 	}
 	return uint(min(max(bits.Len(room/wellHeld), least), mostShift))
@@ -114,22 +117,22 @@ func scale(size int64, cost float64) uint {
 // and takes over what it would be shown of held. What was counted is forgotten.
 func (m *miniature) rebuild(cost float64, held []heldCapture) {
 	m.fit(cost)
-	m.held, m.table = 0, make([]heldCapture, pow2(int64(m.most()+m.most()/2+1)))
+	m.held, m.table = 0, make([]heldCapture, pow2(m.most()+m.most()/2+1))
 	for _, h := range held {
 		if h.key != 0 && m.shows(h.packed) && m.held < m.most() {
 			m.table[m.slot(h.key)] = h
 			m.held++
 		}
 	}
-	counters := int(min(max(countersFor(m.size)>>m.shift, 1), int64(m.limit)))
+	counters := int(min(max(m.warm.Counters(m.size)>>m.shift, 1), int64(m.limit)))
 	m.counted, m.ageing = 0, counters
-	m.counts = make([]byte, max(1, pow2(int64(counters))/2))
-	m.door = make([]uint64, max(1, pow2(int64(counters))*doorBits/64))
+	m.counts = make([]byte, max(1, pow2(counters)/2))
+	m.door = make([]uint64, max(1, pow2(counters)*doorBits/64))
 }
 
 // fit gives it the room that there is where captures cost so much on average.
 func (m *miniature) fit(cost float64) {
-	m.room = max(1, int(float64(roomFor(m.size))/cost)>>m.shift)
+	m.room = max(1, int(float64(m.warm.Room(m.size))/cost)>>m.shift)
 }
 
 // most is how many captures it holds at most.
@@ -158,8 +161,7 @@ func (m *miniature) find(key uint32) *heldCapture {
 	return nil
 }
 
-// slot returns where key is in the table, or would be. The last eight bits of a key
-// are not spread evenly (keyToHash).
+// slot returns where key is in the table, or would be. Its last bits choose counters.
 func (m *miniature) slot(key uint32) int {
 	mask := len(m.table) - 1
 	i := int(key>>8) & mask
@@ -169,23 +171,10 @@ func (m *miniature) slot(key uint32) int {
 	return i
 }
 
-// shownPage is a page as miniatures see it.
-type shownPage struct {
-	keys    []uint32 // of its captures' hashes
-	answers []thumb.Answer
-	hood    uint32
-	now     uint32 // seconds
-	// trust is how long a held capture is believed (seconds), trustLacked one that
-	// the database lacked.
-	trust, trustLacked uint32
-	cost               float64 // of captures, on average
-	absent             []bool  // scratch: by key, not found
-}
-
 // page shows it a page, and returns how many of its captures it lacked. What it
 // holds and believes it finds; the rest is read, and offered as far as the page had
 // answers.
-func (m *miniature) page(p *shownPage) (lacked int) {
+func (m *miniature) page(p *event) (lacked int) {
 	for i, key := range p.keys {
 		h := m.find(key)
 		if p.absent[i] = h == nil || !h.believed(p); p.absent[i] {
@@ -197,16 +186,16 @@ func (m *miniature) page(p *shownPage) (lacked int) {
 		m.keep(p)
 	}
 	m.reads = append(m.reads, pageEnds)
-	if len(m.reads) >= bufferItems>>m.shift {
+	if len(m.reads) >= m.warm.Batch>>m.shift {
 		m.count()
 	}
 	return lacked
 }
 
-func (h *heldCapture) believed(p *shownPage) bool {
+func (h *heldCapture) believed(p *event) bool {
 	trust := p.trust
 	if h.packed&lackedBit != 0 {
-		trust = p.trustLacked
+		trust = p.trustMissing
 	}
 	return (p.now-h.packed>>readShift)&readMask < trust
 }
@@ -218,21 +207,21 @@ func (h *heldCapture) outdate(now uint32) {
 }
 
 // keep offers what was not found; the warm set reads that twice (lookUp, board).
-func (m *miniature) keep(p *shownPage) {
+func (m *miniature) keep(p *event) {
 	for i, key := range p.keys {
 		if p.absent[i] {
 			m.reads = append(m.reads, key)
 		}
 	}
 	for i, key := range p.keys {
-		if !p.absent[i] || p.answers[i].Standing == thumb.Unresolved {
+		if !p.absent[i] || p.standings[i] == thumb.Unresolved {
 			continue
 		}
-		packed := pack(p.hood, p.answers[i].Standing == thumb.Missing, p.now)
+		packed := pack(p.hood, p.standings[i] == thumb.Missing, p.now)
 		if h := m.find(key); h != nil {
 			h.packed = packed
 		} else {
-			m.add(heldCapture{key, packed}, p.cost)
+			m.add(heldCapture{key, packed}, p.costOf)
 		}
 	}
 }
@@ -250,7 +239,7 @@ func (m *miniature) add(h heldCapture, cost float64) {
 	for m.held >= m.most() {
 		if at, reads := m.victim(h.packed); m.known(h.key) >= reads {
 			m.drop(at)
-		} else if !offerAgain() {
+		} else if !m.warm.OfferAgain() {
 			return
 		}
 	}
@@ -261,12 +250,13 @@ func (m *miniature) add(h heldCapture, cost float64) {
 // victim chooses who makes room, and says how often it was read. Like ristretto it
 // takes neighbours in a hash table, from a place chosen at random: those that stand
 // apart from others go sooner. Captures of one page do not make room for each other:
-// in the warm set they hardly ever meet, in a miniature they would.
+// in the warm set they hardly ever meet, in a miniature they would. Where a page is
+// nearly all that it holds, it may find none; the capture is then refused.
 func (m *miniature) victim(hood uint32) (at, reads int) {
 	mask := len(m.table) - 1
 	i, looked := rand.IntN(len(m.table)), 0
 	reads = math.MaxInt
-	for range m.table {
+	for range min(len(m.table), mostLooked) {
 		if h := &m.table[i]; h.key != 0 && (h.packed^hood)&hoodMask != 0 {
 			if n := m.known(h.key); n < reads {
 				at, reads = i, n
@@ -292,3 +282,5 @@ func (m *miniature) drop(hole int) {
 	m.table[hole] = heldCapture{}
 	m.held--
 }
+
+func pow2(n int) int { return 1 << bits.Len(uint(n-1)) }

@@ -1,4 +1,4 @@
-package resolver
+package curve
 
 // known says how often a capture was read lately, as far as counters tell.
 func (m *miniature) known(key uint32) int {

@@ -1,4 +1,22 @@
-package resolver
+// Package curve says what the warm set would reach at other sizes: the size curve.
+// resolver tells it of every page (Count), shows it some of them (Show), and says what
+// has changed; it knows neither the warm set nor its metrics.
+//
+// The curve is drawn from miniatures of the warm set at other sizes (miniature.go). The
+// method is SHARDS (Waldspurger et al., FAST '15) with miniature simulations (Waldspurger
+// et al., ATC '17), but for what is sampled: a page needs no query only where all of its
+// captures are held, so whole pages are, by the neighbourhood of ids in which they begin.
+// A page is always shown or never; nearly always the same goes for a list that new
+// captures have moved on, and for the pages of its single captures.
+//
+// What always holds:
+//
+//   - No request ever waits for the curve. A page that is not shown costs a hash and a
+//     few additions; one that is shown is copied into a queue of bounded length, or
+//     dropped (feed.go). One goroutine takes from the queue, and rests in between.
+//   - It takes 2 MiB at most, whatever there is to be held and however large the warm
+//     set.
+package curve
 
 import (
 	"fmt"
@@ -9,13 +27,13 @@ import (
 // Curve says what the warm set would reach at other sizes, by the pages of the last
 // hours.
 type Curve struct {
-	Pages  int64       `json:"pages"` // that it is measured by; older ones weigh less
-	Sizes  []CurveSize `json:"sizes"` // the smallest first
-	Advice string      `json:"advice"`
+	Pages  int64  `json:"pages"` // that it is measured by; older ones weigh less
+	Sizes  []Size `json:"sizes"` // the smallest first
+	Advice string `json:"advice"`
 }
 
-// CurveSize is one size of a Curve.
-type CurveSize struct {
+// Size is one size of a Curve.
+type Size struct {
 	Times    float64 `json:"times"`    // the present size
 	MaxSize  int64   `json:"max_size"` // bytes
 	Pages    float64 `json:"pages"`    // share of pages answered without a query
@@ -24,27 +42,26 @@ type CurveSize struct {
 
 // Curve returns the present size curve. At the present size it is what the warm set
 // itself has reached; the miniatures say how much more or less others would.
-func (w *WarmSet) Curve() Curve {
-	c := w.curve
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.catchUp(w)
-	o := c.observed
+func (e *Estimator) Curve() Curve {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.catchUp()
+	o := e.observed
 	drawn := Curve{Pages: int64(o.pages)}
-	for i, n := range c.counted {
-		size := CurveSize{
-			Times: float64(curveSizes[i]) / float64(curveSizes[curvePresent]), MaxSize: c.sizeAt(i),
+	for i, n := range e.counted {
+		size := Size{
+			Times: float64(sizes[i]) / float64(sizes[present]), MaxSize: e.sizeAt(i),
 			Pages:    1 - share(o.missed.pages, o.pages),
 			Captures: 1 - share(o.missed.captures, o.captures),
 		}
-		if i != curvePresent {
-			larger := i > curvePresent
+		if i != present {
+			larger := i > present
 			size.Pages = reaches(larger, size.Pages, share(n.own.pages, n.of.pages), share(n.real.pages, n.of.pages))
 			size.Captures = reaches(larger, size.Captures, share(n.own.captures, n.of.captures), share(n.real.captures, n.of.captures))
 		}
 		drawn.Sizes = append(drawn.Sizes, size)
 	}
-	drawn.Advice = drawn.advice()
+	drawn.Advice = drawn.advice(e.warm.MinSize)
 	return drawn
 }
 
@@ -76,20 +93,20 @@ const (
 )
 
 // advice is what the curve comes to, in a sentence.
-func (c Curve) advice() string {
+func (c Curve) advice(minSize int64) string {
 	if c.Pages < fewPages {
 		return fmt.Sprintf("Too few pages so far to say: %d of %d.", c.Pages, fewPages)
 	}
-	now := c.Sizes[curvePresent]
-	other, do := c.Sizes[curvePresent+2], "keep it" // twice the present
-	for _, s := range c.Sizes[curvePresent+1:] {
+	now := c.Sizes[present]
+	other, do := c.Sizes[present+2], "keep it" // twice the present
+	for _, s := range c.Sizes[present+1:] {
 		if s.Pages >= now.Pages+worth && (do == "keep it" || s.Pages >= other.Pages+worth) {
 			other, do = s, "enlarge it"
 		}
 	}
 	if do == "keep it" {
-		for _, s := range c.Sizes[:curvePresent] {
-			if s.Pages >= now.Pages-nothing && s.MaxSize >= MinSize {
+		for _, s := range c.Sizes[:present] {
+			if s.Pages >= now.Pages-nothing && s.MaxSize >= minSize {
 				other, do = s, "that would do, too"
 				break
 			}

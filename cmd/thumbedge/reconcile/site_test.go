@@ -119,6 +119,12 @@ func (s *site) files(keys ...string) {
 func (s *site) oldFiles(keys ...string) {
 	s.Helper()
 	s.files(keys...)
+	s.age(keys...)
+}
+
+// age makes files two days old.
+func (s *site) age(keys ...string) {
+	s.Helper()
 	then := time.Now().Add(-48 * time.Hour)
 	for _, key := range keys {
 		if err := os.Chtimes(filepath.Join(s.root, key), then, then); err != nil {
@@ -147,6 +153,15 @@ func (s *site) paths() (paths []string) {
 		s.Fatal(err)
 	}
 	return paths
+}
+
+// number asks the database for one.
+func (s *site) number(sql string) (n int64) {
+	s.Helper()
+	if err := s.pool.QueryRow(context.Background(), sql).Scan(&n); err != nil {
+		s.Fatal(err)
+	}
+	return n
 }
 
 func silent(reconcile.Progress) {}

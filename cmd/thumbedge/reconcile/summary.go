@@ -14,6 +14,8 @@ type Summary struct {
 	Apply    bool       `json:"apply"`
 	Resumed  bool       `json:"resumed"` // went on where another was cut off
 	Since    *time.Time `json:"since,omitempty"`
+	// Refused says why nothing was removed, or would be with Apply; "": it may be.
+	Refused string `json:"refused,omitempty"`
 
 	Rows           int64      `json:"rows"`          // looked at
 	RowsLeftOut    int64      `json:"rows_left_out"` // updated before Since
@@ -67,6 +69,8 @@ func (s Summary) WriteText(w io.Writer) {
 		fmt.Fprintf(w, "\n%d rows were removed outside Django. Where the app has django-cachalot on, its cached\n"+
 			"queries still show them: run `manage.py invalidate_cachalot`, or add\n"+
 			"main_sourceimagethumbnail to CACHALOT_UNCACHABLE_TABLES for good.\n", s.RowsRemoved)
+	case !s.Apply && s.Refused != "":
+		fmt.Fprintf(w, "\nA dry run: nothing was changed, and --apply would be refused: %s\n", s.Refused)
 	case !s.Apply && s.RowsFileGone+s.FilesUnnamed > 0:
 		fmt.Fprint(w, "\nA dry run: nothing was changed. --apply repairs it.\n"+
 			"Removed rows stay visible to the app's django-cachalot, where it is on, until\n"+

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/thumbedge/thumbedge/internal/child"
 )
 
 // storage is where thumbnails lie.
@@ -55,14 +57,14 @@ func (s *storage) startGateway(dir string) error {
 	access, secret := "AK"+rand.Text(), rand.Text()
 	cmd := exec.Command(".tools/versitygw", "--port", address, "--access", access, "--secret", secret, "--region", "us-east-1",
 		"--quiet", "--keep-alive", "posix", "--sidecar", metadata, s.root)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
+	exited := make(chan struct{})
+	if err := child.Start(cmd, syscall.SIGKILL, exited); err != nil {
 		return fmt.Errorf("starting versitygw (make tools): %w", err)
 	}
 	s.name, s.root, s.server = "versitygw", folder, cmd.Process.Pid
 	s.toml = fmt.Sprintf("[storage]\ndriver = \"s3\"\nbucket = %q\nregion = \"us-east-1\"\nendpoint = \"http://%s\"\naccess_key = %q\nsecret_key = %q\nlocation = \"\"\npath_style = true\n",
 		bucket, address, access, secret)
-	s.end = func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }
+	s.end = func() { _ = cmd.Process.Kill(); <-exited }
 	for range 200 {
 		if response, err := http.Get("http://" + address); err == nil {
 			_ = response.Body.Close()

@@ -15,7 +15,6 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +22,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/thumbedge/thumbedge/internal/child"
 )
 
 // Config says where a server lies and how it runs.
@@ -185,8 +186,8 @@ func (s *Server) launch(ctx context.Context, bin string) error {
 	defer log.Close()
 	s.cmd = exec.Command(filepath.Join(bin, "postgres"), args...)
 	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = s.cfg.Dir, log, log
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.account, Pdeathsig: syscall.SIGQUIT, Setpgid: true}
-	if err := s.run(); err != nil {
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.account}
+	if err := child.Start(s.cmd, syscall.SIGQUIT, s.exited); err != nil {
 		return fmt.Errorf("starting postgres: %w", err)
 	}
 	if err := s.await(ctx); err != nil {
@@ -194,22 +195,6 @@ func (s *Server) launch(ctx context.Context, bin string) error {
 		return fmt.Errorf("%w; its log is %s", err, log.Name())
 	}
 	return nil
-}
-
-// run starts the process on a thread that lives as long as the process does: the
-// kernel sends Pdeathsig when the *thread* that started a child ends.
-func (s *Server) run() error {
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		err := s.cmd.Start()
-		started <- err
-		if err == nil {
-			_ = s.cmd.Wait()
-			close(s.exited)
-		}
-	}()
-	return <-started
 }
 
 var errEnded = errors.New("postgres ended while starting")

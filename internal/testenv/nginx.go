@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/thumbedge/thumbedge/internal/child"
 )
 
 // Nginx is a real nginx, master and worker, of a test's own.
@@ -70,8 +72,7 @@ func StartNginx(t testing.TB, site func(address string) string) *Nginx {
 	n.Write(site(address))
 	n.cmd = exec.Command(nginxProgram(), n.arguments()...)
 	// SIGTERM: a master that is killed leaves its workers behind.
-	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true}
-	if err := runUntilExit(n.cmd, n.exited); err != nil {
+	if err := child.Start(n.cmd, syscall.SIGTERM, n.exited); err != nil {
 		t.Fatalf("starting nginx (Debian's package nginx): %v", err)
 	}
 	t.Cleanup(n.stop)

@@ -9,12 +9,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/thumbedge/thumbedge/internal/child"
 )
 
 // process is a program that runs beside the tests. It ends with them, however
@@ -63,25 +64,7 @@ func (p *process) launch() error {
 	}
 	defer log.Close()
 	p.cmd.Stdout, p.cmd.Stderr = log, log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	return runUntilExit(p.cmd, p.exited)
-}
-
-// runUntilExit starts a process on a thread that lives as long as the process does,
-// since the kernel sends Pdeathsig when the *thread* that started a child ends, and
-// closes exited when it is over.
-func runUntilExit(cmd *exec.Cmd, exited chan<- struct{}) error {
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			_ = cmd.Wait()
-			close(exited)
-		}
-	}()
-	return <-started
+	return child.Start(p.cmd, syscall.SIGKILL, p.exited)
 }
 
 func (p *process) await(address string, ready func(ctx context.Context, address string) error) error {

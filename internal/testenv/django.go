@@ -20,6 +20,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/thumbedge/thumbedge/internal/child"
 )
 
 // Workers is a kind of gunicorn worker.
@@ -125,9 +127,8 @@ func (a *DjangoApp) start(cfg DjangoConfig) (err error) {
 	a.cmd = exec.Command("gunicorn", append(args, module)...)
 	a.cmd.Dir, a.cmd.Stdout, a.cmd.Stderr = a.Dir, log, log
 	a.cmd.Env = append(os.Environ(), "DJANGO_NONCE="+nonce, "PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1")
-	a.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	a.exited = make(chan struct{})
-	if err := runUntilExit(a.cmd, a.exited); err != nil {
+	if err := child.Start(a.cmd, syscall.SIGKILL, a.exited); err != nil {
 		return err
 	}
 	p := &process{cmd: a.cmd, exited: a.exited, log: log.Name()}

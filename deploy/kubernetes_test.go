@@ -82,7 +82,7 @@ func TestKubernetesFits(t *testing.T) {
 	file, pod := kubernetesConfig(t), loadManifest(t, "deployment.yaml").Spec.Template.Spec
 	container := pod.Containers[0]
 	for _, port := range container.Ports {
-		if want := map[string]string{"http": file.Server.Listen, "admin": file.Server.AdminListen}[port.Name]; want != "0.0.0.0:"+port.Port {
+		if want := map[string]string{"http": file.Server.Listen, "admin": file.Server.Admin.Listen}[port.Name]; want != "0.0.0.0:"+port.Port {
 			t.Errorf("port %s is %s, the configuration listens on %q", port.Name, port.Port, want)
 		}
 	}

@@ -10,14 +10,19 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-// Config says how cold thumbnails are made. cmd fills it from [[thumbnails]],
-// [render], [source] and the keys named below of the configuration file.
+// Config says how cold thumbnails are made: [[thumbnails]], [render], [source] of the
+// configuration file, whose keys the tags name, and the keys named below.
 type Config struct {
-	Specs       thumb.Specs
-	Keys        thumb.Keys // storage.prefix
-	Render      RenderConfig
-	Source      source.Config
-	DeleteAfter time.Duration // storage.delete_after: that a replaced file is kept
+	Specs  thumb.Specs
+	Keys   thumb.Keys // storage.prefix
+	Render RenderConfig
+	Source source.Config
+	ReplacedConfig
+}
+
+// ReplacedConfig is what [storage] says of replaced files.
+type ReplacedConfig struct {
+	DeleteAfter time.Duration `toml:"delete_after"` // that a replaced file is kept
 }
 
 // RenderConfig is [render]: what all cold work together may take.
@@ -30,11 +35,11 @@ type Config struct {
 //
 // which is what State and the metrics show, each against its limit.
 type RenderConfig struct {
-	Workers int           // renders at once; 0: as many as Go may use cores
-	Memory  int64         // bytes that all renders at once may take, as estimated
-	Queue   int           // captures in hand beyond one a worker; the next is refused
-	MaxWait time.Duration // that one capture spends waiting for its turns, at most
-	Quality int           // of the JPEG, 1 to 100
+	Workers int           `toml:"workers"`      // renders at once; 0: as many as Go may use cores
+	Memory  int64         `toml:"memory,bytes"` // that all renders at once may take, as estimated
+	Queue   int           `toml:"queue"`        // captures in hand beyond one a worker; the next is refused
+	MaxWait time.Duration `toml:"max_wait"`     // that one capture spends waiting for its turns, at most
+	Quality int           `toml:"quality"`      // of the JPEG, 1 to 100
 }
 
 // Defaults returns the configuration that an empty file stands for, but for the
@@ -48,8 +53,8 @@ func Defaults() Config {
 			MaxWait: 10 * time.Second,
 			Quality: 82,
 		},
-		Source:      source.Defaults(),
-		DeleteAfter: 24 * time.Hour,
+		Source:         source.Defaults(),
+		ReplacedConfig: ReplacedConfig{DeleteAfter: 24 * time.Hour},
 	}
 }
 

@@ -24,9 +24,9 @@ func TestDefaultsAreValid(t *testing.T) {
 func TestValidateReportsEverything(t *testing.T) {
 	t.Parallel()
 	cfg := Config{
-		Render:      RenderConfig{Workers: -1, Queue: 0, MaxWait: 0, Quality: 101},
-		Source:      source.Config{MaxBytes: -1},
-		DeleteAfter: -time.Second,
+		Render:         RenderConfig{Workers: -1, Queue: 0, MaxWait: 0, Quality: 101},
+		Source:         source.Config{MaxBytes: -1},
+		ReplacedConfig: ReplacedConfig{DeleteAfter: -time.Second},
 	}
 	err := cfg.Validate()
 	lines := strings.Split(err.Error(), "\n")

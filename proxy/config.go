@@ -7,8 +7,8 @@ import (
 )
 
 // Config says how the proxy listens, where the app is, and which pages it
-// rewrites. cmd fills it from [server], [upstream], [rewrite] and [[thumbnails]]
-// of the configuration file; the names below are the keys there.
+// rewrites: [server], [upstream], [rewrite] and [[thumbnails]] of the configuration
+// file, whose keys the tags name.
 type Config struct {
 	Server   ServerConfig
 	Upstream UpstreamConfig
@@ -22,43 +22,43 @@ type Config struct {
 
 // ServerConfig is [server], as far as the proxy's own listener goes.
 type ServerConfig struct {
-	PublicURL      string   // the site's address as browsers see it; "": unknown
-	TrustedProxies []string // CIDR prefixes whose X-Forwarded-* are believed
-	CORSOrigins    []string // origins that may read the proxy's own answers
-	Compress       bool     // gzip, br or zstd rewritten pages towards clients
-	DebugHeaders   bool     // Cache-Status on every answer (RFC 9211)
-	HeaderTimeout  time.Duration
-	IdleTimeout    time.Duration
-	MaxConns       int
-	MaxHeader      int           // bytes, request line and headers together
-	MaxRequestBody int64         // bytes; 0: no limit
-	ShutdownGrace  time.Duration // that requests in flight are given at shutdown
+	PublicURL      string        `toml:"public_url"`      // the site's address as browsers see it; "": unknown
+	TrustedProxies []string      `toml:"trusted_proxies"` // CIDR prefixes whose X-Forwarded-* are believed
+	CORSOrigins    []string      `toml:"cors_origins"`    // origins that may read the proxy's own answers
+	Compress       bool          `toml:"compress"`        // gzip, br or zstd rewritten pages towards clients
+	DebugHeaders   bool          `toml:"debug_headers"`   // Cache-Status on every answer (RFC 9211)
+	HeaderTimeout  time.Duration `toml:"header_timeout"`
+	IdleTimeout    time.Duration `toml:"idle_timeout"`
+	MaxConns       int           `toml:"max_conns"`
+	MaxHeader      int           `toml:"max_header,bytes"`       // request line and headers together
+	MaxRequestBody int64         `toml:"max_request_body,bytes"` // 0: no limit
+	ShutdownGrace  time.Duration `toml:"shutdown_grace"`         // that requests in flight are given at shutdown
 }
 
 // UpstreamConfig is [upstream]: the app.
 type UpstreamConfig struct {
-	URL             string // http://host:port
-	PreserveHost    bool   // send the client's Host on, rather than URL's
-	ConnectTimeout  time.Duration
-	ResponseTimeout time.Duration // until the head of the response
-	IdleTimeout     time.Duration // that a connection to the app is kept unused
-	MaxConns        int
-	MaxFallbacks    int // thumbnail requests at the app at once that could make it render
+	URL             string        `toml:"url"`           // http://host:port
+	PreserveHost    bool          `toml:"preserve_host"` // send the client's Host on, rather than URL's
+	ConnectTimeout  time.Duration `toml:"connect_timeout"`
+	ResponseTimeout time.Duration `toml:"response_timeout"` // until the head of the response
+	IdleTimeout     time.Duration `toml:"idle_timeout"`     // that a connection to the app is kept unused
+	MaxConns        int           `toml:"max_conns"`
+	MaxFallbacks    int           `toml:"max_fallbacks"` // thumbnail requests at the app at once that could make it render
 }
 
 // RewriteConfig is [rewrite].
 type RewriteConfig struct {
-	Paths    []string // path prefixes of pages
-	Route    string   // of thumbnails: "/api/v2/captures/thumbnails/"
-	Field    string   // member whose object holds route URLs: "thumbnails"
-	Hosts    []string // further authorities that route URLs may have
-	MaxBody  int64    // bytes of one page, decoded
-	Memory   int64    // bytes of all pages in hand
-	Prefetch []string // labels to start rendering when a page shows them cold
+	Paths    []string `toml:"paths"`          // path prefixes of pages
+	Route    string   `toml:"route"`          // of thumbnails: "/api/v2/captures/thumbnails/"
+	Field    string   `toml:"field"`          // member whose object holds route URLs: "thumbnails"
+	Hosts    []string `toml:"hosts"`          // further authorities that route URLs may have
+	MaxBody  int64    `toml:"max_body,bytes"` // of one page, decoded
+	Memory   int64    `toml:"memory,bytes"`   // of all pages in hand
+	Prefetch []string `toml:"prefetch"`       // labels to start rendering when a page shows them cold
 }
 
 // Defaults returns the configuration that an empty file stands for, but for the
-// labels.
+// labels and the app's URL.
 func Defaults() Config {
 	return Config{
 		Server: ServerConfig{
@@ -70,7 +70,6 @@ func Defaults() Config {
 			ShutdownGrace:  15 * time.Second,
 		},
 		Upstream: UpstreamConfig{
-			URL:             "http://127.0.0.1:8000",
 			PreserveHost:    true,
 			ConnectTimeout:  5 * time.Second,
 			ResponseTimeout: 20 * time.Minute,

@@ -8,22 +8,21 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-// Config says how much the warm set may hold and how long it is believed. cmd
-// fills it from [cache], [database], [[thumbnails]] and [storage] of the
-// configuration file.
+// Config says how much the warm set may hold and how long it is believed: [cache] of
+// the configuration file, whose keys the tags name, and the keys named below.
 type Config struct {
-	// MaxSize is what the warm set takes at most, in bytes (cache.max_size): live heap a
+	// MaxSize is what the warm set takes at most, in bytes: live heap a
 	// little less, resident memory up to a fifth more once garbage is collected and
 	// handed back. Before that Go lets garbage lie as it does for any live heap: up to as
 	// much again and more, unless GOGC or GOMEMLIMIT say otherwise.
-	MaxSize int64
+	MaxSize int64 `toml:"max_size,bytes"`
 	// TTL is how long an answer is believed while the database's notifications
-	// are heard (cache.ttl), and TTLUnlistened while they are not
-	// (cache.ttl_unlistened), from the moment its query began.
-	TTL, TTLUnlistened time.Duration
+	// are heard, and TTLUnlistened while they are not, from the moment its query began.
+	TTL           time.Duration `toml:"ttl"`
+	TTLUnlistened time.Duration `toml:"ttl_unlistened"`
 	// PageTimeout is how long a page waits for the database (database.page_timeout).
 	PageTimeout time.Duration
-	// Specs are the configured labels, in order.
+	// Specs are the configured labels ([[thumbnails]]), in order.
 	Specs thumb.Specs
 	// Keys is the scheme of file names (storage.prefix).
 	Keys thumb.Keys

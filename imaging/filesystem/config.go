@@ -9,13 +9,13 @@ import (
 )
 
 // Config says which folder thumbnails lie in, and at which URLs browsers find
-// them. The names are the keys of [storage].
+// them. The tags name the keys of [storage].
 type Config struct {
 	// Root is the folder that keys are relative to, the app's MEDIA_ROOT. It must
 	// be there: one that is made anew would hide a volume that is not mounted.
-	Root string
+	Root string `toml:"root"`
 	// URLPath is where the site serves Root, the app's MEDIA_URL.
-	URLPath string
+	URLPath string `toml:"url_path"`
 }
 
 // Defaults returns the configuration of an empty [storage], but for the root.

@@ -12,32 +12,33 @@ import (
 )
 
 // Config says which bucket thumbnails lie in, and at which URLs browsers find
-// them. The names are the keys of [storage].
+// them. The tags name the keys of [storage].
 type Config struct {
-	Bucket string
+	Bucket string `toml:"bucket"`
 	// Region of the bucket. "": what the SDK's chain says, else us-east-1.
-	Region string
+	Region string `toml:"region"`
 	// Endpoint of a server that is not AWS, such as "http://minio:9000". "": AWS.
-	Endpoint string
+	Endpoint string `toml:"endpoint"`
 	// AccessKey and SecretKey; both "": the SDK's own chain (environment, shared
 	// files, container or instance role).
-	AccessKey, SecretKey string
+	AccessKey string `toml:"access_key"`
+	SecretKey string `toml:"secret_key,secret"`
 	// Location is put before every key: the object lies at Location + key, as the
 	// app's Django storage is set up. "" or a path that ends with a slash.
-	Location string
+	Location string `toml:"location"`
 	// PathStyle addresses the bucket by path rather than by host name, as most
 	// servers other than AWS need.
-	PathStyle bool
+	PathStyle bool `toml:"path_style"`
 	// ACL is the canned ACL of stored objects; "": the bucket's default.
-	ACL string
+	ACL string `toml:"acl"`
 	// PublicBaseURL is the address of the bucket's root as browsers see it, such
 	// as a CDN's. "": the bucket's own address. With Presign, whatever answers
 	// there has to pass Host and path on to the bucket unchanged.
-	PublicBaseURL string
+	PublicBaseURL string `toml:"public_base_url"`
 	// Presign is the life of signed URLs, for a bucket that the public may not
 	// read; 0: URLs are not signed. Browsers never get one with less than half of
 	// it left.
-	Presign time.Duration
+	Presign time.Duration `toml:"presign,empty"`
 	// Timeout of one operation, retries and all; of a body that is being read, the
 	// longest time without a byte. There is no key for it.
 	Timeout time.Duration

@@ -7,21 +7,22 @@ import (
 	"time"
 )
 
-// Config is [source], and where the site itself is. cmd fills it.
+// Config is [source] of the configuration file, whose keys the tags name, and where the
+// site itself is.
 type Config struct {
-	ConnectTimeout time.Duration // for a connection, TLS included
-	ReadTimeout    time.Duration // for the head of a response, and between its bytes
-	MaxBytes       int64         // of one original
-	MaxPixels      int64         // of one original
-	MaxRedirects   int           // followed for one original
-	RetryAfter     time.Duration // that a failure is remembered
+	ConnectTimeout time.Duration `toml:"connect_timeout"` // for a connection, TLS included
+	ReadTimeout    time.Duration `toml:"read_timeout"`    // for the head of a response, and between its bytes
+	MaxBytes       int64         `toml:"max_bytes,bytes"` // of one original
+	MaxPixels      int64         `toml:"max_pixels"`      // of one original
+	MaxRedirects   int           `toml:"max_redirects"`   // followed for one original
+	RetryAfter     time.Duration `toml:"retry_after"`     // that a failure is remembered
 	// AllowHosts are hosts that may be at any address, private, link-local and
 	// metadata ones included: a name ("minio.internal"), or a name's sub-domains,
 	// by a leading dot (".example.org", which is not example.org itself).
-	AllowHosts []string
+	AllowHosts []string `toml:"allow_hosts"`
 	// AllowPrivateNetworks lets originals be at private and loopback addresses;
 	// link-local and metadata addresses stay closed.
-	AllowPrivateNetworks bool
+	AllowPrivateNetworks bool `toml:"allow_private_networks"`
 
 	// These keys are the proxy's, which validates them; New refuses what is no URL.
 	UpstreamURL string // upstream.url: serves the app's own originals

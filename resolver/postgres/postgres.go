@@ -23,12 +23,13 @@ import (
 // Config says where the database is and how it is used ([database] in the
 // configuration file).
 type Config struct {
-	URL         string        // of the pool; required
-	ListenURL   string        // direct, for LISTEN, where URL is a pooler's; "": URL
-	Pooler      bool          // URL is a transaction pooler's: no prepared statements
-	PageTimeout time.Duration // that a page waits for its query at most
-	MaxConns    int           // of the pool
-	Tables      Tables
+	URL         string        `toml:"url,secret"`        // of the pool; required
+	ListenURL   string        `toml:"listen_url,secret"` // direct, for LISTEN, where URL is a pooler's; "": URL
+	Pooler      bool          `toml:"pooler"`            // URL is a transaction pooler's: no prepared statements
+	Schema      string        `toml:"schema"`            // whose tables these are; only "antenna" so far
+	PageTimeout time.Duration `toml:"page_timeout"`      // that a page waits for its query at most
+	MaxConns    int           `toml:"max_conns"`         // of the pool
+	Tables      Tables        `toml:"tables"`
 	// Keys is storage.prefix. A file is only ever recorded for deletion, and handed
 	// out for it, where it lies in its capture's folder under it.
 	Keys thumb.Keys
@@ -37,12 +38,16 @@ type Config struct {
 // Defaults returns the configuration that an empty file stands for, but for the
 // URL.
 func Defaults() Config {
-	return Config{PageTimeout: 250 * time.Millisecond, MaxConns: 16, Tables: Antenna, Keys: "thumbnails/"}
+	return Config{Schema: "antenna", PageTimeout: 250 * time.Millisecond, MaxConns: 16, Tables: Antenna, Keys: "thumbnails/"}
 }
 
 // Tables are the names of the app's tables. Each may be qualified by a schema.
 type Tables struct {
-	Capture, Project, Deployment, DataSource, Thumbnail string
+	Capture    string `toml:"capture"`
+	Project    string `toml:"project"`
+	Deployment string `toml:"deployment"`
+	DataSource string `toml:"data_source"`
+	Thumbnail  string `toml:"thumbnail"`
 }
 
 // Antenna is the naming of schema "antenna".
@@ -64,6 +69,9 @@ func (c *Config) Validate() error {
 		if _, err := pgconn.ParseConfig(url.value); err != nil || url.value == "" {
 			errs = append(errs, fmt.Errorf("%s: must be a URL such as postgres://user:password@host/name", url.key))
 		}
+	}
+	if c.Schema != "antenna" {
+		errs = append(errs, fmt.Errorf(`database.schema: must be "antenna", not %q`, c.Schema))
 	}
 	if c.PageTimeout <= 0 {
 		errs = append(errs, errors.New("database.page_timeout: must be above 0"))

@@ -53,12 +53,12 @@ const MaxSpecs = 8
 
 // Spec is a configured thumbnail size under its label.
 type Spec struct {
-	Label  string // as in the route URL's query, 1 to 255 bytes
-	Width  int    // pixels; the row stores this width, whatever the encoder made
-	Height int    // pixels; 0: follows from the width
+	Label  string `toml:"label"`  // as in the route URL's query, 1 to 255 bytes
+	Width  int    `toml:"width"`  // pixels; the row stores this width, whatever the encoder made
+	Height int    `toml:"height"` // pixels; 0: follows from the width
 	// FallbackOriginal says whether a client may be sent to the original when
-	// this label cannot be rendered.
-	FallbackOriginal bool
+	// this label cannot be rendered. Default: true for the smallest label only.
+	FallbackOriginal bool `toml:"fallback_original"`
 }
 
 // Specs are the configured sizes, in their order; the first is the default.
@@ -76,6 +76,22 @@ func (s Specs) Index(label string) int {
 		}
 	}
 	return -1
+}
+
+// SetDefaults fills in what a configuration file did not say of a spec: said tells
+// whether it named the key.
+func (s Specs) SetDefaults(said func(item int, key string) bool) {
+	smallest := 0
+	for i := range s {
+		if s[i].Width < s[smallest].Width {
+			smallest = i
+		}
+	}
+	for i := range s {
+		if !said(i, "fallback_original") {
+			s[i].FallbackOriginal = i == smallest
+		}
+	}
 }
 
 // Validate reports every problem of the specs, joined: none at all, too many, a

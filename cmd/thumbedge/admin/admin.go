@@ -22,7 +22,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 	"github.com/thumbedge/thumbedge/resolver"
 	"github.com/thumbedge/thumbedge/resolver/curve"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
@@ -55,19 +54,19 @@ type Part struct {
 
 // Deps are what the admin listener is plugged into.
 type Deps struct {
-	Token   string // "": none is set; the listener must be on loopback then
 	WarmSet WarmSet
 	Ready   func(ctx context.Context) Readiness
 	// Reconciled returns the summary of reconcile's last run as JSON; nil: none is known.
 	Reconciled func(ctx context.Context) json.RawMessage
 	Gatherer   prometheus.Gatherer
 	Version    string
-	Config     []config.Setting // without secrets
+	Config     []Setting // without secrets
 	Log        *slog.Logger
 }
 
 // Server is the admin listener's HTTP server.
 type Server struct {
+	cfg       Config
 	deps      Deps
 	http      *http.Server
 	started   time.Time
@@ -77,8 +76,8 @@ type Server struct {
 
 // New makes the server; Serve starts it, and Sample what the status page shows of
 // the last hour.
-func New(deps Deps) *Server {
-	s := &Server{deps: deps, started: time.Now(), formToken: rand.Text()}
+func New(cfg Config, deps Deps) *Server {
+	s := &Server{cfg: cfg, deps: deps, started: time.Now(), formToken: rand.Text()}
 	open := http.NewServeMux()
 	open.Handle("GET /metrics", promhttp.HandlerFor(deps.Gatherer, promhttp.HandlerOpts{}))
 	open.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, map[string]bool{"alive": true}) })

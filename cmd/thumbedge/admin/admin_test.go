@@ -15,7 +15,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/admin"
-	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 	"github.com/thumbedge/thumbedge/resolver"
 	"github.com/thumbedge/thumbedge/resolver/curve"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
@@ -65,9 +64,9 @@ func newListener(t *testing.T, token string) *listener {
 	warm.Listening()
 	warm.Heard()
 	l := &listener{T: t, warm: warm, ready: true, local: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9090}}
-	l.server = admin.New(admin.Deps{
-		Token: token, WarmSet: warm, Gatherer: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
-		Version: "test", Config: []config.Setting{{Key: "cache.max_size", Value: "64MiB"}},
+	l.server = admin.New(admin.Config{Listen: "127.0.0.1:9090", Token: token}, admin.Deps{
+		WarmSet: warm, Gatherer: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
+		Version: "test", Config: []admin.Setting{{Key: "cache.max_size", Value: "64MiB"}},
 		Reconciled: func(context.Context) json.RawMessage { return nil },
 		Ready: func(context.Context) admin.Readiness {
 			return admin.Readiness{Ready: l.ready, Parts: []admin.Part{{Name: "app", State: "ok"}}}

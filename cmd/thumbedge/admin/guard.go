@@ -34,7 +34,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 
 func (s *Server) authorised(r *http.Request) bool {
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	return ok && s.deps.Token != "" && sameSecret(token, s.deps.Token)
+	return ok && s.cfg.Token != "" && sameSecret(token, s.cfg.Token)
 }
 
 // sameSecret compares in constant time. Hashes are of one length: the comparison
@@ -54,8 +54,7 @@ func loopbackHost(authority string) bool {
 	if h, _, err := net.SplitHostPort(authority); err == nil {
 		host = h
 	}
-	ip := net.ParseIP(strings.Trim(host, "[]"))
-	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+	return isLoopback(host)
 }
 
 func changes(r *http.Request) bool {

@@ -34,7 +34,7 @@ func TestHistory(t *testing.T) {
 		stages := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "thumbedge_cold_stage_seconds"}, []string{"stage"})
 		used := prometheus.NewGauge(prometheus.GaugeOpts{Name: "thumbedge_warmset_used_bytes"})
 		registry.MustRegister(pages, stages, used)
-		server := admin.New(admin.Deps{
+		server := admin.New(admin.Defaults(), admin.Deps{
 			WarmSet: l.warm, Gatherer: registry, Log: slog.New(slog.DiscardHandler),
 			Reconciled: func(context.Context) json.RawMessage { return nil },
 			Ready:      func(context.Context) admin.Readiness { return admin.Readiness{} },

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 	"github.com/thumbedge/thumbedge/resolver"
 	"github.com/thumbedge/thumbedge/resolver/curve"
 )
@@ -21,15 +20,15 @@ var statusHTML string
 
 // status is what the page shows.
 type status struct {
-	Version   string           `json:"version"`
-	Started   time.Time        `json:"started"`
-	Now       time.Time        `json:"now"`
-	Readiness Readiness        `json:"readiness"`
-	WarmSet   resolver.State   `json:"warm_set"`
-	Curve     curve.Curve      `json:"curve"`
-	Reconcile json.RawMessage  `json:"reconcile"` // the last run's summary; null: none is known
-	History   timeline         `json:"history"`
-	Config    []config.Setting `json:"config"`
+	Version   string          `json:"version"`
+	Started   time.Time       `json:"started"`
+	Now       time.Time       `json:"now"`
+	Readiness Readiness       `json:"readiness"`
+	WarmSet   resolver.State  `json:"warm_set"`
+	Curve     curve.Curve     `json:"curve"`
+	Reconcile json.RawMessage `json:"reconcile"` // the last run's summary; null: none is known
+	History   timeline        `json:"history"`
+	Config    []Setting       `json:"config"`
 }
 
 func (s *Server) page(w http.ResponseWriter, _ *http.Request) {

@@ -94,8 +94,8 @@ func reconcileWith(ctx context.Context, env Env, file *config.File, cfg reconcil
 	if closer, ok := storage.(io.Closer); ok {
 		defer func() { err = errors.Join(err, closer.Close()) }()
 	}
-	cfg.Specs, cfg.Keys, cfg.Place = file.Specs(), database.Keys, place(file)
-	cfg.Rate, cfg.Grace = file.Reconcile.Rate, time.Duration(file.Reconcile.Grace)
+	cfg.Specs, cfg.Keys, cfg.Place = file.Thumbnails, database.Keys, place(file)
+	cfg.Rate, cfg.Grace = file.Reconcile.Rate, file.Reconcile.Grace
 	installed, err := store.Installed(ctx)
 	if err != nil {
 		return err
@@ -139,7 +139,7 @@ func show(env Env, summary reconcile.Summary, asJSON bool) error {
 // place names the storage that file configures, as reconcile.Config.Place has it.
 func place(file *config.File) string {
 	s := file.Storage
-	return strings.Join([]string{s.Driver, s.Endpoint, s.Bucket, s.Location, s.Root, s.Prefix}, " ")
+	return strings.Join([]string{s.Driver, s.Endpoint, s.Bucket, s.Location, s.Root, string(s.Prefix)}, " ")
 }
 
 // unfinishedAge is how old a half-written file is that nobody writes any more,

@@ -36,7 +36,7 @@ schema: that is thumbedge migrate.`,
 				return err
 			}
 			log.Info("serving", "listen", p.Addr(), "admin_listen", p.AdminAddr(), "upstream", file.Upstream.URL, "version", env.Version)
-			return untilDone(ctx, p, time.Duration(file.Server.ShutdownGrace), log.Info)
+			return untilDone(ctx, p, file.Server.ShutdownGrace, log.Info)
 		},
 	}
 }

@@ -1,10 +1,10 @@
 package config
 
 import (
-	"encoding"
 	"fmt"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -23,66 +23,103 @@ func (b *binder) table(into reflect.Value, tree any, at string) {
 		b.found.add(at, "must be a table, [%s]", at)
 		return
 	}
+	fields := fieldsOf(into)
 	for name, value := range members {
 		key := join(at, name)
-		field, ok := fieldByKey(into, name)
-		if !ok {
-			b.found.add(key, "unknown key%s", suggest(into.Type(), name))
+		i := slices.IndexFunc(fields, func(f field) bool { return f.name == name })
+		if i < 0 {
+			b.found.add(key, "unknown key%s", suggest(fields, name))
 			continue
 		}
-		b.value(field, value, key)
+		b.value(fields[i], value, key)
 	}
 }
 
-func (b *binder) value(into reflect.Value, value any, key string) {
-	if text, ok := into.Addr().Interface().(encoding.TextUnmarshaler); ok {
-		s, ok := b.string(value, key, `a string such as "64MiB" or "300ms"`)
-		if !ok {
-			return
-		}
-		if err := text.UnmarshalText([]byte(s)); err != nil {
-			b.found.add(key, "%s", err)
-		}
+func (b *binder) value(into field, value any, key string) {
+	switch {
+	case isDuration(into.value):
+		b.measure(into, value, key, `a duration such as "300ms" or "5s"`, func(text string) (int64, error) {
+			d, err := ParseDuration(text)
+			return int64(d), err
+		})
+		return
+	case into.is(asBytes):
+		b.measure(into, value, key, `a size such as "64MiB"`, ParseSize)
 		return
 	}
-	switch into.Kind() {
+	switch into.value.Kind() {
 	case reflect.Struct:
-		b.table(into, value, key)
+		b.table(into.value, value, key)
 	case reflect.Slice:
 		b.list(into, value, key)
-	case reflect.Pointer:
-		into.Set(reflect.New(into.Type().Elem()))
-		b.value(into.Elem(), value, key)
 	case reflect.String:
 		if s, ok := b.string(value, key, "a string"); ok {
-			into.SetString(s)
+			into.value.SetString(s)
 		}
 	case reflect.Bool:
 		v, ok := value.(bool)
 		if !ok {
 			b.found.add(key, "must be true or false, not %s", kindOf(value))
 		}
-		into.SetBool(v)
+		into.value.SetBool(v)
 	default:
 		v, ok := value.(int64)
 		if !ok {
 			b.found.add(key, "must be a whole number, not %s", kindOf(value))
 		}
-		into.SetInt(v)
+		b.number(into, v, key)
 	}
 }
 
-func (b *binder) list(into reflect.Value, value any, key string) {
+// measure reads a string that says how long or how large.
+func (b *binder) measure(into field, value any, key, want string, parse func(string) (int64, error)) {
+	text, ok := b.string(value, key, want)
+	if !ok || text == "" && into.is(mayEmpty) {
+		return
+	}
+	n, err := parse(text)
+	switch {
+	case err != nil && into.is(mayEmpty):
+		b.found.add(key, `must be "" or %s, not %q`, want, text)
+	case err != nil:
+		b.found.add(key, "%s", err)
+	default:
+		b.number(into, n, key)
+	}
+}
+
+func (b *binder) number(into field, n int64, key string) {
+	if into.value.OverflowInt(n) {
+		b.found.add(key, "%d is too large", n)
+		return
+	}
+	into.value.SetInt(n)
+}
+
+func (b *binder) list(into field, value any, key string) {
 	items, ok := value.([]any)
 	if !ok {
 		b.found.add(key, "must be a list, not %s", kindOf(value))
 		return
 	}
-	list := reflect.MakeSlice(into.Type(), len(items), len(items))
+	list := reflect.MakeSlice(into.value.Type(), len(items), len(items))
 	for i, item := range items {
-		b.value(list.Index(i), item, key+"["+strconv.Itoa(i)+"]")
+		b.value(into.at(list.Index(i)), item, key+"["+strconv.Itoa(i)+"]")
 	}
-	into.Set(list)
+	into.value.Set(list)
+	if dependent, ok := into.value.Interface().(dependentItems); ok {
+		dependent.SetDefaults(func(item int, name string) bool {
+			members, _ := items[item].(map[string]any)
+			_, said := members[name]
+			return said
+		})
+	}
+}
+
+// dependentItems is a list of tables in which a default depends on the other items.
+type dependentItems interface {
+	// SetDefaults fills in what the file did not say.
+	SetDefaults(said func(item int, name string) bool)
 }
 
 var variable = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
@@ -107,23 +144,13 @@ func (b *binder) string(value any, key, want string) (string, bool) {
 	return s, complete
 }
 
-func fieldByKey(in reflect.Value, key string) (reflect.Value, bool) {
-	for i := range in.NumField() {
-		if in.Type().Field(i).Tag.Get("toml") == key {
-			return in.Field(i), true
-		}
-	}
-	return reflect.Value{}, false
-}
-
 // suggest names the key that was probably meant: one that differs by case,
 // dashes, or a letter or two.
-func suggest(in reflect.Type, key string) string {
+func suggest(fields []field, key string) string {
 	plain := strings.ToLower(strings.ReplaceAll(key, "-", "_"))
-	for i := range in.NumField() {
-		known := in.Field(i).Tag.Get("toml")
-		if known == plain || distance(known, plain) <= 2 {
-			return fmt.Sprintf(", did you mean %s?", known)
+	for _, f := range fields {
+		if f.name == plain || distance(f.name, plain) <= 2 {
+			return fmt.Sprintf(", did you mean %s?", f.name)
 		}
 	}
 	return ""

@@ -2,16 +2,18 @@ package config_test
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
+	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected problems in testdata")
@@ -38,55 +40,104 @@ func TestExampleEqualsDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	yes, no := true, false
 	want := config.Defaults()
 	// What has no default.
 	want.Upstream.URL = "http://127.0.0.1:8000"
 	want.Database.URL = "postgres://antenna:secret@127.0.0.1:5432/antenna"
 	want.Storage.Driver, want.Storage.Bucket = config.DriverS3, "antenna"
-	want.Thumbnails = []config.Thumbnail{
-		{Label: "small", Width: 240, FallbackOriginal: &yes},
-		{Label: "medium", Width: 1024, FallbackOriginal: &no},
-		{Label: "large", Width: 2560, FallbackOriginal: &no},
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	want.Thumbnails = thumb.Specs{{Label: "small", Width: 240, FallbackOriginal: true}, {Label: "medium", Width: 1024}, {Label: "large", Width: 2560}}
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("config.example.toml is not the defaults (-defaults +example):\n%s", diff)
-	}
-	// The example spells out what an absent fallback_original means.
-	unspoken := *want
-	unspoken.Thumbnails = []config.Thumbnail{{Label: "small", Width: 240}, {Label: "medium", Width: 1024}, {Label: "large", Width: 2560}}
-	if diff := cmp.Diff(unspoken.Specs(), got.Specs()); diff != "" {
-		t.Errorf("the default of fallback_original is not the example's:\n%s", diff)
 	}
 }
 
+// TestFallbackToTheOriginal: the example spells out what an absent fallback_original
+// means, which depends on all labels.
+func TestFallbackToTheOriginal(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		labels string
+		want   []bool
+	}{
+		"none says it":       {"[[thumbnails]]\nlabel = \"a\"\nwidth = 900\n[[thumbnails]]\nlabel = \"b\"\nwidth = 90", []bool{false, true}},
+		"each says it":       {"[[thumbnails]]\nlabel = \"a\"\nwidth = 900\nfallback_original = true\n[[thumbnails]]\nlabel = \"b\"\nwidth = 90\nfallback_original = false", []bool{true, false}},
+		"the other says it":  {"[[thumbnails]]\nlabel = \"a\"\nwidth = 900\nfallback_original = true\n[[thumbnails]]\nlabel = \"b\"\nwidth = 90", []bool{true, true}},
+		"one label, unsaid":  {"[[thumbnails]]\nlabel = \"a\"\nwidth = 900", []bool{true}},
+		"written as a table": {"thumbnails = [{label = \"a\", width = 9}, {label = \"b\", width = 90}]", []bool{true, false}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file, err := config.Parse("f", []byte(c.labels+"\n"+rest), environment)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []bool
+			for _, spec := range file.Thumbnails {
+				got = append(got, spec.FallbackOriginal)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("fallback_original (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// rest is what a file needs beside its labels.
+const rest = `
+[upstream]
+url = "http://127.0.0.1:8000"
+[database]
+url = "postgres://127.0.0.1/antenna"
+[storage]
+driver = "s3"
+bucket = "antenna"
+`
+
+// TestExampleListsEveryKey goes by what a status page shows: every key in force.
 func TestExampleListsEveryKey(t *testing.T) {
 	t.Parallel()
 	var tree map[string]any
 	if err := toml.Unmarshal(readExample(t), &tree); err != nil {
 		t.Fatal(err)
 	}
-	requireKeys(t, reflect.TypeFor[config.File](), tree, "")
+	listed := map[string]bool{}
+	list(listed, "", tree)
+	file, err := config.Parse("example", readExample(t), environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string]bool{}
+	for _, setting := range file.Masked() {
+		shown[setting.Key] = true
+	}
+	if len(shown) < 80 {
+		t.Errorf("%d keys are known", len(shown))
+	}
+	if diff := cmp.Diff(shown, listed); diff != "" {
+		t.Errorf("config.example.toml lists other keys than there are (-known +listed):\n%s", diff)
+	}
 }
 
-func requireKeys(t *testing.T, in reflect.Type, tree map[string]any, at string) {
-	t.Helper()
-	for i := range in.NumField() {
-		field := in.Field(i)
-		key := field.Tag.Get("toml")
-		value, ok := tree[key]
-		if !ok {
-			t.Errorf("config.example.toml lacks %s%s", at, key)
-			continue
+// list collects the dotted keys of a TOML tree.
+func list(into map[string]bool, key string, value any) {
+	switch value := value.(type) {
+	case map[string]any:
+		for name, member := range value {
+			list(into, strings.TrimPrefix(key+"."+name, "."), member)
 		}
-		switch field.Type.Kind() {
-		case reflect.Struct:
-			requireKeys(t, field.Type, value.(map[string]any), at+key+".")
-		case reflect.Slice:
-			if field.Type.Elem().Kind() == reflect.Struct {
-				requireKeys(t, field.Type.Elem(), value.([]any)[0].(map[string]any), at+key+".")
+	case []any:
+		for i, item := range value {
+			if _, ok := item.(map[string]any); ok {
+				list(into, fmt.Sprintf("%s[%d]", key, i), item)
+			} else {
+				into[key] = true
 			}
 		}
+		if len(value) == 0 {
+			into[key] = true
+		}
+	default:
+		into[key] = true
 	}
 }
 
@@ -136,23 +187,22 @@ func TestMissingFileIsNamed(t *testing.T) {
 
 func TestSizesAndDurations(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]config.Size{"0": 0, "1": 1, "64MiB": 64 << 20, "1 GiB": 1 << 30, "3kB": 3000} {
-		var got config.Size
-		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
+	for text, want := range map[string]int64{"0": 0, "1": 1, "64MiB": 64 << 20, "1 GiB": 1 << 30, "3kB": 3000} {
+		got, err := config.ParseSize(text)
+		if err != nil || got != want {
 			t.Errorf("size %q is %d, %v; want %d", text, got, err, want)
 		}
-		var again config.Size
-		if err := again.UnmarshalText([]byte(got.String())); err != nil || again != got {
-			t.Errorf("size %d is written %q, which reads as %d, %v", got, got, again, err)
+		if again, err := config.ParseSize(config.FormatSize(got)); err != nil || again != got {
+			t.Errorf("size %d is written %q, which reads as %d, %v", got, config.FormatSize(got), again, err)
 		}
 	}
 	for _, text := range []string{"", "-1", "MiB", "64MB/s", "1e30GiB"} {
-		if err := new(config.Size).UnmarshalText([]byte(text)); err == nil {
+		if _, err := config.ParseSize(text); err == nil {
 			t.Errorf("size %q is accepted", text)
 		}
 	}
 	for _, text := range []string{"", "5", "-1s", "1 day"} {
-		if err := new(config.Duration).UnmarshalText([]byte(text)); err == nil {
+		if _, err := config.ParseDuration(text); err == nil {
 			t.Errorf("duration %q is accepted", text)
 		}
 	}

@@ -5,61 +5,53 @@ import (
 	"net/url"
 	"reflect"
 	"strings"
+
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/admin"
 )
 
 // mask stands where a secret is set.
 const mask = "(hidden)"
 
-// Setting is one key of the configuration with its value in force, fit to be shown.
-type Setting struct {
-	Key   string `json:"key"`
-	Value string `json:"value"`
-}
-
 // Masked returns every key in the file's order with the value in force, and no
 // secret: what is tagged as one is hidden, and so is a password inside any URL. Of a
 // secret that is a URL (database.url) the rest is shown, for an operator looks for
 // the host there.
-func (f *File) Masked() []Setting {
-	effective := *f
-	effective.Thumbnails = nil
-	for _, spec := range f.Specs() {
-		effective.Thumbnails = append(effective.Thumbnails, Thumbnail{
-			Label: spec.Label, Width: spec.Width, Height: spec.Height, FallbackOriginal: &spec.FallbackOriginal,
-		})
+func (f *File) Masked() []admin.Setting { return settings(nil, reflect.ValueOf(*f), "") }
+
+func settings(into []admin.Setting, table reflect.Value, at string) []admin.Setting {
+	for _, f := range fieldsOf(table) {
+		key := join(at, f.name)
+		switch f.value.Kind() {
+		case reflect.Struct:
+			into = settings(into, f.value, key)
+		case reflect.Slice:
+			if f.value.Type().Elem().Kind() == reflect.Struct {
+				for i := range f.value.Len() {
+					into = settings(into, f.value.Index(i), fmt.Sprintf("%s[%d]", key, i))
+				}
+				continue
+			}
+			items := make([]string, f.value.Len())
+			for i := range items {
+				items[i] = shown(f.at(f.value.Index(i)))
+			}
+			into = append(into, admin.Setting{Key: key, Value: strings.Join(items, ", ")})
+		default:
+			into = append(into, admin.Setting{Key: key, Value: shown(f)})
+		}
 	}
-	return settings(nil, reflect.ValueOf(effective), "", false)
+	return into
 }
 
-func settings(into []Setting, value reflect.Value, key string, secret bool) []Setting {
-	if text, ok := value.Interface().(fmt.Stringer); ok {
-		return append(into, Setting{key, text.String()})
+// shown writes a value as the file would, without what nobody should read.
+func shown(f field) string {
+	switch {
+	case f.is(mayEmpty) && f.value.IsZero():
+		return ""
+	case f.is(asBytes):
+		return FormatSize(f.value.Int())
 	}
-	switch value.Kind() {
-	case reflect.Struct:
-		for i := range value.NumField() {
-			field := value.Type().Field(i)
-			into = settings(into, value.Field(i), join(key, field.Tag.Get("toml")), field.Tag.Get("secret") == "true")
-		}
-		return into
-	case reflect.Pointer:
-		return settings(into, value.Elem(), key, secret)
-	case reflect.String:
-		return append(into, Setting{key, hide(value.String(), secret)})
-	case reflect.Slice:
-		if value.Type().Elem().Kind() == reflect.Struct {
-			for i := range value.Len() {
-				into = settings(into, value.Index(i), fmt.Sprintf("%s[%d]", key, i), secret)
-			}
-			return into
-		}
-		items := make([]string, value.Len())
-		for i := range items {
-			items[i] = hide(fmt.Sprint(value.Index(i)), secret)
-		}
-		return append(into, Setting{key, strings.Join(items, ", ")})
-	}
-	return append(into, Setting{key, fmt.Sprint(value)})
+	return hide(fmt.Sprint(f.value), f.is(isSecret))
 }
 
 // hide returns text without what nobody should read. What cannot be understood as

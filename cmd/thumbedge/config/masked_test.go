@@ -13,7 +13,7 @@ import (
 func TestMaskedShowsNoSecret(t *testing.T) {
 	t.Parallel()
 	for name, edit := range map[string]func(*config.File){
-		"token":                     func(f *config.File) { f.Server.AdminToken = "hunter2" },
+		"token":                     func(f *config.File) { f.Server.Admin.Token = "hunter2" },
 		"secret key":                func(f *config.File) { f.Storage.SecretKey = "hunter2" },
 		"password in a URL":         func(f *config.File) { f.Database.URL = "postgres://antenna:hunter2@db/antenna" },
 		"password as a parameter":   func(f *config.File) { f.Database.URL = "postgres://db/antenna?password=hunter2&sslmode=require" },
@@ -49,7 +49,6 @@ func TestMaskedShowsTheValueInForce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file.Thumbnails[1].FallbackOriginal = nil
 	shown := map[string]string{}
 	for _, setting := range file.Masked() {
 		shown[setting.Key] = setting.Value

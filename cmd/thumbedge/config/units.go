@@ -3,57 +3,41 @@ package config
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/dustin/go-humanize"
 )
 
-// Size is a number of bytes, written as "64MiB" (or KiB, GiB, kB, MB, GB, or a
-// bare number of bytes).
-type Size int64
-
-// UnmarshalText reads a size.
-func (s *Size) UnmarshalText(text []byte) error {
-	n, err := humanize.ParseBytes(string(text))
+// ParseSize reads a number of bytes, written as "64MiB" (or KiB, GiB, kB, MB, GB, or
+// a bare number of bytes).
+func ParseSize(text string) (int64, error) {
+	n, err := humanize.ParseBytes(text)
 	if err != nil || n > math.MaxInt64 {
-		return fmt.Errorf(`must be a size such as "64MiB", not %q`, text)
+		return 0, fmt.Errorf(`must be a size such as "64MiB", not %q`, text)
 	}
-	*s = Size(n)
-	return nil
+	return int64(n), nil
 }
 
-// String returns the size as a configuration file has it.
-func (s Size) String() string {
+// FormatSize writes a number of bytes as ParseSize reads it.
+func FormatSize(bytes int64) string {
 	for _, unit := range []struct {
 		name  string
-		bytes Size
+		bytes int64
 	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
-		if s >= unit.bytes && s%unit.bytes == 0 {
-			return fmt.Sprintf("%d%s", s/unit.bytes, unit.name)
+		if bytes >= unit.bytes && bytes%unit.bytes == 0 {
+			return strconv.FormatInt(bytes/unit.bytes, 10) + unit.name
 		}
 	}
-	return fmt.Sprintf("%d", int64(s))
+	return strconv.FormatInt(bytes, 10)
 }
 
-// MarshalText writes the size as a configuration file has it.
-func (s Size) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// Duration is a length of time, written as "300ms", "5s" or "1h30m". It is never
-// negative.
-type Duration time.Duration
-
-// UnmarshalText reads a duration.
-func (d *Duration) UnmarshalText(text []byte) error {
-	parsed, err := time.ParseDuration(string(text))
-	if err != nil || parsed < 0 {
-		return fmt.Errorf(`must be a duration such as "300ms" or "5s", not %q`, text)
+// ParseDuration reads a length of time, written as "300ms", "5s" or "1h30m". It is
+// never negative.
+func ParseDuration(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		return 0, fmt.Errorf(`must be a duration such as "300ms" or "5s", not %q`, text)
 	}
-	*d = Duration(parsed)
-	return nil
+	return d, nil
 }
-
-// String returns the duration as Go writes it.
-func (d Duration) String() string { return time.Duration(d).String() }
-
-// MarshalText writes the duration as a configuration file has it.
-func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }

@@ -28,6 +28,7 @@ import (
 	"github.com/thumbedge/thumbedge/internal/sampleapp"
 	"github.com/thumbedge/thumbedge/migrations"
 	"github.com/thumbedge/thumbedge/resolver/postgres"
+	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 // nights is how many nights of photos the gallery has: 24 photos a night make 216
@@ -133,11 +134,11 @@ func (d *Demo) startProgram(url, media string, opts Options) error {
 // Config returns the configuration of a demo: the antenna labels, files on disk.
 func Config(databaseURL, appURL, media string) *config.File {
 	file := config.Defaults()
-	file.Server.Listen, file.Server.AdminListen = "127.0.0.1:0", "127.0.0.1:0"
+	file.Server.Listen, file.Server.Admin.Listen = "127.0.0.1:0", "127.0.0.1:0"
 	file.Server.DebugHeaders = true
 	file.Upstream.URL = appURL
 	file.Database.URL = databaseURL
-	file.Thumbnails = []config.Thumbnail{{Label: "small", Width: 240}, {Label: "medium", Width: 1024}, {Label: "large", Width: 2560}}
+	file.Thumbnails = thumb.Specs{{Label: "small", Width: 240, FallbackOriginal: true}, {Label: "medium", Width: 1024}, {Label: "large", Width: 2560}}
 	file.Storage.Driver, file.Storage.Root = config.DriverFilesystem, media
 	file.Source.AllowPrivateNetworks = true // all of it is on this machine
 	file.Log.Access = false

@@ -36,7 +36,7 @@ func TestBusy(t *testing.T) {
 	release()
 	clients.Wait()
 
-	hasty := s.another(func(f *config.File) { f.Render.MaxWait = config.Duration(300 * time.Millisecond) })
+	hasty := s.another(func(f *config.File) { f.Render.MaxWait = 300 * time.Millisecond })
 	id := s.capture()
 	s.exec(`INSERT INTO thumbedge.lease (capture_id, holder, until) VALUES ($1, 'another', now() + interval '1 hour')`, id)
 	hasty.busyHere("leased elsewhere", hasty.route(id, "?label=medium"))

@@ -55,7 +55,7 @@ func TestBadOriginals(t *testing.T) {
 // off cost 40 attempts, not 40 a view.
 func TestGalleryOfBrokenCaptures(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, with(func(f *config.File) { f.Source.RetryAfter = config.Duration(time.Hour) }))
+	s := newSite(t, with(func(f *config.File) { f.Source.RetryAfter = time.Hour }))
 	half, err := os.ReadFile("../../../imaging/render/testdata/photos/bad/half.jpg")
 	if err != nil {
 		t.Fatal(err)

@@ -189,10 +189,10 @@ func checkStorage(ctx context.Context, file *config.File) (string, error) {
 
 func checkListener(_ context.Context, file *config.File) (string, error) {
 	for _, address := range []struct{ key, value string }{
-		{"server.listen", file.Server.Listen}, {"server.admin_listen", file.Server.AdminListen},
+		{"server.listen", file.Server.Listen}, {"server.admin_listen", file.Server.Admin.Listen},
 	} {
 		l, err := net.Listen("tcp", address.value)
-		if errors.Is(err, syscall.EADDRINUSE) && aliveAt(file.Server.AdminListen) {
+		if errors.Is(err, syscall.EADDRINUSE) && aliveAt(file.Server.Admin.Listen) {
 			return fmt.Sprintf("%s is in use by a running thumbedge", address.value), nil
 		}
 		if err != nil {
@@ -200,7 +200,7 @@ func checkListener(_ context.Context, file *config.File) (string, error) {
 		}
 		_ = l.Close()
 	}
-	return fmt.Sprintf("%s and %s are free", file.Server.Listen, file.Server.AdminListen), nil
+	return fmt.Sprintf("%s and %s are free", file.Server.Listen, file.Server.Admin.Listen), nil
 }
 
 // aliveAt says whether a thumbedge's admin listener answers at address.

@@ -74,7 +74,7 @@ func TestDegradedDatabase(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t, append(c.options, with(func(f *config.File) { f.Cache.TTLUnlistened = config.Duration(300 * time.Millisecond) }))...)
+			s := newSite(t, append(c.options, with(func(f *config.File) { f.Cache.TTLUnlistened = 300 * time.Millisecond }))...)
 			s.worksDegraded(c.writes)
 			s.saysDegraded(c.triggers)
 		})

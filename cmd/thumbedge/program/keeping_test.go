@@ -68,7 +68,7 @@ func TestStorageThatFails(t *testing.T) {
 					fail(w, r, pass)
 					return true
 				})
-			}, with(func(f *config.File) { f.Source.RetryAfter = config.Duration(time.Hour) }))
+			}, with(func(f *config.File) { f.Source.RetryAfter = time.Hour }))
 			id := s.capture()
 			for range 3 {
 				response, body := s.get(s.route(id, "?label=small"))
@@ -102,7 +102,7 @@ func TestReplacedFilesAreDeleted(t *testing.T) {
 	for name, options := range map[string][]siteOption{"file system": nil, "S3": {onS3}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t, append(options, with(func(f *config.File) { f.Storage.DeleteAfter = config.Duration(30 * time.Second) }))...)
+			s := newSite(t, append(options, with(func(f *config.File) { f.Storage.DeleteAfter = 30 * time.Second }))...)
 			id := s.capture()
 			old := s.redirected(id, "?label=small")
 			s.exec(`UPDATE main_sourceimage SET last_modified = last_modified + interval '1 minute'`)

@@ -92,7 +92,7 @@ func newOutage(t *testing.T) *outage {
 		s.file.Database.ListenURL = linkTo(t, s.database, o.listening.Address)
 	}, with(func(f *config.File) {
 		// Nothing is remembered for long, so that pages need the database all the time.
-		f.Cache.TTL, f.Cache.TTLUnlistened = config.Duration(100*time.Millisecond), config.Duration(100*time.Millisecond)
+		f.Cache.TTL, f.Cache.TTLUnlistened = 100*time.Millisecond, 100*time.Millisecond
 		f.Database.MaxConns = 8
 	}))
 	o.fill(o.server)

@@ -102,7 +102,7 @@ func (p *Program) build(ctx context.Context) error {
 	if p.listener, err = listen(p.file.Server.Listen, "server.listen"); err != nil {
 		return err
 	}
-	if p.adminListener, err = listen(p.file.Server.AdminListen, "server.admin_listen"); err != nil {
+	if p.adminListener, err = listen(p.file.Server.Admin.Listen, "server.admin_listen"); err != nil {
 		return err
 	}
 	if err := p.buildDatabase(registry); err != nil {
@@ -132,9 +132,9 @@ func (p *Program) build(ctx context.Context) error {
 	}
 	p.app = &appProbe{url: p.file.Upstream.URL}
 	p.schema = &schemaProbe{store: p.store}
-	p.stored = newStorageProbe(storage, string(p.file.Postgres().Keys), registry)
-	p.admin = admin.New(admin.Deps{
-		Token: p.file.Server.AdminToken, WarmSet: p.warm, Ready: p.ready, Reconciled: p.reconciled, Gatherer: registry,
+	p.stored = newStorageProbe(storage, string(p.file.Storage.Prefix), registry)
+	p.admin = admin.New(p.file.Server.Admin, admin.Deps{
+		WarmSet: p.warm, Ready: p.ready, Reconciled: p.reconciled, Gatherer: registry,
 		Version: p.opts.Version, Config: p.file.Masked(), Log: p.opts.Log,
 	})
 	return nil

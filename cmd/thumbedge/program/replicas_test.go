@@ -12,7 +12,7 @@ import (
 // patientWithDatabase keeps a database that a busy machine makes slow from counting
 // as down: then the app would render, which counts as a fetch and stores elsewhere,
 // or a picture would go to its client without being kept, and be made again.
-func patientWithDatabase(f *config.File) { f.Database.PageTimeout = config.Duration(30 * time.Second) }
+func patientWithDatabase(f *config.File) { f.Database.PageTimeout = 30 * time.Second }
 
 // TestTwoProgramsRenderTheSameCapture: every client is sent to the same file, each
 // capture has one row, its file exists, and each original is fetched once.

@@ -115,7 +115,7 @@ func newSoak(t *testing.T) *soak {
 		site.file.Upstream.URL = busy.URL
 	}, with(func(f *config.File) {
 		f.Render.Memory, f.Source.MaxBytes, f.Cache.MaxSize, f.Rewrite.Memory = 64<<20, 8<<20, 16<<20, 16<<20
-		f.Source.RetryAfter, f.Render.MaxWait = config.Duration(time.Second), config.Duration(5*time.Second)
+		f.Source.RetryAfter, f.Render.MaxWait = time.Second, 5*time.Second
 		f.Database.MaxConns = 8
 	}))
 	s.replica = s.serve()

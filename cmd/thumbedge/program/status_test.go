@@ -28,7 +28,7 @@ import (
 func TestStatusPage(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(s *site) { s.historyStep = 250 * time.Millisecond }, with(func(f *config.File) {
-		f.Server.AdminToken, f.Cache.MaxSize = "hunter2", 2<<20
+		f.Server.Admin.Token, f.Cache.MaxSize = "hunter2", 2<<20
 	}))
 	s.night(8000)
 	s.reconcile()
@@ -129,12 +129,12 @@ func (s *site) reconcile() {
 	if err != nil {
 		s.Fatal(err)
 	}
-	storage, err := filesystem.New(s.file.Filesystem())
+	storage, err := filesystem.New(s.file.Storage.Filesystem)
 	if err != nil {
 		s.Fatal(err)
 	}
 	defer storage.Close()
-	if _, err := reconcile.Run(s.Context(), reconcile.Config{Specs: s.file.Specs(), Keys: cfg.Keys, Rate: 1_000_000, Grace: time.Hour},
+	if _, err := reconcile.Run(s.Context(), reconcile.Config{Specs: s.file.Thumbnails, Keys: cfg.Keys, Rate: 1_000_000, Grace: time.Hour},
 		store, storage, func(reconcile.Progress) {}); err != nil {
 		s.Fatal(err)
 	}

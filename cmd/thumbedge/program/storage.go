@@ -18,13 +18,13 @@ import (
 func NewStorage(ctx context.Context, file *config.File, log *slog.Logger) (imaging.Storage, imaging.Buckets, proxy.Files, error) {
 	buckets := s3.Buckets{}
 	if file.Storage.Driver == config.DriverS3 {
-		storage, err := s3.New(ctx, file.S3(), log)
+		storage, err := s3.New(ctx, file.Storage.S3, log)
 		if err != nil {
 			return nil, nil, nil, fmt.Errorf("making the storage: %w", err)
 		}
 		return storage, buckets, nil, nil
 	}
-	storage, err := filesystem.New(file.Filesystem())
+	storage, err := filesystem.New(file.Storage.Filesystem)
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("making the storage: %w", err)
 	}

@@ -8,15 +8,16 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-// Config says what a run looks at, and what it may do.
+// Config says what a run looks at, and what it may do: [reconcile] of the configuration
+// file, whose keys the tags name, and the flags of the command.
 type Config struct {
 	Specs thumb.Specs
 	Keys  thumb.Keys // storage.prefix
 	// Place names the storage. A run that was cut off goes on only where it is the same:
 	// what was found in another bucket says nothing of this one.
 	Place string
-	Rate  int           // requests a second to the storage, at most
-	Grace time.Duration // younger files are never touched
+	Rate  int           `toml:"rate"`  // requests a second to the storage, at most
+	Grace time.Duration `toml:"grace"` // younger files are never touched
 	Apply bool          // repair; otherwise a dry run, which changes nothing
 	Since time.Time     // rows updated before are left out; zero: all rows
 	// SinceText is Since as it was asked for. A run that was cut off goes on only
@@ -28,6 +29,9 @@ type Config struct {
 	// would remove more than Force is refused, whatever the share.
 	Force int64
 }
+
+// Defaults returns the configuration that an empty [reconcile] stands for.
+func Defaults() Config { return Config{Rate: 200, Grace: 24 * time.Hour} }
 
 // Validate reports every problem, joined, each under its key.
 func (c Config) Validate() error {

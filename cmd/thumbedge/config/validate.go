@@ -1,0 +1,53 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+)
+
+// Validate reports every impossible value, joined.
+func (f *File) Validate() error {
+	var found problems
+	for _, err := range f.validations() {
+		found.validation(err)
+	}
+	return found.join("configuration", nil)
+}
+
+// validations returns what each package says of its part of the file.
+func (f *File) validations() []error {
+	proxyConfig, resolverConfig, postgresConfig, imagingConfig := f.Proxy(), f.Resolver(), f.Postgres(), f.Imaging()
+	errs := []error{
+		f.validateOwn(),
+		f.Server.Admin.Validate(),
+		proxyConfig.Validate(),
+		resolverConfig.Validate(),
+		postgresConfig.Validate(),
+		imagingConfig.Validate(),
+		f.Reconcile.Validate(),
+	}
+	switch f.Storage.Driver {
+	case DriverS3:
+		return append(errs, f.Storage.S3.Validate())
+	case DriverFilesystem:
+		return append(errs, f.Storage.Filesystem.Validate())
+	}
+	return append(errs, fmt.Errorf(`storage.driver: must be "s3" or "filesystem", not %q`, f.Storage.Driver))
+}
+
+// validateOwn judges the keys that no package but cmd knows.
+func (f *File) validateOwn() error {
+	var errs []error
+	if _, port, err := net.SplitHostPort(f.Server.Listen); err != nil || port == "" {
+		errs = append(errs, fmt.Errorf(`server.listen: must be host:port, such as "127.0.0.1:8080", not %q`, f.Server.Listen))
+	}
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, f.Log.Level) {
+		errs = append(errs, fmt.Errorf(`log.level: must be "debug", "info", "warn" or "error", not %q`, f.Log.Level))
+	}
+	if !slices.Contains([]string{"text", "json"}, f.Log.Format) {
+		errs = append(errs, fmt.Errorf(`log.format: must be "text" or "json", not %q`, f.Log.Format))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,47 @@
+package config
+
+import (
+	"github.com/thumbedge/thumbedge/imaging"
+	"github.com/thumbedge/thumbedge/migrations"
+	"github.com/thumbedge/thumbedge/proxy"
+	"github.com/thumbedge/thumbedge/resolver"
+	"github.com/thumbedge/thumbedge/resolver/postgres"
+)
+
+// What follows hands each package its Config. A key that two packages need is
+// declared in one of them; the other gets its value here.
+
+// Proxy returns what the proxy needs to know.
+func (f *File) Proxy() proxy.Config {
+	cfg := proxy.Config{Server: f.Server.ServerConfig, Upstream: f.Upstream, Rewrite: f.Rewrite, Specs: f.Thumbnails}
+	if f.Storage.Driver == DriverFilesystem && f.Storage.Serve {
+		cfg.FilesPath, cfg.FilesKey = f.Storage.URLPath+string(f.Storage.Prefix), string(f.Storage.Prefix)
+	}
+	return cfg
+}
+
+// Resolver returns what the warm set needs to know.
+func (f *File) Resolver() resolver.Config {
+	cfg := f.Cache
+	cfg.PageTimeout, cfg.Specs, cfg.Keys = f.Database.PageTimeout, f.Thumbnails, f.Storage.Prefix
+	return cfg
+}
+
+// Postgres returns what the database's package needs to know.
+func (f *File) Postgres() postgres.Config {
+	cfg := f.Database
+	cfg.Keys = f.Storage.Prefix
+	return cfg
+}
+
+// Migrations returns the names of the app's tables as the migrations need them.
+func (f *File) Migrations() migrations.Names { return migrations.Names(f.Database.Tables) }
+
+// Imaging returns what the cold path needs to know.
+func (f *File) Imaging() imaging.Config {
+	cfg := imaging.Config{
+		Specs: f.Thumbnails, Keys: f.Storage.Prefix, Render: f.Render, Source: f.Source, ReplacedConfig: f.Storage.ReplacedConfig,
+	}
+	cfg.Source.UpstreamURL, cfg.Source.PublicURL = f.Upstream.URL, f.Server.PublicURL
+	return cfg
+}

@@ -11,6 +11,7 @@ import (
 func TestDefaultsAreValid(t *testing.T) {
 	t.Parallel()
 	cfg := Defaults()
+	cfg.Upstream.URL = "http://127.0.0.1:8000"
 	cfg.Specs = thumb.Specs{{Label: "small", Width: 240}}
 	if err := cfg.Validate(); err != nil {
 		t.Error(err)

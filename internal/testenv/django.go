@@ -241,6 +241,7 @@ func Send(t testing.TB, address, raw string) (*http.Response, string) {
 func Arrived(t testing.TB, address, raw string) Arrival {
 	t.Helper()
 	response, body := Send(t, address, raw)
+	defer response.Body.Close()
 	var a Arrival
 	if err := json.Unmarshal([]byte(body), &a); err != nil || response.StatusCode != http.StatusOK {
 		t.Fatalf("the answer to %.200q is %s, %q, %v", raw, response.Status, body, err)

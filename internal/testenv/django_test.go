@@ -25,7 +25,7 @@ func TestDjangoReadings(t *testing.T) {
 			const head = " HTTP/1.1\r\nHost: app.test\r\nConnection: close\r\n"
 			sized := testenv.Arrived(t, a.Address, "POST /x?q=1"+head+"X-Delivery: one\r\nContent-Length: 5\r\n\r\nhello")
 			sum := sha256.Sum256([]byte("hello"))
-			if sized.Length != 5 || sized.SHA256 != hex.EncodeToString(sum[:]) || sized.Method != "POST" || sized.Path != "/x" || sized.Query != "q=1" || sized.Host != "app.test" || sized.Scheme != "http" {
+			if sized.Length != 5 || sized.SHA256 != hex.EncodeToString(sum[:]) || sized.Method != http.MethodPost || sized.Path != "/x" || sized.Query != "q=1" || sized.Host != "app.test" || sized.Scheme != "http" {
 				t.Errorf("a body with its length: %+v", sized)
 			}
 			if begun, whole := a.Delivered("one"); begun != 1 || whole != 1 {
@@ -57,7 +57,7 @@ func TestDjangoPages(t *testing.T) {
 			t.Errorf("%d bytes, %v, said to be %d", n, err, response.ContentLength)
 		}
 	}
-	if response, _ := testenv.Send(t, a.Address, "POST /early/413/ HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n"); response.StatusCode != 413 {
+	if response, _ := testenv.Send(t, a.Address, "POST /early/413/ HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n"); response.StatusCode != http.StatusRequestEntityTooLarge {
 		t.Errorf("early: %s", response.Status)
 	}
 

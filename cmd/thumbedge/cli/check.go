@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/thumbedge/thumbedge/cmd/thumbedge/program"
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/check"
 )
 
-func check() command {
+func checkCommand() command {
 	return command{
 		name:     "check",
 		synopsis: "--config FILE [--via URL]",
@@ -36,14 +36,14 @@ URLs were rewritten. A URL without a path means the first of rewrite.paths.`,
 			}
 			say(env, "ok", "configuration", *path)
 			failed := false
-			tell := func(f program.Finding) {
+			tell := func(f check.Finding) {
 				failed = failed || f.Err != nil
 				sayFinding(env, f)
 			}
 			if *via != "" {
-				program.CheckVia(ctx, file, *via, tell)
+				check.Via(ctx, file, *via, tell)
 			} else {
-				program.Check(ctx, file, tell)
+				check.Run(ctx, file, tell)
 			}
 			if failed {
 				return errReported
@@ -53,7 +53,7 @@ URLs were rewritten. A URL without a path means the first of rewrite.paths.`,
 	}
 }
 
-func sayFinding(env Env, f program.Finding) {
+func sayFinding(env Env, f check.Finding) {
 	switch {
 	case f.Err != nil:
 		say(env, "FAILED", f.Part, f.Err.Error())

@@ -45,7 +45,7 @@ type command struct {
 }
 
 func commands() []command {
-	return []command{serve(), check(), migrate(), reconcileCommand(), demoCommand(), versionCommand()}
+	return []command{serve(), checkCommand(), migrate(), reconcileCommand(), demoCommand(), versionCommand()}
 }
 
 // errUsage ends a command that was called wrongly; the message was printed.

@@ -1,4 +1,4 @@
-package program
+package check
 
 import (
 	"context"
@@ -33,7 +33,7 @@ type answer struct {
 	body   []byte
 }
 
-// CheckVia fetches a page as a browser does, through the site's public address, and
+// Via fetches a page as a browser does, through the site's public address, and
 // tells what stands between: redirect loops, a wrong Host or X-Forwarded-Proto,
 // whether thumbedge had the page in its hands, and how many of the page's route URLs
 // it rewrote. A target without a path is the site's first page of rewrite.paths.
@@ -41,8 +41,8 @@ type answer struct {
 // It fetches the page twice: plainly, and with a Range, which thumbedge passes
 // through as the app wrote it and which apps ignore on pages. The second shows the
 // authority and the scheme of every route URL, whatever is warm.
-func CheckVia(ctx context.Context, file *config.File, target string, tell func(Finding)) {
-	ctx, cancel := context.WithTimeout(ctx, 2*checkLimit)
+func Via(ctx context.Context, file *config.File, target string, tell func(Finding)) {
+	ctx, cancel := context.WithTimeout(ctx, 2*partLimit)
 	defer cancel()
 	v := via{file: file, tell: tell}
 	fact, err := v.fetch(ctx, target)

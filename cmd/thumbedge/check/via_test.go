@@ -1,11 +1,11 @@
-package program_test
+package check_test
 
 import (
 	"strings"
 	"testing"
 
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/check"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
-	"github.com/thumbedge/thumbedge/cmd/thumbedge/program"
 	"github.com/thumbedge/thumbedge/internal/testenv"
 )
 
@@ -22,15 +22,15 @@ const (
 )
 
 // findings looks at a site and returns what is found of each part.
-func findings(t *testing.T, file *config.File, target string) map[string]program.Finding {
-	found := map[string]program.Finding{}
-	program.CheckVia(t.Context(), file, target, func(f program.Finding) { found[f.Part] = f })
+func findings(t *testing.T, file *config.File, target string) map[string]check.Finding {
+	found := map[string]check.Finding{}
+	check.Via(t.Context(), file, target, func(f check.Finding) { found[f.Part] = f })
 	return found
 }
 
 // wantVerdicts compares with what is wanted of each part: "ok", "degraded", "unknown",
 // or words of an error.
-func wantVerdicts(t *testing.T, found map[string]program.Finding, want map[string]string) {
+func wantVerdicts(t *testing.T, found map[string]check.Finding, want map[string]string) {
 	t.Helper()
 	for part, verdict := range want {
 		f, got := found[part], "ok"
@@ -50,12 +50,12 @@ func wantVerdicts(t *testing.T, found map[string]program.Finding, want map[strin
 	}
 }
 
-// TestCheckVia looks at one site through fronts that are set up rightly and wrongly.
-func TestCheckVia(t *testing.T) {
+// TestVia looks at one site through fronts that are set up rightly and wrongly.
+func TestVia(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	ids := s.captures(4)
-	s.row(ids[0], "small", 240)
+	s.captures(4)
+	s.serve()
 	right := front(t, s.url, rightHost, rightProto)
 	target := "http://" + right.Address
 

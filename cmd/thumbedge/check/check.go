@@ -1,4 +1,7 @@
-package program
+// Package check tries a configuration and each real part that it names (Run), and looks
+// at a site through its public address as browsers see it (Via). Neither changes
+// anything that stays, and both are safe beside a running proxy.
+package check
 
 import (
 	"bytes"
@@ -21,10 +24,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/program"
 	"github.com/thumbedge/thumbedge/resolver/postgres"
 )
 
-// Finding is what Check found of one part: a fact, or what is wrong.
+// Finding is what was found of one part: a fact, or what is wrong.
 type Finding struct {
 	Part string
 	Fact string
@@ -35,30 +39,30 @@ type Finding struct {
 	Unknown bool
 }
 
-// checkLimit bounds the look at one part.
-const checkLimit = 10 * time.Second
+// partLimit bounds the look at one part.
+const partLimit = 10 * time.Second
 
-// Check tries each real part in turn with a configuration and tells each as it
+// Run tries each real part in turn with a configuration and tells each as it
 // goes: the app, the database with its tables and triggers, the storage by a put, a
 // get and a delete, the listeners. It changes nothing that stays.
-func Check(ctx context.Context, file *config.File, tell func(Finding)) {
+func Run(ctx context.Context, file *config.File, tell func(Finding)) {
 	failed := map[string]bool{}
 	for _, part := range []struct {
 		name, within string
 		look         func(context.Context, *config.File) (string, error)
 	}{
-		{"app", "", checkApp},
-		{"database", "", checkDatabase},
-		{"tables", "database", checkTables},
-		{"triggers", "database", checkTriggers},
-		{"storage", "", checkStorage},
-		{"listener", "", checkListener},
+		{"app", "", lookAtApp},
+		{"database", "", lookAtDatabase},
+		{"tables", "database", lookAtTables},
+		{"triggers", "database", lookAtTriggers},
+		{"storage", "", lookAtStorage},
+		{"listener", "", lookAtListeners},
 	} {
 		if failed[part.within] {
 			tell(Finding{Part: part.name, Unknown: true, Fact: "not looked at: the " + part.within + " does not answer"})
 			continue
 		}
-		limited, cancel := context.WithTimeout(ctx, checkLimit)
+		limited, cancel := context.WithTimeout(ctx, partLimit)
 		fact, err := part.look(limited, file)
 		cancel()
 		finding := Finding{Part: part.name, Fact: fact, Err: err}
@@ -74,7 +78,7 @@ func Check(ctx context.Context, file *config.File, tell func(Finding)) {
 // degradedError is what thumbedge works without.
 type degradedError struct{ error }
 
-func checkApp(ctx context.Context, file *config.File) (string, error) {
+func lookAtApp(ctx context.Context, file *config.File) (string, error) {
 	url := strings.TrimSuffix(file.Upstream.URL, "/") + file.Rewrite.Paths[0]
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -93,7 +97,7 @@ func checkApp(ctx context.Context, file *config.File) (string, error) {
 	return fmt.Sprintf("%s answers %d after %d ms", url, response.StatusCode, time.Since(start).Milliseconds()), nil
 }
 
-func checkDatabase(ctx context.Context, file *config.File) (string, error) {
+func lookAtDatabase(ctx context.Context, file *config.File) (string, error) {
 	pool, err := postgres.Open(file.Postgres(), nil)
 	if err != nil {
 		return "", err
@@ -122,7 +126,7 @@ func withStore(file *config.File, look func(*pgxpool.Pool, *postgres.Store) erro
 	return look(pool, store)
 }
 
-func checkTables(ctx context.Context, file *config.File) (fact string, err error) {
+func lookAtTables(ctx context.Context, file *config.File) (fact string, err error) {
 	err = withStore(file, func(_ *pgxpool.Pool, store *postgres.Store) error {
 		if err := store.CheckTables(ctx); err != nil {
 			return fmt.Errorf("the app's tables are not as expected: %w", err)
@@ -133,7 +137,7 @@ func checkTables(ctx context.Context, file *config.File) (fact string, err error
 	return fact, err
 }
 
-func checkTriggers(ctx context.Context, file *config.File) (fact string, err error) {
+func lookAtTriggers(ctx context.Context, file *config.File) (fact string, err error) {
 	err = withStore(file, func(_ *pgxpool.Pool, store *postgres.Store) error {
 		installed, err := store.Installed(ctx)
 		switch {
@@ -148,10 +152,10 @@ func checkTriggers(ctx context.Context, file *config.File) (fact string, err err
 	return fact, err
 }
 
-// checkStorage stores a small picture under a key that no capture has, reads it
+// lookAtStorage stores a small picture under a key that no capture has, reads it
 // back, and deletes it.
-func checkStorage(ctx context.Context, file *config.File) (string, error) {
-	storage, _, _, err := NewStorage(ctx, file, slog.New(slog.DiscardHandler))
+func lookAtStorage(ctx context.Context, file *config.File) (string, error) {
+	storage, _, _, err := program.NewStorage(ctx, file, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return "", err
 	}
@@ -187,7 +191,7 @@ func checkStorage(ctx context.Context, file *config.File) (string, error) {
 	return fmt.Sprintf("%s: put, get and delete work; browsers are sent to %s", file.Storage.Driver, url), nil
 }
 
-func checkListener(_ context.Context, file *config.File) (string, error) {
+func lookAtListeners(_ context.Context, file *config.File) (string, error) {
 	for _, address := range []struct{ key, value string }{
 		{"server.listen", file.Server.Listen}, {"server.admin_listen", file.Server.Admin.Listen},
 	} {

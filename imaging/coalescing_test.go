@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/thumbedge/thumbedge/imaging/render"
+	"github.com/thumbedge/thumbedge/imaging/source"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -142,8 +143,8 @@ func TestPanicFreesEverybody(t *testing.T) {
 			}
 			eventually(t, func() bool {
 				return c.State() == State{
-					Captures: Gauge{0, 258}, Working: Gauge{0, 12}, Workers: Gauge{0, 2}, Memory: Gauge{0, 512 << 20},
-					Originals: Gauge{0, 128 << 20}, Kept: Gauge{c.State().Kept.Now, maxKept}, Failures: Gauge{c.State().Failures.Now, maxRemembered},
+					Captures: Gauge{0, 258}, Working: Gauge{0, 24}, Workers: Gauge{0, 2}, Memory: Gauge{0, 512 << 20},
+					Originals: Gauge{0, 128 << 20}, Kept: Gauge{c.State().Kept.Now, maxKept}, Failures: Gauge{c.State().Failures.Now, maxRemembered}, LeftAlone: Gauge{0, source.MaxSilent},
 				}
 			}, "everything is given back")
 		})

@@ -85,8 +85,9 @@ func (c *RenderConfig) workers() int {
 
 // turns is how many captures are worked on at once, from the lease to the row.
 // Most of that is waiting, for the original and for storage, so it is some times
-// the workers: enough to keep them busy where a fetch takes five renders' time.
-func (c *RenderConfig) turns() int { return min(6*c.workers(), c.captures()) }
+// the workers: one host of originals, which may have half of the turns, keeps the
+// workers busy where a fetch takes five renders' time.
+func (c *RenderConfig) turns() int { return min(12*c.workers(), c.captures()) }
 
 // captures is how many captures may be in hand, waiting or worked on.
 func (c *RenderConfig) captures() int { return c.workers() + c.Queue }

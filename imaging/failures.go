@@ -2,9 +2,11 @@ package imaging
 
 import (
 	"container/list"
+	"errors"
 	"sync"
 	"time"
 
+	"github.com/thumbedge/thumbedge/imaging/source"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -119,11 +121,15 @@ func (f *failures) unusable(work *thumb.Work) (labels, error) {
 	return known.labels, known.err
 }
 
-// rememberUnavailable remembers that the original of a capture cannot be fetched.
+// rememberUnavailable remembers that the original of a capture cannot be fetched:
+// for source.retry_after, or until its host, which does not answer, may be asked again.
 func (f *failures) rememberUnavailable(id thumb.ID, err error) {
+	until := time.Now().Add(f.retryAfter)
+	if alone, ok := errors.AsType[*source.LeftAlone](err); ok && alone.Until.Before(until) {
+		until = alone.Until
+	}
 	f.remember(id, func(known *failure) {
-		known.err, known.labels, known.unusable = err, ^labels(0), nil
-		known.until = time.Now().Add(f.retryAfter)
+		known.err, known.labels, known.unusable, known.until = err, ^labels(0), nil, until
 	})
 }
 

@@ -1,76 +1,176 @@
 package imaging
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
 )
 
-// gate admits jobs while there is room, by number and by bytes. Those that wait
-// are let in by priority, browsers' jobs before prefetches, then by age; the first
-// in line is never overtaken by one that happens to fit, so a big job starves no
-// more than a small one.
+// gate admits jobs while there is room, by number and by bytes. Of those that wait,
+// browsers' jobs go before prefetches; then the hosts of originals take turns, the one
+// that holds the fewest places first; then the oldest job goes. A job that does not fit
+// yet is not overtaken by a smaller one, so a big job starves no more than a small one.
+//
+// A fair gate also keeps each host of originals from taking all of it: a host gets
+// another place, or more bytes, only while as much stays free as it then holds. So one
+// host takes half at most, two take a third each, and whatever their number, something
+// is left for the next one. (Network switches share their buffers so: Choudhury and
+// Hahne, "Dynamic queue length thresholds", 1998.) Who waits for the host's own share
+// is overtaken by every other host's jobs.
 //
 // Three gates in a row bound the cold path: turns (captures being worked on),
-// originals (their bytes), renders (cores and memory). A job takes them in that
+// originals (their bytes), renders (cores and memory). A job enters them in that
 // order and never waits for an earlier one while it holds a later one, so they
 // cannot lock each other.
 type gate struct {
 	places int   // at most this many at once
 	bytes  int64 // at most this many bytes at once; 0: not bounded by bytes
 	spared int   // places that prefetches leave to clients' jobs
+	fair   bool  // no host of originals takes all of it
 
 	mu      sync.Mutex
 	taken   int
 	held    int64
-	waiting []*ticket
+	byHost  map[string]share // of those that are in or wait
+	admits  uint64           // so many were let in so far
+	waiting []*place
 }
 
-// ticket is one job's place in a gate's line.
-type ticket struct {
+// share is what the jobs of one host hold, and the number of the last that was let in.
+type share struct {
+	places int
+	bytes  int64
+	last   uint64
+}
+
+// place is what a job holds of a gate, or waits for.
+type place struct {
+	gate     *gate
 	job      *job
+	host     string // of the job's original; "": not known yet, or not of any host
 	bytes    int64
 	admitted chan struct{} // closed when let in
 }
 
 // enter waits until there is room for the job and so many bytes, or ctx ends.
-// Bytes must not be above the gate's own. What was entered must be left.
-func (g *gate) enter(ctx context.Context, j *job, bytes int64) error {
-	t := &ticket{job: j, bytes: bytes, admitted: make(chan struct{})}
+// Bytes must not be above the gate's own. The place has to be left.
+func (g *gate) enter(ctx context.Context, j *job, host string, bytes int64) (*place, error) {
+	p := &place{gate: g, job: j, host: host, bytes: bytes, admitted: make(chan struct{})}
 	g.mu.Lock()
-	g.waiting = append(g.waiting, t)
+	g.waiting = append(g.waiting, p)
 	g.admit()
 	g.mu.Unlock()
 	select {
-	case <-t.admitted:
-		return nil
+	case <-p.admitted:
+		return p, nil
 	case <-ctx.Done():
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if i := slices.Index(g.waiting, t); i >= 0 {
+	if i := slices.Index(g.waiting, p); i >= 0 {
 		g.waiting = slices.Delete(g.waiting, i, i+1)
+		g.tidy(p.host)
 		g.admit() // it may have been first in line, and the next one may fit
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
-	return nil // let in at the same moment
+	return p, nil // let in at the same moment
 }
 
-// leave gives back a place and its bytes.
-func (g *gate) leave(bytes int64) {
+// leave gives back the place and its bytes.
+func (p *place) leave() {
+	g := p.gate
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.taken--
-	g.held -= bytes
+	g.count(p, -1, -p.bytes)
+	g.tidy(p.host)
 	g.admit()
 }
 
 // shrink gives back bytes that turned out not to be needed.
-func (g *gate) shrink(bytes int64) {
+func (p *place) shrink(bytes int64) {
+	g := p.gate
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.held -= bytes
+	g.count(p, 0, -bytes)
+	p.bytes -= bytes
 	g.admit()
+}
+
+// assign counts the place as the host's, which was not known before. It says false,
+// and changes nothing, where the host has its share already.
+func (p *place) assign(host string) bool {
+	if host == p.host {
+		return true
+	}
+	g := p.gate
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.count(p, -1, -p.bytes)
+	old := p.host
+	p.host = host
+	within := g.within(p)
+	if !within {
+		p.host = old
+	}
+	g.count(p, 1, p.bytes)
+	g.tidy(old)
+	return within
+}
+
+// count adds to what is taken. The caller holds mu.
+func (g *gate) count(p *place, places int, bytes int64) {
+	g.taken += places
+	g.held += bytes
+	s := g.byHost[p.host]
+	s.places += places
+	s.bytes += bytes
+	if places > 0 {
+		s.last = g.admits
+	}
+	if g.byHost == nil {
+		g.byHost = map[string]share{}
+	}
+	g.byHost[p.host] = s
+}
+
+// tidy forgets a host that nothing is in or waits of. The caller holds mu.
+func (g *gate) tidy(host string) {
+	waits := func(p *place) bool { return p.host == host }
+	if g.byHost[host].places == 0 && !slices.ContainsFunc(g.waiting, waits) {
+		delete(g.byHost, host)
+	}
+}
+
+// within says whether the host of a place may have it. The caller holds mu.
+func (g *gate) within(p *place) bool {
+	s := g.byHost[p.host]
+	if !g.fair || p.host == "" || s.places == 0 {
+		return true
+	}
+	return s.places < g.places-g.taken && (g.bytes == 0 || s.bytes+p.bytes <= g.bytes-g.held)
+}
+
+// fits says whether there is room for a place. The caller holds mu.
+func (g *gate) fits(p *place) bool {
+	places := g.places
+	if p.job.prefetch.Load() {
+		places -= g.spared
+	}
+	return g.taken < places && (g.bytes == 0 || g.held+p.bytes <= g.bytes)
+}
+
+// before says whether p is let in before other. The caller holds mu.
+func (g *gate) before(p, other *place) bool {
+	if a, b := p.job.prefetch.Load(), other.job.prefetch.Load(); a != b {
+		return b
+	}
+	mine, others := g.byHost[p.host], g.byHost[other.host]
+	return cmp.Or(
+		cmp.Compare(mine.places, others.places),
+		cmp.Compare(mine.last, others.last),
+		cmp.Compare(p.job.number, other.job.number),
+	) < 0
 }
 
 // reorder looks at the line again after a job's priority has changed.
@@ -82,25 +182,21 @@ func (g *gate) reorder() {
 
 // admit lets in whoever is first while there is room. The caller holds mu.
 func (g *gate) admit() {
-	for len(g.waiting) > 0 {
-		first := 0
-		for i, t := range g.waiting {
-			if t.job.before(g.waiting[first].job) {
+	for {
+		first := -1
+		for i, p := range g.waiting {
+			if g.within(p) && (first < 0 || g.before(p, g.waiting[first])) {
 				first = i
 			}
 		}
-		t := g.waiting[first]
-		places := g.places
-		if t.job.prefetch.Load() {
-			places -= g.spared
-		}
-		if g.taken >= places || g.bytes > 0 && g.held+t.bytes > g.bytes {
+		if first < 0 || !g.fits(g.waiting[first]) {
 			return
 		}
-		g.taken++
-		g.held += t.bytes
+		p := g.waiting[first]
+		g.admits++
+		g.count(p, 1, p.bytes)
 		g.waiting = slices.Delete(g.waiting, first, first+1)
-		close(t.admitted)
+		close(p.admitted)
 	}
 }
 

@@ -46,26 +46,23 @@ type job struct {
 	prefetch atomic.Bool
 	// changed has a value when a notification named the capture.
 	changed chan struct{}
-	// patience is what is left of render.max_wait; only the job's goroutine has it.
+	// These two are the job's goroutine's only: what is left of render.max_wait, and
+	// the host of the original, once the job has had to wait for that host's share.
 	patience time.Duration
+	host     string
 
 	// These belong to jobs.mu.
 	outcomes [thumb.MaxSpecs]*outcome // of the labels asked for; nil: not asked for
-	wanted   labels                   // asked for, and rendering has not begun
-	begun    bool                     // it got its first turn: no longer droppable
-	left     bool                     // no longer among the jobs, and counted out
-}
-
-// before says whether j goes before other wherever both wait.
-func (j *job) before(other *job) bool {
-	mine, others := j.prefetch.Load(), other.prefetch.Load()
-	return mine == others && j.number < other.number || !mine && others
+	wanted   labels                   // asked for, and not sealed
+	started  bool                     // it got its first turn: no prefetch to be dropped
+	queued   string                   // the host for whose share of the turns it waits; ""
+	left     bool                     // no longer among the jobs
 }
 
 // jobs are the captures in hand: at most one job a capture, at most limit at once.
 type jobs struct {
 	limit    int
-	start    func(*job)      // begins the goroutine of a new job
+	launch   func(*job)      // starts the goroutine of a new job
 	promote  func()          // told that a job's priority has risen
 	lifetime context.Context // of all jobs
 	metrics  *Metrics
@@ -76,13 +73,9 @@ type jobs struct {
 	closed  bool
 }
 
-var (
-	errClosed  = fmt.Errorf("%w: shutting down", thumb.ErrBusy)
-	errFull    = fmt.Errorf("%w: render.queue is full", thumb.ErrBusy)
-	errDropped = fmt.Errorf("%w: prefetch dropped for a client's sake", thumb.ErrBusy)
-)
+var errClosed = fmt.Errorf("%w: shutting down", thumb.ErrBusy)
 
-// join adds a label of a capture to the job in hand, or begins one.
+// join adds a label of a capture to the job in hand, or to a new one.
 func (s *jobs) join(id thumb.ID, position int, prefetch bool) (*outcome, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,7 +87,7 @@ func (s *jobs) join(id thumb.ID, position int, prefetch bool) (*outcome, error) 
 		if err := s.makeRoom(prefetch); err != nil {
 			return nil, err
 		}
-		j = s.begin(id, prefetch)
+		j = s.add(id, prefetch)
 	} else {
 		s.metrics.coalesced.Inc()
 	}
@@ -108,51 +101,43 @@ func (s *jobs) join(id thumb.ID, position int, prefetch bool) (*outcome, error) 
 	return j.outcomes[position], nil
 }
 
-// makeRoom refuses a job where the limit is reached. A prefetch may take half of
-// the room only, and gives way to a client's job while it waits.
-func (s *jobs) makeRoom(prefetch bool) error {
-	switch {
-	case prefetch && len(s.byID) >= (s.limit+1)/2:
-		return errFull
-	case len(s.byID) < s.limit:
-		return nil
-	}
-	var youngest *job
-	for _, j := range s.byID {
-		if j.prefetch.Load() && !j.begun && (youngest == nil || youngest.number < j.number) {
-			youngest = j
-		}
-	}
-	if youngest == nil {
-		return errFull
-	}
-	s.metrics.dropped.Inc()
-	s.fail(youngest, errDropped)
-	youngest.cancel(errDropped)
-	return nil
-}
-
-func (s *jobs) begin(id thumb.ID, prefetch bool) *job {
+// add makes a job and starts it. The caller holds mu.
+func (s *jobs) add(id thumb.ID, prefetch bool) *job {
 	s.counter++
 	j := &job{id: id, number: s.counter, changed: make(chan struct{}, 1)}
 	j.prefetch.Store(prefetch)
 	j.ctx, j.cancel = context.WithCancelCause(s.lifetime)
 	s.byID[id] = j
-	s.start(j)
+	s.launch(j)
 	return j
 }
 
-// firstTurn marks a job as begun; it says false where it was dropped just before.
-func (s *jobs) firstTurn(j *job) bool {
+// start marks a job as one that has had a turn; it says false where the job was
+// dropped just before.
+func (s *jobs) start(j *job) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	j.begun = true
+	j.started, j.queued = true, ""
 	return !j.left
 }
 
-// remaining returns the labels that are asked for and not begun. Where there are
-// none, the job is over: it has left, and whoever asks next begins another.
-func (s *jobs) remaining(j *job) labels {
+// queue marks a job as one that waits for its host's share of the turns.
+func (s *jobs) queue(j *job, host string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	j.queued = host
+}
+
+// wanted returns the labels that are asked for and not sealed.
+func (s *jobs) wanted(j *job) labels {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return j.wanted
+}
+
+// leaveUnlessWanted returns the labels that are asked for and not sealed. Where there
+// are none, the job leaves, and whoever asks next gets another.
+func (s *jobs) leaveUnlessWanted(j *job) labels {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if j.wanted == 0 {
@@ -161,47 +146,51 @@ func (s *jobs) remaining(j *job) labels {
 	return j.wanted
 }
 
-// seal takes the labels out of those that wait, unless another has joined since
-// seen was read: then the caller looks again, to decode for all of them together.
-func (s *jobs) seal(j *job, seen, taken labels) bool {
+// seal takes labels out of those that are wanted, since they are about to be rendered,
+// unless another has joined since seen was read: then the caller looks again, to
+// decode for all of them together.
+func (s *jobs) seal(j *job, seen, sealed labels) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if j.wanted != seen {
 		return false
 	}
-	j.wanted &^= taken
+	j.wanted &^= sealed
 	return true
 }
 
-// settle gives one label's outcome to whoever waits for it.
-func (s *jobs) settle(j *job, position int, made Thumbnail, err error) {
+// finish gives one label's outcome to whoever waits for it.
+func (s *jobs) finish(j *job, position int, made Thumbnail, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	j.wanted &^= labelAt(position)
-	s.conclude(j.outcomes[position], made, err)
+	if o := j.outcomes[position]; o != nil {
+		o.finish(made, err)
+	}
 }
 
-// end lets go of everybody who still waits for the job, whose work is over one way
-// or another. Ending it twice is harmless.
+// end takes the job from among those that can be joined, and gives the error to
+// whoever still waits for it. Ending a job twice is harmless.
 func (s *jobs) end(j *job, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.fail(j, err)
+	s.letGo(j, err)
 }
 
-func (s *jobs) fail(j *job, err error) {
+// letGo is end for a caller that holds mu.
+func (s *jobs) letGo(j *job, err error) {
 	s.leave(j)
 	for _, o := range j.outcomes {
-		s.conclude(o, Thumbnail{}, err)
+		if o != nil {
+			o.finish(Thumbnail{}, err)
+		}
 	}
 }
 
-func (*jobs) conclude(o *outcome, made Thumbnail, err error) {
-	if o == nil {
-		return
-	}
+// finish closes the outcome, once. The caller holds the jobs' mu.
+func (o *outcome) finish(made Thumbnail, err error) {
 	select {
-	case <-o.done: // settled before
+	case <-o.done: // finished before
 	default:
 		o.thumbnail, o.err = made, err
 		close(o.done)
@@ -253,9 +242,8 @@ func (s *jobs) close() {
 	defer s.mu.Unlock()
 	s.closed = true
 	for _, j := range s.byID {
-		if j.prefetch.Load() && !j.begun {
-			s.fail(j, errClosed)
-			j.cancel(errClosed)
+		if j.prefetch.Load() && !j.started {
+			s.drop(j, errClosed)
 		}
 	}
 }

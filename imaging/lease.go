@@ -33,23 +33,23 @@ var errLeased = fmt.Errorf("%w: another replica is at work on the capture", thum
 // turn is a job's permission to work: its place among the turns and its lease,
 // which is prolonged until the turn is given back.
 type turn struct {
+	*place
 	r       *Renderer
-	job     *job
 	stop    context.CancelFunc
 	stopped sync.WaitGroup
 }
 
-// takeTurn waits for the job's turn and for its lease, and reads what there is to
+// awaitTurn waits for the job's turn and for its lease, and reads what there is to
 // work from. While another replica holds the lease, the turn is given back, so
 // that nobody waits behind a job that does nothing; labels that the other has made
-// meanwhile are settled from their rows. The turn is nil when nothing is left.
-func (r *Renderer) takeTurn(j *job) (*turn, *thumb.Work, error) {
+// meanwhile are finished from their rows. The turn is nil when nothing is left.
+func (r *Renderer) awaitTurn(j *job) (*turn, *thumb.Work, error) {
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		t, work, err := r.tryTurn(j)
 		if err != nil || t != nil {
 			return t, work, err
 		}
-		if r.settleFromRows(j, work) == 0 {
+		if r.finishFromRows(j, work) == 0 {
 			return nil, nil, nil
 		}
 		if err := r.pause(j, max(min(pause, work.HeldFor), shortPause)); err != nil {
@@ -61,16 +61,17 @@ func (r *Renderer) takeTurn(j *job) (*turn, *thumb.Work, error) {
 // tryTurn waits for a turn and asks for the lease. The turn is nil, and given back,
 // where another replica holds it.
 func (r *Renderer) tryTurn(j *job) (*turn, *thumb.Work, error) {
-	if err := r.await(j, "wait", &r.turns, 0); err != nil {
+	place, err := r.await(j, "wait", &r.turns, 0)
+	if err != nil {
 		return nil, nil, err
 	}
 	held := false
 	defer func() {
 		if !held {
-			r.turns.leave(0)
+			place.leave()
 		}
 	}()
-	if !r.jobs.firstTurn(j) {
+	if !r.jobs.start(j) {
 		return nil, nil, errDropped
 	}
 	work, err := r.lease(j)
@@ -78,7 +79,7 @@ func (r *Renderer) tryTurn(j *job) (*turn, *thumb.Work, error) {
 		return nil, work, err
 	}
 	held = true
-	t := &turn{r: r, job: j}
+	t := &turn{place: place, r: r}
 	t.prolong()
 	return t, work, nil
 }
@@ -134,8 +135,8 @@ func (r *Renderer) pause(j *job, about time.Duration) error {
 }
 
 // prolong keeps the lease until the turn ends. A lease that was lost all the same
-// stops nothing: another replica may do the work twice, and the rows' rule settles
-// whose file is named.
+// stops nothing: another replica may do the work twice, and the rule of the upsert
+// decides whose file is named.
 func (t *turn) prolong() {
 	ctx, stop := context.WithCancel(t.job.ctx)
 	t.stop = stop
@@ -173,7 +174,7 @@ func (t *turn) giveBack() {
 	t.stop()
 	t.stopped.Wait()
 	t.r.release(t.job)
-	t.r.turns.leave(0)
+	t.leave()
 }
 
 // release gives up the lease. Where that fails it lapses by itself.

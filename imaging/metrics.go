@@ -20,6 +20,7 @@ type Metrics struct {
 	resources  *resources
 	originals  prometheus.Counter // bytes fetched
 	leases     *prometheus.CounterVec
+	limited    *prometheus.CounterVec // by what a host of originals had its share of
 	swept      *prometheus.CounterVec
 }
 
@@ -43,8 +44,11 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		resources:  &resources{},
 		originals:  counter("cold_original_bytes_total", "Bytes of originals fetched."),
 		leases:     counters("cold_leases_total", "Statements that ask for a lease, by outcome.", "outcome"),
+		limited:    counters("cold_host_limited_total", "Captures that had to wait for the share of turns of their original's host (turns), or gave way in the queue (queue).", "share"),
 		swept:      counters("swept_files_total", "Replaced or left-over files that the sweep looked at, by outcome.", "outcome"),
 	}
+	m.limited.WithLabelValues("turns")
+	m.limited.WithLabelValues("queue")
 	m.stages = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "thumbedge_cold_stage_seconds", Help: "Time that one capture spends in each stage of the cold path.",
 		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},

@@ -100,7 +100,7 @@ func New(cfg Config, deps Deps) (*Renderer, error) {
 		return nil, err
 	}
 	sources, err := source.New(cfg.Source, source.Deps{
-		Storage: deps.Storage, Buckets: deps.Buckets, Conns: cfg.Render.turns(), RoomWait: cfg.Render.MaxWait,
+		Storage: deps.Storage, Buckets: deps.Buckets, Conns: cfg.Render.turns(), RoomWait: cfg.Render.MaxWait, Log: deps.Log,
 	})
 	if err != nil {
 		return nil, err
@@ -111,8 +111,8 @@ func New(cfg Config, deps Deps) (*Renderer, error) {
 		log: deps.Log, metrics: deps.Metrics, stored: deps.Stored, hook: deps.Hook,
 		inspect:   inspectOriginal,
 		failures:  newFailures(cfg.Source.RetryAfter),
-		turns:     gate{places: cfg.Render.turns(), spared: cfg.Render.turns() / 2},
-		originals: gate{places: cfg.Render.turns(), bytes: cfg.originals()},
+		turns:     gate{places: cfg.Render.turns(), spared: cfg.Render.turns() - cfg.Render.turns()/4, fair: true},
+		originals: gate{places: cfg.Render.turns(), bytes: cfg.originals(), fair: true},
 		renders:   gate{places: cfg.Render.workers(), bytes: cfg.Render.Memory},
 		holder:    rand.Text(),
 	}
@@ -125,7 +125,7 @@ func New(cfg Config, deps Deps) (*Renderer, error) {
 	lifetime, stop := context.WithCancelCause(context.Background())
 	r.stop = stop
 	r.jobs = &jobs{
-		limit: cfg.Render.captures(), start: r.start, promote: r.reorder, lifetime: lifetime,
+		limit: cfg.Render.captures(), launch: r.launch, promote: r.reorder, lifetime: lifetime,
 		metrics: deps.Metrics, byID: map[thumb.ID]*job{},
 	}
 	r.metrics.observe(r)
@@ -248,18 +248,18 @@ func (r *Renderer) recovered(doing string) {
 }
 
 // await enters a gate on the job's patience, and times the stage.
-func (r *Renderer) await(j *job, stage string, g *gate, bytes int64) error {
+func (r *Renderer) await(j *job, stage string, g *gate, bytes int64) (*place, error) {
 	ctx, cancel := context.WithTimeoutCause(j.ctx, j.patience, errWaited)
 	defer cancel()
 	began := time.Now()
-	err := g.enter(ctx, j, bytes)
+	p, err := g.enter(ctx, j, j.host, bytes)
 	waited := time.Since(began)
 	j.patience -= waited
 	r.metrics.stages.WithLabelValues(stage).Observe(waited.Seconds())
 	if err != nil {
-		return causeOf(ctx, err)
+		return nil, causeOf(ctx, err)
 	}
-	return nil
+	return p, nil
 }
 
 var (

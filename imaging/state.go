@@ -1,5 +1,7 @@
 package imaging
 
+import "github.com/thumbedge/thumbedge/imaging/source"
+
 // State is what the cold path is doing now, each figure with its limit.
 type State struct {
 	Captures  Gauge // in hand, waiting or worked on
@@ -9,6 +11,7 @@ type State struct {
 	Originals Gauge // bytes of originals in hand
 	Kept      Gauge // bytes of pictures that could not be stored
 	Failures  Gauge // captures whose failure is remembered
+	LeftAlone Gauge // hosts of originals that do not answer, and are not asked
 }
 
 // Gauge is a figure and its limit.
@@ -28,6 +31,7 @@ func (r *Renderer) State() State {
 		Originals: Gauge{originals, r.originals.bytes},
 		Kept:      Gauge{kept, maxKept},
 		Failures:  Gauge{int64(remembered), maxRemembered},
+		LeftAlone: Gauge{int64(r.sources.LeftAlone()), source.MaxSilent},
 	}
 }
 
@@ -36,5 +40,6 @@ func (s State) gauges() map[string]Gauge {
 	return map[string]Gauge{
 		"captures": s.Captures, "working": s.Working, "workers": s.Workers, "memory_bytes": s.Memory,
 		"original_bytes": s.Originals, "kept_picture_bytes": s.Kept, "failures": s.Failures,
+		"hosts_left_alone": s.LeftAlone,
 	}
 }

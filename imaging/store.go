@@ -28,7 +28,7 @@ const (
 	breakerPause    = 5 * time.Second
 )
 
-// kept is one picture of a pass on its way to its row.
+// kept is one picture on its way to its row.
 type kept struct {
 	position int
 	picture  render.Picture
@@ -37,7 +37,7 @@ type kept struct {
 	err      error // of storing it
 }
 
-// keep stores and records the pictures of one pass, and settles their labels.
+// keep stores and records the pictures of one decoding, and finishes their labels.
 func (r *Renderer) keep(j *job, work *thumb.Work, batch labels, pictures []render.Picture) {
 	var all []*kept
 	batch.each(func(position int) {
@@ -46,23 +46,23 @@ func (r *Renderer) keep(j *job, work *thumb.Work, batch labels, pictures []rende
 	err := errPanic
 	defer func() {
 		for _, k := range all {
-			r.settleKept(j, k, cmp.Or(k.err, err))
+			r.finishKept(j, k, cmp.Or(k.err, err))
 		}
 	}()
 	defer r.recovered("keeping pictures")
 	err = r.keepAll(j, work, all)
 }
 
-// settleKept settles a picture's label: by its URL, or by the picture itself, which
+// finishKept finishes a picture's label: by its URL, or by the picture itself, which
 // is remembered, where it could not be kept.
-func (r *Renderer) settleKept(j *job, k *kept, err error) {
+func (r *Renderer) finishKept(j *job, k *kept, err error) {
 	if err != nil && !errors.Is(err, thumb.ErrUnknownCapture) {
 		r.log.Warn("thumbnail not kept", slog.Int64("capture", int64(j.id)),
 			slog.String("label", r.cfg.Specs[k.position].Label), slog.Any("error", err))
 		k.made, err = Thumbnail{JPEG: k.picture.JPEG}, nil
 		r.failures.rememberPicture(j.id, k.position, k.picture.JPEG)
 	}
-	r.settle(j, labelAt(k.position), k.made, err)
+	r.finish(j, labelAt(k.position), k.made, err)
 }
 
 // keepAll stores pictures and writes their rows, in the order that leaves, wherever
@@ -70,7 +70,7 @@ func (r *Renderer) settleKept(j *job, k *kept, err error) {
 // recorded for deletion first. That record does nothing to a file that a row names,
 // so an upsert whose fate is unknown needs no repair.
 //
-// All labels of a pass go together: one statement records their keys, one writes
+// All labels of a decoding go together: one statement records their keys, one writes
 // their rows.
 func (r *Renderer) keepAll(j *job, work *thumb.Work, all []*kept) error {
 	if !r.breaker.closed() {

@@ -17,16 +17,16 @@ import (
 // storing and recording all of its labels. A job that takes longer hangs.
 const workTime = 2 * time.Minute
 
-// start begins a new job's goroutine. It is called with the jobs' lock held.
-func (r *Renderer) start(j *job) {
+// launch starts a new job's goroutine. It is called with the jobs' lock held.
+func (r *Renderer) launch(j *job) {
 	j.patience = r.cfg.Render.MaxWait
 	j.holder = r.holder + "/" + strconv.FormatUint(j.number, 10)
 	r.working.Go(func() { r.run(j) })
 }
 
-// run is a job from its beginning to its end. Whatever comes, nobody is left to
-// wait: a job whose time is over lets everybody go, though its goroutine, and what
-// it holds, may still be stuck in the step that hangs.
+// run is a job's whole life. Whatever comes, nobody is left to wait: a job whose time
+// is over lets everybody go, though its goroutine, and what it holds, may still be
+// stuck in the step that hangs.
 func (r *Renderer) run(j *job) {
 	err := errPanic
 	hung := time.AfterFunc(r.cfg.Render.MaxWait+r.sources.Limit()+workTime, func() {
@@ -40,17 +40,21 @@ func (r *Renderer) run(j *job) {
 	}()
 	defer r.recovered("working on a capture")
 	began := time.Now()
-	err = r.work(j)
+	for again := true; again; {
+		again, err = r.work(j)
+	}
 	r.log.Debug("capture done", slog.Int64("capture", int64(j.id)), slog.Bool("prefetch", j.prefetch.Load()),
 		slog.Duration("took", time.Since(began)), slog.Any("error", err))
 }
 
-// work does everything that a job is for. Labels that have come to something are
-// settled on the way; the error is for all others.
-func (r *Renderer) work(j *job) (err error) {
-	t, work, err := r.takeTurn(j)
+// work does, in one turn, everything that a job is for. Labels that have come to
+// something are finished on the way; the error is for all others. It says again where
+// the job has to wait for another turn, because the host of its original has its
+// share of them.
+func (r *Renderer) work(j *job) (again bool, err error) {
+	t, work, err := r.awaitTurn(j)
 	if err != nil || t == nil {
-		return err
+		return false, err
 	}
 	defer t.giveBack()
 	defer func() {
@@ -59,32 +63,37 @@ func (r *Renderer) work(j *job) (err error) {
 		}
 	}()
 	r.hook("leased")
-	if r.settleFromRows(j, work) == 0 {
-		return nil
+	if r.finishFromRows(j, work) == 0 || r.finishFromFailures(j, work) == 0 {
+		return false, nil
 	}
-	if r.settleUnusable(j, work) == 0 {
-		return nil
-	}
-	original, err := r.fetch(j, work)
+	at, err := r.sources.Locate(j.ctx, work.Original)
 	if err != nil {
-		return r.fault(work, ^labels(0), err)
+		return false, r.fault(work, ^labels(0), err)
 	}
-	defer r.originals.leave(original.held)
+	if j.host = at.Host(); !t.assign(j.host) {
+		r.metrics.limited.WithLabelValues("turns").Inc()
+		r.jobs.queue(j, j.host)
+		return true, nil
+	}
+	original, err := r.fetch(j, at)
+	if err != nil {
+		return false, r.fault(work, ^labels(0), err)
+	}
+	defer original.place.leave()
 	r.hook("fetched")
-	for {
-		again, err := r.pass(j, work, original.bytes)
-		if err != nil || !again {
-			return err
+	for another := true; another && err == nil; {
+		if another, err = r.renderAndKeep(j, work, original.bytes); another {
+			r.finishFromRows(j, work)
 		}
-		r.settleFromRows(j, work)
 	}
+	return false, err
 }
 
-// pass renders and keeps the labels that are asked for now, from one decoding. It
-// says false when there were none, and the job is over.
-func (r *Renderer) pass(j *job, work *thumb.Work, original []byte) (again bool, err error) {
+// renderAndKeep renders and keeps the labels that are asked for now, from one
+// decoding. It says false when there were none, and the job is over.
+func (r *Renderer) renderAndKeep(j *job, work *thumb.Work, original []byte) (another bool, err error) {
 	for {
-		seen := r.jobs.remaining(j)
+		seen := r.jobs.leaveUnlessWanted(j)
 		if seen == 0 {
 			return false, nil
 		}
@@ -93,16 +102,17 @@ func (r *Renderer) pass(j *job, work *thumb.Work, original []byte) (again bool, 
 			return false, err
 		}
 		if batch == 0 {
-			continue // those that were too big are settled; are there others?
+			continue // those that were too big are finished; are there others?
 		}
-		if err := r.await(j, "core", &r.renders, plan.memory); err != nil {
+		core, err := r.await(j, "core", &r.renders, plan.memory)
+		if err != nil {
 			return false, err
 		}
 		if !r.jobs.seal(j, seen, batch) {
-			r.renders.leave(plan.memory) // another label joined: decode for it too
+			core.leave() // another label joined: decode for it too
 			continue
 		}
-		pictures, err := r.render(j, plan)
+		pictures, err := r.render(j, core, plan)
 		if err != nil {
 			return false, r.fault(work, ^labels(0), err)
 		}
@@ -114,7 +124,7 @@ func (r *Renderer) pass(j *job, work *thumb.Work, original []byte) (again bool, 
 
 // plan reads the original's header and says what it takes to decode it for the
 // labels. Where that is above all of render.memory, it is tried for one label
-// alone, and a label that is too big even so is settled: then the batch is empty.
+// alone, and a label that is too big even so is finished: then the batch is empty.
 func (r *Renderer) plan(j *job, work *thumb.Work, original []byte, wanted labels) (labels, *plan, error) {
 	for _, batch := range []labels{wanted, wanted & -wanted} {
 		made, err := r.inspect(original, r.specs(batch), r.cfg.Source.MaxPixels)
@@ -126,7 +136,7 @@ func (r *Renderer) plan(j *job, work *thumb.Work, original []byte, wanted labels
 		}
 		if batch == wanted&-wanted {
 			err := fmt.Errorf("%w: decoding takes %d bytes, render.memory is %d", thumb.ErrOriginalUnusable, made.memory, r.cfg.Render.Memory)
-			r.settle(j, batch, Thumbnail{}, r.fault(work, batch, err))
+			r.finish(j, batch, Thumbnail{}, r.fault(work, batch, err))
 			break
 		}
 	}
@@ -139,10 +149,10 @@ func (r *Renderer) specs(which labels) thumb.Specs {
 	return specs
 }
 
-// render decodes, scales and encodes, then leaves the gate. A panic is the fault
+// render decodes, scales and encodes, then lets go of the core. A panic is the fault
 // of the picture, which is not tried again.
-func (r *Renderer) render(j *job, p *plan) (pictures []render.Picture, err error) {
-	defer r.renders.leave(p.memory)
+func (r *Renderer) render(j *job, core *place, p *plan) (pictures []render.Picture, err error) {
+	defer core.leave()
 	defer r.metrics.stage("render")()
 	err = fmt.Errorf("%w: %w", thumb.ErrOriginalUnusable, errPanic)
 	defer r.recovered("rendering a picture")
@@ -153,33 +163,33 @@ func (r *Renderer) render(j *job, p *plan) (pictures []render.Picture, err error
 	return pictures, err
 }
 
-// settleFromRows settles the labels that have a valid row by now: another replica,
-// or the app, was faster. It returns those that are left.
-func (r *Renderer) settleFromRows(j *job, work *thumb.Work) labels {
-	r.jobs.remaining(j).each(func(position int) {
+// finishFromRows finishes the labels that have a valid row by now: another replica,
+// or the app, was faster. It returns those that are left; the job leaves where none is.
+func (r *Renderer) finishFromRows(j *job, work *thumb.Work) labels {
+	r.jobs.wanted(j).each(func(position int) {
 		if row, needed := work.NeedsRender(r.cfg.Specs[position]); !needed {
-			r.settle(j, labelAt(position), r.at(row.Path), nil)
+			r.finish(j, labelAt(position), r.at(row.Path), nil)
 		}
 	})
-	return r.jobs.remaining(j)
+	return r.jobs.leaveUnlessWanted(j)
 }
 
-// settleUnusable settles the labels that this version of the original is known not
-// to give. It returns those that are left.
-func (r *Renderer) settleUnusable(j *job, work *thumb.Work) labels {
+// finishFromFailures finishes the labels that this version of the original is known
+// not to give. It returns those that are left; the job leaves where none is.
+func (r *Renderer) finishFromFailures(j *job, work *thumb.Work) labels {
 	which, err := r.failures.unusable(work)
-	(r.jobs.remaining(j) & which).each(func(position int) { r.settle(j, labelAt(position), Thumbnail{}, err) })
-	return r.jobs.remaining(j)
+	(r.jobs.wanted(j) & which).each(func(position int) { r.finish(j, labelAt(position), Thumbnail{}, err) })
+	return r.jobs.leaveUnlessWanted(j)
 }
 
-// settle gives labels their outcome.
-func (r *Renderer) settle(j *job, which labels, made Thumbnail, err error) {
+// finish gives labels their outcome.
+func (r *Renderer) finish(j *job, which labels, made Thumbnail, err error) {
 	which.each(func(position int) {
 		outcome := outcomeOf(made, err)
 		r.metrics.jobs.WithLabelValues(outcome).Inc()
-		r.log.Debug("label settled", slog.Int64("capture", int64(j.id)),
+		r.log.Debug("label finished", slog.Int64("capture", int64(j.id)),
 			slog.String("label", r.cfg.Specs[position].Label), slog.String("outcome", outcome), slog.Any("error", err))
-		r.jobs.settle(j, position, made, err)
+		r.jobs.finish(j, position, made, err)
 	})
 }
 
@@ -203,42 +213,30 @@ func (r *Renderer) at(path string) Thumbnail {
 // original is an original in hand.
 type original struct {
 	bytes []byte
-	held  int64 // of the gate of originals, to be left
+	place *place // in the gate of originals
 }
 
-// fetch brings the original into memory. Its size is taken from the gate before
-// its bytes are read: as declared, or source.max_bytes where nothing is.
-func (r *Renderer) fetch(j *job, work *thumb.Work) (original, error) {
+// fetch brings the original into memory. Its place among the originals is entered
+// before its bytes are read: with as many as are declared, or source.max_bytes where
+// nothing is.
+func (r *Renderer) fetch(j *job, at source.Location) (original, error) {
 	defer r.metrics.stage("fetch")()
-	var held int64
-	entered := false
-	room := func(_ context.Context, size int64) error {
-		if err := r.await(j, "original", &r.originals, size); err != nil {
-			return err
-		}
-		held, entered = size, true
-		return nil
+	var o original
+	room := func(_ context.Context, size int64) (err error) {
+		o.place, err = r.await(j, "original", &r.originals, size)
+		return err
 	}
-	bytes, err := r.read(j.ctx, work, room)
+	bytes, err := r.sources.Fetch(j.ctx, at, room)
 	if err != nil {
-		if entered {
-			r.originals.leave(held)
+		if o.place != nil {
+			o.place.leave()
 		}
 		return original{}, causeOf(j.ctx, fmt.Errorf("fetching the original: %w", err))
 	}
-	if spare := held - int64(cap(bytes)); spare > 0 {
-		r.originals.shrink(spare)
-		held -= spare
+	if spare := o.place.bytes - int64(cap(bytes)); spare > 0 {
+		o.place.shrink(spare)
 	}
 	r.metrics.originals.Add(float64(len(bytes)))
-	return original{bytes: bytes, held: held}, nil
-}
-
-// read brings the original into memory.
-func (r *Renderer) read(ctx context.Context, work *thumb.Work, room source.Room) ([]byte, error) {
-	at, err := r.sources.Locate(ctx, work.Original)
-	if err != nil {
-		return nil, err
-	}
-	return r.sources.Fetch(ctx, at, room)
+	o.bytes = bytes
+	return o, nil
 }

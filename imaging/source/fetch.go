@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/thumbedge/thumbedge/resolver/thumb"
@@ -36,33 +37,45 @@ func (f *Fetcher) transport(dial func(context.Context, string, string) (net.Conn
 // be allowed as if it were the first.
 func (f *Fetcher) fetch(ctx context.Context, at Location, room Room) ([]byte, error) {
 	for hop := 0; ; hop++ {
-		response, err := f.get(ctx, at, hop == 0)
-		if err != nil {
-			return nil, unavailable(ctx, fmt.Errorf("asking %s: %w", at.url.Host, err))
+		original, next, err := f.ask(ctx, at, hop == 0, room)
+		if err != nil || next == nil {
+			return original, err
 		}
-		switch response.StatusCode {
-		case http.StatusOK:
-			defer response.Body.Close()
-			if encoding := response.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
-				return nil, fmt.Errorf("%w: it comes encoded", thumb.ErrOriginalUnusable)
-			}
-			return f.readAll(ctx, response.Body, response.ContentLength, room)
-		case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-		default:
-			_ = response.Body.Close()
-			return nil, fmt.Errorf("%w: %s answered %d", thumb.ErrOriginalUnavailable, at.url.Host, response.StatusCode)
-		}
-		_ = response.Body.Close()
 		if hop == f.cfg.MaxRedirects {
 			return nil, fmt.Errorf("%w: more than %d redirects", thumb.ErrOriginalUnavailable, f.cfg.MaxRedirects)
-		}
-		next, err := at.url.Parse(response.Header.Get("Location"))
-		if err != nil || !isHTTP(next) || next.Hostname() == "" || next.User != nil {
-			return nil, fmt.Errorf("%w: %s redirects to no http or https URL", thumb.ErrOriginalUnavailable, at.url.Host)
 		}
 		own := at.own && next.Scheme == f.site.upstream.Scheme && authority(next) == authority(f.site.upstream)
 		at = Location{url: next, own: own}
 	}
+}
+
+// ask asks one host, which answers with the original or with where to go next.
+func (f *Fetcher) ask(ctx context.Context, at Location, first bool, room Room) (original []byte, next *url.URL, err error) {
+	done, err := f.hosts.admit(authority(at.url))
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { done(err) }()
+	response, err := f.get(ctx, at, first)
+	if err != nil {
+		return nil, nil, unanswered(ctx, fmt.Errorf("asking %s: %w", at.url.Host, err))
+	}
+	defer response.Body.Close()
+	switch response.StatusCode {
+	case http.StatusOK:
+		if encoding := response.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+			return nil, nil, fmt.Errorf("%w: it comes encoded", thumb.ErrOriginalUnusable)
+		}
+		original, err = f.readAll(ctx, response.Body, response.ContentLength, room)
+		return original, nil, err
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		next, err := at.url.Parse(response.Header.Get("Location"))
+		if err != nil || !isHTTP(next) || next.Hostname() == "" || next.User != nil {
+			return nil, nil, fmt.Errorf("%w: %s redirects to no http or https URL", thumb.ErrOriginalUnavailable, at.url.Host)
+		}
+		return nil, next, nil
+	}
+	return nil, nil, fmt.Errorf("%w: %s answered %d", thumb.ErrOriginalUnavailable, at.url.Host, response.StatusCode)
 }
 
 // get sends one request and returns the head of its answer. It carries nothing
@@ -126,17 +139,22 @@ func (f *Fetcher) readAll(ctx context.Context, body io.ReadCloser, size int64, r
 		case errors.Is(err, io.EOF):
 			return buf, nil
 		case err != nil:
-			return nil, unavailable(ctx, fmt.Errorf("reading its bytes: %w", err))
+			return nil, unanswered(ctx, fmt.Errorf("reading its bytes: %w", err))
 		case len(buf) == cap(buf):
 			buf = append(make([]byte, 0, min(2*int64(cap(buf)), most+1)), buf...)
 		}
 	}
 }
 
-// unavailable wraps an error of the network, or of the context that ended it.
-func unavailable(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); errors.Is(cause, thumb.ErrOriginalUnavailable) || errors.Is(cause, thumb.ErrBusy) {
-		return cause
+// unanswered wraps an error of the network, or the cause that ended the context.
+func unanswered(ctx context.Context, err error) error {
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, thumb.ErrBusy):
+		return cause // the proxy gave up, whatever the host does
+	case errors.Is(cause, thumb.ErrOriginalUnavailable):
+		return silent{cause}
+	case errors.Is(err, errForbidden):
+		return fmt.Errorf("%w: %w", thumb.ErrOriginalUnavailable, err)
 	}
-	return fmt.Errorf("%w: %w", thumb.ErrOriginalUnavailable, err)
+	return silent{fmt.Errorf("%w: %w", thumb.ErrOriginalUnavailable, err)}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -30,7 +31,7 @@ func onLoopback(edit ...func(*Config)) Config {
 
 func newTestFetcher(t *testing.T, cfg Config) *Fetcher {
 	t.Helper()
-	f, err := New(cfg, Deps{Storage: emptyStorage{}, Conns: 12, RoomWait: 10 * time.Second})
+	f, err := New(cfg, Deps{Storage: emptyStorage{}, Conns: 12, RoomWait: 10 * time.Second, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -98,11 +99,14 @@ func embedded(address netip.Addr) netip.Addr {
 	return address
 }
 
+// errForbidden is in every error of the guard.
+var errForbidden = errors.New("forbidden address")
+
 // check refuses an address that host must not be at.
 func (g *guard) check(host, address string) error {
 	resolved, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return fmt.Errorf("address %q: %w", address, err)
+		return fmt.Errorf("%w: %q: %w", errForbidden, address, err)
 	}
 	switch reachOf(resolved.Addr()) {
 	case public:
@@ -111,14 +115,14 @@ func (g *guard) check(host, address string) error {
 		if g.private || g.allowed(host) {
 			return nil
 		}
-		return fmt.Errorf("host %q is at a private address, see source.allow_private_networks and source.allow_hosts", host)
+		return fmt.Errorf("%w: host %q is at a private address, see source.allow_private_networks and source.allow_hosts", errForbidden, host)
 	case internal:
 		if g.allowed(host) {
 			return nil
 		}
-		return fmt.Errorf("host %q is at a link-local or metadata address, see source.allow_hosts", host)
+		return fmt.Errorf("%w: host %q is at a link-local or metadata address, see source.allow_hosts", errForbidden, host)
 	}
-	return fmt.Errorf("host %q is at an address that is no host's", host)
+	return fmt.Errorf("%w: host %q is at an address that is no host's", errForbidden, host)
 }
 
 // allowed says whether host is listed: itself, or as a sub-domain of an entry that

@@ -16,6 +16,15 @@ type Location struct {
 	own bool     // it is the app's own file, and url is the app's: trusted
 }
 
+// Host names who serves the original, host and port: whoever waits for it waits for
+// them. It is "" for an original that is looked for in the proxy's own storage.
+func (at Location) Host() string {
+	if at.key != "" {
+		return ""
+	}
+	return authority(at.url)
+}
+
 // site knows the places whose files are the app's own.
 type site struct {
 	upstream *url.URL // scheme and host

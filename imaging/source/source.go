@@ -13,7 +13,8 @@
 //   - An original is at most Config.MaxBytes long, whatever length its server declares.
 //     Room for its bytes is asked for before the first of them is read (Room).
 //   - Every wait ends: for a connection, for the response's head, for each next byte,
-//     and for all of it (Fetcher.Limit).
+//     and for all of it (Fetcher.Limit). A host that makes several fetches in a row wait
+//     in vain is left alone for a while (hosts).
 //
 // Where an original lies follows from the capture's public base URL and path as the
 // app joins them (join), or from its bucket.
@@ -24,6 +25,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -58,6 +60,7 @@ type Deps struct {
 	Conns int
 	// RoomWait is how long a Room may take, at most.
 	RoomWait time.Duration
+	Log      *slog.Logger
 }
 
 // Fetcher fetches originals. Its methods may be called from many goroutines.
@@ -66,6 +69,7 @@ type Fetcher struct {
 	storage Storage
 	buckets Buckets
 	site    site
+	hosts   *hosts
 	limit   time.Duration
 	// Two pools of connections: one made to the app, which may be at a private
 	// address, must never be used for a URL that some capture names.
@@ -83,6 +87,7 @@ func New(cfg Config, deps Deps) (*Fetcher, error) {
 	}
 	f := &Fetcher{
 		cfg: cfg, storage: deps.Storage, buckets: deps.Buckets, site: at,
+		hosts: newHosts(cfg.RetryAfter, deps.Log),
 		limit: cfg.ConnectTimeout + 2*cfg.ReadTimeout + deps.RoomWait,
 	}
 	g, plain := newGuard(cfg), net.Dialer{Timeout: cfg.ConnectTimeout}
@@ -96,6 +101,9 @@ func (f *Fetcher) Close() {
 	f.guarded.CloseIdleConnections()
 	f.app.CloseIdleConnections()
 }
+
+// LeftAlone returns how many hosts are left alone now, since they do not answer.
+func (f *Fetcher) LeftAlone() int { return f.hosts.leftAlone() }
 
 // Limit is how long one Fetch may take in all, its wait for room included.
 func (f *Fetcher) Limit() time.Duration { return f.limit }

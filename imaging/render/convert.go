@@ -161,9 +161,9 @@ func fromYCbCr(m *image.YCbCr) (*picture, error) {
 	cw, ch := samples(p.w, p.subX), samples(p.h, p.subY)
 	at := m.COffset(b.Min.X, b.Min.Y)
 	p.planes = []plane{
-		{m.Y[m.YOffset(b.Min.X, b.Min.Y):], m.YStride, b.Dx(), b.Dy()},
-		{m.Cb[at:], m.CStride, cw, ch},
-		{m.Cr[at:], m.CStride, cw, ch},
+		{pix: m.Y[m.YOffset(b.Min.X, b.Min.Y):], stride: m.YStride, w: b.Dx(), h: b.Dy()},
+		{pix: m.Cb[at:], stride: m.CStride, w: cw, h: ch},
+		{pix: m.Cr[at:], stride: m.CStride, w: cw, h: ch},
 	}
 	return p, nil
 }

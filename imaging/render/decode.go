@@ -10,7 +10,7 @@ import (
 // decode decodes the original, at a fraction of its size where the engine can.
 func (p *Plan) decode(ctx context.Context) (*picture, error) {
 	if p.Format == "jpeg" {
-		if p.eighths() == 1 {
+		if p.eighths == 1 && !p.largest().thin() {
 			if decoded, err := p.decodeEighth(); err == nil {
 				return decoded, nil
 			}

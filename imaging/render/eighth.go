@@ -12,7 +12,7 @@ import "errors"
 // restarts, whole and without a fault. Of anything else it says errNotPlain: the
 // engine decodes that, and judges what is broken.
 func (p *Plan) decodeEighth() (*picture, error) {
-	components, data, err := readPlain(p.original[2:], &p.header.jpeg)
+	components, data, err := readPlain(p.original[2:], p.Width, p.Height)
 	if err != nil {
 		return nil, err
 	}

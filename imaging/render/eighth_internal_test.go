@@ -16,6 +16,7 @@ func plainPlan(original []byte) *Plan {
 	if err != nil || plan.Format != "jpeg" {
 		return nil
 	}
+	plan.sizes, plan.eighths = []size{{16, 16}}, 1
 	return plan
 }
 
@@ -24,6 +25,12 @@ func TestWhatIsPlain(t *testing.T) {
 	t.Parallel()
 	for name, original := range plainFiles(t) {
 		plan := plainPlan(original)
+		if plan == nil {
+			if name != "other_arithmetic.jpg" || Engine() != "go" {
+				t.Errorf("%s is not let through", name)
+			}
+			continue
+		}
 		_, err := plan.decodeEighth()
 		other := strings.HasPrefix(name, "other_") || strings.HasPrefix(name, "progressive") || strings.HasPrefix(name, "cmyk")
 		if other && !errors.Is(err, errNotPlain) || !other && err != nil {

@@ -5,19 +5,69 @@ package render
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"image"
 	"image/jpeg"
+	"io"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 const engineName = "go"
 
-// decodeJPEG decodes all of a JPEG: image/jpeg cannot scale meanwhile.
+// decodeJPEG decodes all of a JPEG: image/jpeg cannot scale meanwhile. It knows less
+// than libjpeg, and takes for a fault what libjpeg only warns of. What it cannot decode
+// is left to the app, unless the end is missing: then it is cut off.
 func (p *Plan) decodeJPEG(ctx context.Context) (*picture, error) {
-	m, err := jpeg.Decode(stoppable{ctx, bytes.NewReader(p.original)})
-	if err != nil {
-		return nil, err
+	m, err := jpeg.Decode(stoppable{ctx, p.header.jpeg.mended(p.original)})
+	switch {
+	case err == nil:
+		return p.drafted(m)
+	case !p.header.jpeg.ended:
+		return nil, fmt.Errorf("%w: %w", errCutOff, err)
 	}
-	return fromImage(m, p.largest())
+	return nil, fmt.Errorf("%w: %w", thumb.ErrOriginalForApp, err)
+}
+
+// drafted returns the planes of a decoded JPEG, averaged down to the scale at which
+// Pillow would decode it where that shows.
+func (p *Plan) drafted(m image.Image) (*picture, error) {
+	pic, err := fromImage(m, p.largest())
+	if err != nil || !p.largest().thin() || p.eighths == 8 || pic.w != float64(p.Width) {
+		return pic, err
+	}
+	scale := 8 / p.eighths
+	to := &picture{w: pic.w / float64(scale), h: pic.h / float64(scale), subX: 1, subY: 1, edgesWhole: true}
+	for i := range pic.planes {
+		subX, subY := pic.sub(i)
+		fx, fy := max(1, scale/int(subX)), max(1, scale/int(subY))
+		if fx*int(subX) != scale || fy*int(subY) != scale {
+			return pic, nil
+		}
+		to.planes = append(to.planes, reduce(&pic.planes[i], fx, fy))
+	}
+	return to, nil
+}
+
+// adobeCMYK is an Adobe marker that says CMYK.
+const adobeCMYK = "\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
+
+// mended returns the original with what image/jpeg insists on and libjpeg does not:
+// Huffman tables, which the frames of an MJPEG leave out, a word on what four
+// components are, and an end.
+func (h *jpegHeader) mended(original []byte) io.Reader {
+	parts := []io.Reader{bytes.NewReader(original[:2])}
+	if !h.progressive { // a JPEG's own tables take their place
+		parts = append(parts, bytes.NewReader(standardTables()))
+	}
+	if len(h.components) == 4 && !h.adobe {
+		parts = append(parts, bytes.NewReader([]byte(adobeCMYK)))
+	}
+	parts = append(parts, bytes.NewReader(original[2:]))
+	if !h.ended {
+		parts = append(parts, bytes.NewReader([]byte{0xff, markerEOI}))
+	}
+	return io.MultiReader(parts...)
 }
 
 // encodeJPEG writes a baseline JPEG; image/jpeg knows no other.

@@ -2,239 +2,183 @@
 
 package render
 
-/*
-#cgo pkg-config: libturbojpeg
-#cgo LDFLAGS: -pthread
-#include <pthread.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
-#include <turbojpeg.h>
-
-enum { ERROR_SIZE = 256 };
-
-// What the functions below are called with.
-struct call {
-	int (*run)(struct call *);
-	int result;
-	char *error; // of ERROR_SIZE; why result is not 0
-	tjhandle h;
-	unsigned char *planes[3];
-	int strides[3], width, height, format, subsamp, quality;
-	const unsigned char *original; // decoded from
-	unsigned char **jpeg;          // encoded to
-	unsigned long size, *jpeg_size;
-};
-
-static int to_planes(struct call *c) {
-	return tjDecompressToYUVPlanes(c->h, c->original, c->size, c->planes, c->width, c->strides, c->height, TJFLAG_LIMITSCANS);
-}
-
-static int to_pixels(struct call *c) {
-	return tjDecompress2(c->h, c->original, c->size, c->planes[0], c->width, 0, c->height, c->format, TJFLAG_LIMITSCANS);
-}
-
-static int from_planes(struct call *c) {
-	return tjCompressFromYUVPlanes(c->h, (const unsigned char **)c->planes, c->width, c->strides, c->height, c->subsamp,
-		c->jpeg, c->jpeg_size, c->quality, TJFLAG_PROGRESSIVE | TJFLAG_ACCURATEDCT);
-}
-
-// perform asks for the error, too: the text of a warning belongs to the thread.
-static void perform(struct call *c) {
-	c->result = c->run(c);
-	if (c->result != 0)
-		strncpy(c->error, tjGetErrorStr2(c->h), ERROR_SIZE - 1);
-}
-
-static void *aside(void *call) {
-#ifdef __linux__ // elsewhere it is the whole process's
-	setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + 10);
-#endif
-	perform(call);
-	return NULL;
-}
-
-// give_way makes a call on a thread of its own, which the kernel has give way to the
-// threads that serve clients, and to the app's and the database's where they are in
-// the same scheduling group. It is no thread of Go's: one that waits for its turn
-// while it holds a lock of the runtime, or a processor, would keep those waiting, too.
-static int give_way(struct call *c) {
-	pthread_t thread;
-	if (pthread_create(&thread, NULL, aside, c) == 0)
-		pthread_join(thread, NULL);
-	else
-		perform(c);
-	return c->result;
-}
-
-static int decode(tjhandle h, const unsigned char *original, unsigned long size, int width, int height,
-		unsigned char *y, unsigned char *cb, unsigned char *cr, int ystride, int cstride, char *error) {
-	struct call c = {.run = to_planes, .h = h, .original = original, .size = size, .width = width, .height = height,
-		.planes = {y, cb, cr}, .strides = {ystride, cstride, cstride}, .error = error};
-	return give_way(&c);
-}
-
-static int decode_pixels(tjhandle h, const unsigned char *original, unsigned long size, int width, int height,
-		unsigned char *pixels, int format, char *error) {
-	struct call c = {.run = to_pixels, .h = h, .original = original, .size = size, .width = width, .height = height,
-		.planes = {pixels}, .format = format, .error = error};
-	return give_way(&c);
-}
-
-static int encode(tjhandle h, unsigned char *y, unsigned char *cb, unsigned char *cr, int ystride, int cstride,
-		int width, int height, int subsamp, int quality, unsigned char **jpeg, unsigned long *size, char *error) {
-	struct call c = {.run = from_planes, .h = h, .width = width, .height = height, .subsamp = subsamp, .quality = quality,
-		.planes = {y, cb, cr}, .strides = {ystride, cstride, cstride}, .jpeg = jpeg, .jpeg_size = size, .error = error};
-	return give_way(&c);
-}
-*/
-import "C"
-
 import (
 	"context"
-	"errors"
+	"fmt"
 	"image"
-	"strings"
-	"unsafe"
+	"time"
+
+	"github.com/thumbedge/thumbedge/imaging/render/libjpeg"
 )
 
 const engineName = "turbojpeg"
 
-// handle is one decompressor or compressor of libjpeg-turbo.
-type handle struct{ h C.tjhandle }
+const (
+	// maxScans is how many scans a JPEG may have. Progressive encoders write about
+	// ten; every one costs a pass over the whole picture, however few bytes it has.
+	maxScans = 100
+	// maxDecodeTime is the CPU time that decoding a JPEG may take. One of 100
+	// megapixels in ten scans takes less than half of it.
+	maxDecodeTime = 4 * time.Second
+)
 
-func (h handle) err() error {
-	return errors.New(C.GoString(C.tjGetErrorStr2(h.h)))
+// jpegHeader is what is known of a JPEG before it is decoded.
+type jpegHeader struct {
+	libjpeg.Header
+	// planes: it can be decoded to the planes that it is coded in. What is not grey, nor
+	// luma with chroma of one resolution, no larger than luma's, is decoded to pixels.
+	planes     bool
+	subX, subY int // luma samples in a sample of chroma
 }
 
-// message is where a call writes why it failed.
-type message [C.ERROR_SIZE]C.char
-
-func (m *message) err() error { return errors.New(C.GoString(&m[0])) }
-
-// complaint returns the error of a decompression that said it failed. A warning
-// is one too: what libjpeg-turbo warns of leaves part of the picture grey or
-// wrong. The exception are stray bytes before the end-of-image marker, which some
-// cameras write, and which come after every sample is decoded.
-func (h handle) complaint(why *message) error {
-	err := why.err()
-	if C.tjGetErrorCode(h.h) == C.TJERR_WARNING && strings.HasSuffix(err.Error(), "extraneous bytes before marker 0xd9") {
-		return nil
+// readJPEGHeader has libjpeg read what comes before the samples.
+func readJPEGHeader(original []byte) (h jpegHeader, err error) {
+	d, err := libjpeg.NewDecoder(original)
+	if err != nil {
+		return h, err
 	}
-	return err
+	defer d.Close()
+	if h.Header, err = d.Header(); err != nil {
+		return h, err
+	}
+	switch n := len(h.Components); {
+	case n != 1 && n != 3 && n != 4: // as with Pillow
+		return h, fmt.Errorf("%d components are not supported", n)
+	case h.Space == libjpeg.Grey:
+		h.planes, h.subX, h.subY = true, 1, 1
+	case h.Space == libjpeg.YCbCr:
+		luma, cb, cr := h.Components[0], h.Components[1], h.Components[2]
+		h.planes = cb == cr && luma.Across%cb.Across == 0 && luma.Down%cb.Down == 0
+		h.subX, h.subY = luma.Across/cb.Across, luma.Down/cb.Down
+	}
+	return h, nil
 }
 
-// decodeJPEG decodes at the smallest scale that will do: to planes, or where the
-// planes are neither luma nor chroma, to pixels that are converted.
+func (h *jpegHeader) size() (width, height int) { return h.Width, h.Height }
+
+// toPlanes says whether the JPEG is decoded to the planes that it is coded in.
+func (p *Plan) toPlanes() bool { return p.header.jpeg.planes && !p.largest().thin() }
+
+// jpegEighths is the scale, in eighths, at which a JPEG is decoded. For pixels it is
+// one that halves: libjpeg has others, but not at every sampling.
+func (p *Plan) jpegEighths() int {
+	m := p.eighths
+	for !p.toPlanes() && m&(m-1) != 0 {
+		m++
+	}
+	return m
+}
+
+// decodeJPEG decodes at the smallest scale that will do.
 func (p *Plan) decodeJPEG(context.Context) (*picture, error) {
-	d := handle{C.tjInitDecompress()}
-	if d.h == nil {
-		return nil, errors.New("libjpeg-turbo gives no decompressor")
-	}
-	defer C.tjDestroy(d.h)
-	var width, height, subsamp, colours C.int
-	data, length := p.data()
-	if C.tjDecompressHeader3(d.h, data, length, &width, &height, &subsamp, &colours) != 0 {
-		return nil, d.err()
-	}
-	switch colours {
-	case C.TJCS_GRAY, C.TJCS_YCbCr:
-		return p.decodePlanes(d, subsamp)
-	case C.TJCS_RGB:
-		m := image.NewNRGBA(p.scaledBounds())
-		if err := p.decodePixels(d, m.Pix, C.TJPF_RGBX); err != nil {
-			return nil, err
-		}
-		return fromImage(m, p.largest())
-	}
-	m := image.NewCMYK(p.scaledBounds())
-	if err := p.decodePixels(d, m.Pix, C.TJPF_CMYK); err != nil {
+	d, err := libjpeg.NewDecoder(p.original)
+	if err != nil {
 		return nil, err
 	}
-	for i := range m.Pix {
-		m.Pix[i] = 255 - m.Pix[i] // stored inverted, as Adobe does and Pillow assumes
+	defer d.Close()
+	if _, err := d.Header(); err != nil {
+		return nil, err
 	}
-	return fromImage(m, p.largest())
-}
-
-// data is the original as C sees it.
-func (p *Plan) data() (*C.uchar, C.ulong) {
-	return (*C.uchar)(unsafe.SliceData(p.original)), C.ulong(len(p.original))
-}
-
-// scaledBounds is the size that the original decodes to.
-func (p *Plan) scaledBounds() image.Rectangle {
-	m := p.eighths()
-	return image.Rect(0, 0, scaled(p.Width, m), scaled(p.Height, m))
+	limits := libjpeg.Limits{Scans: maxScans, CPU: maxDecodeTime, Memory: p.coefficients() + int64(p.Width)*256 + slack}
+	if err := d.Start(p.jpegEighths(), p.toPlanes(), limits); err != nil {
+		return nil, err
+	}
+	if p.toPlanes() {
+		return p.decodePlanes(d)
+	}
+	return p.decodePixels(d)
 }
 
 // decodePlanes decodes to luma and chroma as they are coded.
-func (p *Plan) decodePlanes(d handle, subsamp C.int) (*picture, error) {
-	m, size := p.eighths(), p.scaledBounds().Max
-	pic := &picture{w: float64(p.Width*m) / 8, h: float64(p.Height*m) / 8, scaledByDecoder: m <= 4}
-	pic.subX, pic.subY = p.header.jpeg.subsampling()
-	var at [3]*C.uchar
-	for i := range p.header.jpeg.components {
-		pl := newPlane(int(C.tjPlaneWidth(C.int(i), C.int(size.X), subsamp)), int(C.tjPlaneHeight(C.int(i), C.int(size.Y), subsamp)))
+func (p *Plan) decodePlanes(d *libjpeg.Decoder) (*picture, error) {
+	m, h := p.eighths, &p.header.jpeg
+	pic := &picture{
+		w: float64(p.Width*m) / 8, h: float64(p.Height*m) / 8,
+		subX: float64(h.subX), subY: float64(h.subY), scaledByDecoder: m <= 4,
+	}
+	var planes []libjpeg.Plane
+	for i := range h.Components {
+		across, down := h.blocks(i)
+		pl := newPlane(across*m, down*m)
+		planes = append(planes, libjpeg.Plane{Samples: pl.pix, Stride: pl.stride, Width: pl.w, Height: pl.h})
 		subX, subY := pic.sub(i)
-		pl.w, pl.h = samples(float64(size.X), subX), samples(float64(size.Y), subY)
+		pl.w, pl.h = samples(float64(scaled(p.Width, m)), subX), samples(float64(scaled(p.Height, m)), subY)
 		pic.planes = append(pic.planes, pl)
-		at[i] = (*C.uchar)(unsafe.SliceData(pl.pix))
 	}
-	data, length := p.data()
-	var why message
-	if C.decode(d.h, data, length, C.int(size.X), C.int(size.Y), at[0], at[1], at[2],
-		C.int(pic.planes[0].stride), C.int(pic.planes[len(pic.planes)-1].stride), &why[0]) != 0 {
-		return pic, d.complaint(&why)
+	return pic, d.Planes(planes)
+}
+
+// decodePixels decodes to pixels, and converts them.
+func (p *Plan) decodePixels(d *libjpeg.Decoder) (*picture, error) {
+	m := p.jpegEighths()
+	bounds := image.Rect(0, 0, scaled(p.Width, m), scaled(p.Height, m))
+	pixels := make([]byte, 4*bounds.Dx()*bounds.Dy())
+	if err := d.Pixels(pixels, 4*bounds.Dx()); err != nil {
+		return nil, err
 	}
+	var decoded image.Image = &image.RGBA{Pix: pixels, Stride: 4 * bounds.Dx(), Rect: bounds}
+	if len(p.header.jpeg.Components) == 4 {
+		for i := range pixels {
+			pixels[i] = 255 - pixels[i] // stored inverted, as Adobe does and Pillow assumes
+		}
+		decoded = &image.CMYK{Pix: pixels, Stride: 4 * bounds.Dx(), Rect: bounds}
+	}
+	pic, err := fromImage(decoded, p.largest())
+	if err != nil {
+		return nil, err
+	}
+	pic.w *= float64(p.Width*m) / float64(8*bounds.Dx())
+	pic.h *= float64(p.Height*m) / float64(8*bounds.Dy())
+	pic.edgesWhole = true
 	return pic, nil
 }
 
-// decodePixels decodes to four bytes a pixel.
-func (p *Plan) decodePixels(d handle, pix []byte, format C.int) error {
-	size := p.scaledBounds().Max
-	data, length := p.data()
-	var why message
-	if C.decode_pixels(d.h, data, length, C.int(size.X), C.int(size.Y), (*C.uchar)(unsafe.SliceData(pix)), format, &why[0]) != 0 {
-		return d.complaint(&why)
-	}
-	return nil
-}
-
-// encodeJPEG writes a progressive JPEG, whose Huffman tables are always its own.
+// encodeJPEG writes a progressive JPEG, whose Huffman tables are its own.
 func encodeJPEG(p *picture, s size, quality int) ([]byte, error) {
-	c := handle{C.tjInitCompress()}
-	if c.h == nil {
-		return nil, errors.New("libjpeg-turbo gives no compressor")
+	var planes []libjpeg.Plane
+	for i, pl := range p.planes {
+		w, h := s.w, s.h
+		if i > 0 {
+			w, h = (w+1)/2, (h+1)/2
+		}
+		planes = append(planes, libjpeg.Plane{Samples: pl.pix, Stride: pl.stride, Width: w, Height: h})
 	}
-	defer C.tjDestroy(c.h)
-	var at [3]*C.uchar
-	for i := range p.planes {
-		at[i] = (*C.uchar)(unsafe.SliceData(p.planes[i].pix))
-	}
-	subsamp := C.int(C.TJSAMP_420)
-	if len(p.planes) == 1 {
-		subsamp = C.TJSAMP_GRAY
-	}
-	var why message
-	var out *C.uchar
-	var length C.ulong
-	defer func() { C.tjFree(out) }()
-	if C.encode(c.h, at[0], at[1], at[2], C.int(p.planes[0].stride), C.int(p.planes[len(p.planes)-1].stride),
-		C.int(s.w), C.int(s.h), subsamp, C.int(quality), &out, &length, &why[0]) != 0 {
-		return nil, why.err()
-	}
-	return C.GoBytes(unsafe.Pointer(out), C.int(length)), nil
+	return libjpeg.EncodePlanes(planes, quality)
 }
 
-// jpegMemory prices decoding a JPEG: the planes at the scale that they are decoded
-// to (pixels where they are not luma and chroma), a few rows at full width, and
-// all coefficients in 16 bits where it is progressive or in several scans.
-func (p *Plan) jpegMemory() int64 {
-	m, h := p.eighths(), &p.header.jpeg
-	n := int64(scaled(p.Width, m)+8)*int64(scaled(p.Height, m)+8)*7 + int64(p.Width)*256
-	if h.progressive || !h.interleaved {
-		n += h.paddedBlocks() * 128
+// blocks is how many 8×8 blocks a component has.
+func (h *jpegHeader) blocks(i int) (across, down int) {
+	maxAcross, maxDown := h.maxSampling()
+	c := h.Components[i]
+	return (h.Width*c.Across + 8*maxAcross - 1) / (8 * maxAcross), (h.Height*c.Down + 8*maxDown - 1) / (8 * maxDown)
+}
+
+func (h *jpegHeader) maxSampling() (across, down int) {
+	for _, c := range h.Components {
+		across, down = max(across, c.Across), max(down, c.Down)
 	}
-	return n
+	return across, down
+}
+
+// coefficients is what the coefficients take that are kept of a JPEG in several scans:
+// 16 bits each, every component padded to whole MCUs.
+func (p *Plan) coefficients() (n int64) {
+	h := &p.header.jpeg
+	if !h.SeveralScans {
+		return 0
+	}
+	maxAcross, maxDown := h.maxSampling()
+	across, down := (h.Width+8*maxAcross-1)/(8*maxAcross), (h.Height+8*maxDown-1)/(8*maxDown)
+	for _, c := range h.Components {
+		n += int64(across*c.Across) * int64(down*c.Down)
+	}
+	return n * 128
+}
+
+// jpegMemory prices decoding a JPEG: the planes at the scale that they are decoded to,
+// or pixels and the planes that they are converted to, a few rows at full width, and
+// all coefficients where there are several scans.
+func (p *Plan) jpegMemory() int64 {
+	m := p.jpegEighths()
+	return int64(scaled(p.Width, m)+8)*int64(scaled(p.Height, m)+8)*7 + int64(p.Width)*256 + p.coefficients()
 }

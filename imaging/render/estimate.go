@@ -16,7 +16,7 @@ func (p *Plan) estimate() int64 {
 	}
 	var pixels, largest int64
 	for _, s := range p.sizes {
-		area := int64(even(s.w)+16) * int64(even(s.h)+16)
+		area := int64(s.w+16) * int64(s.h+16)
 		pixels, largest = pixels+area, max(largest, area)
 	}
 	// Each picture's planes and its JPEG stay; the planes of what is averaged on

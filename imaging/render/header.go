@@ -49,7 +49,8 @@ var errNotAnImage = errors.New("not an image of a known format")
 func readHeader(original []byte) (h header, err error) {
 	if bytes.HasPrefix(original, []byte("\xff\xd8\xff")) {
 		j, err := readJPEGHeader(original)
-		return header{format: "jpeg", width: j.width, height: j.height, jpeg: j}, err
+		width, height := j.size()
+		return header{format: "jpeg", width: width, height: height, jpeg: j}, err
 	}
 	for _, c := range codecs() {
 		if c.matches(original) {
@@ -65,7 +66,7 @@ func readHeader(original []byte) (h header, err error) {
 			return h, err
 		}
 	}
-	return header{}, errNotAnImage
+	return readForeign(original)
 }
 
 func (c *codec) matches(original []byte) bool {

@@ -33,7 +33,7 @@ func newCodes(table []byte) (c *codes, n int) {
 	code, index := 0, 0
 	for length := 1; length <= 16; length++ {
 		c.offset[length] = index - code
-		if code+int(table[length-1]) > 1<<length {
+		if code+int(table[length-1]) >= 1<<length { // no code is all ones
 			return nil, 0
 		}
 		for range table[length-1] {

@@ -1,31 +1,25 @@
 package render
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // plainReader reads the head of a JPEG for decodeEighth.
 type plainReader struct {
-	*jpegHeader
-	quant   [4]int32  // first coefficients of the quantisation tables; 0: no table
-	codes   [8]*codes // of first coefficients, then of the others
-	quantOf []byte    // the components' tables
+	frame []byte    // of the frame's segment, three bytes a component
+	quant [4]int32  // first coefficients of the quantisation tables; 0: no table
+	codes [8]*codes // of first coefficients, then of the others
 }
 
-const (
-	markerDQT   = 0xdb
-	markerDRI   = 0xdd
-	markerAdobe = 0xee
-)
-
 // readPlain reads what comes before the samples of a plain JPEG, and returns its
-// components, ready to decode, and the samples.
-func readPlain(rest []byte, h *jpegHeader) (components []plainComponent, data []byte, err error) {
-	if h.progressive || h.arithmetic || h.scans != 1 || !h.interleaved || len(h.components) > 3 {
-		return nil, nil, errNotPlain
-	}
-	r := plainReader{jpegHeader: h}
+// components, ready to decode, and the samples. It is strict: whatever libjpeg would
+// warn of or refuse is not plain.
+func readPlain(rest []byte, width, height int) (components []plainComponent, data []byte, err error) {
+	var r plainReader
 	for len(rest) > 0 && rest[0] == 0xff {
 		marker, segment, after, err := nextSegment(rest)
-		if err != nil || !r.segment(marker, segment) {
+		if err != nil || !r.segment(marker, segment, width, height) {
 			break
 		}
 		if rest = after; marker != markerSOS {
@@ -55,22 +49,37 @@ func plainLength(data []byte) int {
 }
 
 // segment takes what a segment says; false: it is not that of a plain JPEG.
-func (r *plainReader) segment(marker byte, segment []byte) bool {
-	switch marker {
-	case markerDQT:
+func (r *plainReader) segment(marker byte, segment []byte, width, height int) bool {
+	switch {
+	case marker == markerDQT:
 		return r.quantTables(segment)
-	case markerDHT:
+	case marker == markerDHT:
 		return r.huffmanTables(segment)
-	case markerDRI:
+	case marker == markerDRI:
 		return string(segment) == "\x00\x00"
-	case markerAdobe: // its last byte tells YCbCr from RGB
-		return len(segment) < 12 || string(segment[:5]) != "Adobe" || segment[11] == 1 || len(r.components) == 1
-	case markerSOF0, markerSOF0 + 1:
-		for i := range r.components {
-			r.quantOf = append(r.quantOf, segment[8+3*i])
-		}
+	case marker == markerAdobe: // its last byte tells YCbCr from RGB
+		return len(segment) < 12 || string(segment[:5]) != "Adobe" || segment[11] == 1
+	case marker == markerSOF0 || marker == markerSOF1:
+		return r.startOfFrame(segment, width, height)
 	}
-	return true
+	return marker == markerSOS || marker == markerCOM || marker >= markerAPP0 && marker <= markerAPP15
+}
+
+// startOfFrame takes a frame of 8 bits and one or three components that differ.
+func (r *plainReader) startOfFrame(segment []byte, width, height int) bool {
+	if r.frame != nil || len(segment) < 6 || segment[0] != 8 ||
+		int(binary.BigEndian.Uint16(segment[1:])) != height || int(binary.BigEndian.Uint16(segment[3:])) != width {
+		return false
+	}
+	r.frame = segment[6:]
+	switch n := segment[5]; {
+	case n == 1 && len(r.frame) == 3:
+		h, v := r.frame[1]>>4, r.frame[1]&15
+		return h > 0 && h <= 4 && v > 0 && v <= 4
+	case n == 3 && len(r.frame) == 9:
+		return r.frame[0] != r.frame[3] && r.frame[3] != r.frame[6] && r.frame[0] != r.frame[6]
+	}
+	return false
 }
 
 func (r *plainReader) quantTables(segment []byte) bool {
@@ -104,16 +113,20 @@ func (r *plainReader) huffmanTables(segment []byte) bool {
 
 // start reads the start of the scan; nil: it is not that of a plain JPEG.
 func (r *plainReader) start(segment []byte) (components []plainComponent) {
-	n := len(r.components)
-	if len(segment) != 4+2*n || string(segment[1+2*n:]) != "\x00\x3f\x00" {
+	n := len(r.frame) / 3
+	if n == 0 || len(segment) != 4+2*n || int(segment[0]) != n || string(segment[1+2*n:]) != "\x00\x3f\x00" {
 		return nil
 	}
-	for i, c := range r.components {
-		id, first, others := segment[1+2*i], segment[2+2*i]>>4, segment[2+2*i]&15
-		if id != c.id || r.quantOf[i] > 3 || first > 3 || others > 3 {
+	for i := range n {
+		id, sampling, quant := r.frame[3*i], r.frame[3*i+1], r.frame[3*i+2]
+		first, others := segment[2+2*i]>>4, segment[2+2*i]&15
+		if segment[1+2*i] != id || quant > 3 || first > 3 || others > 3 || i > 0 && sampling != 0x11 {
 			return nil
 		}
-		made := plainComponent{across: int(c.h), down: int(c.v), quant: r.quant[r.quantOf[i]], first: r.codes[first], others: newSkips(r.codes[4+others])}
+		made := plainComponent{
+			across: int(sampling >> 4), down: int(sampling & 15),
+			quant: r.quant[quant], first: r.codes[first], others: newSkips(r.codes[4+others]),
+		}
 		if made.quant == 0 || made.first == nil || made.others == nil {
 			return nil
 		}
@@ -123,17 +136,12 @@ func (r *plainReader) start(segment []byte) (components []plainComponent) {
 		components[0].across, components[0].down = 1, 1
 		return components
 	}
-	for i, c := range r.components {
-		if i > 0 && (c.h != 1 || c.v != 1) {
-			return nil
-		}
-	}
-	switch luma := r.components[0]; luma.h<<4 | luma.v {
+	switch r.frame[1] {
 	case 0x11, 0x21, 0x12, 0x22, 0x41:
 	default:
 		return nil
 	}
-	if r.components[0].id == 'R' && r.components[1].id == 'G' && r.components[2].id == 'B' {
+	if r.frame[0] == 'R' && r.frame[3] == 'G' && r.frame[6] == 'B' {
 		return nil
 	}
 	return components

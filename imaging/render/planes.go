@@ -7,6 +7,8 @@ type plane struct {
 	pix    []byte
 	stride int
 	w, h   int // samples that mean something; rows may be longer
+	// How many of them are picture, where the last are so only partly; 0: all.
+	coverX, coverY float64
 }
 
 // picture is an image in the form that JPEG keeps it in: luma, or luma and two
@@ -22,6 +24,7 @@ type picture struct {
 	planes []plane // one or three
 
 	scaledByDecoder bool // it was decoded at half the size or less
+	edgesWhole      bool // samples that are only partly picture weigh as if all were, as with Pillow
 }
 
 // sub returns how many luma samples a sample of plane i spans.
@@ -37,30 +40,22 @@ func newPlane(w, h int) plane {
 	return plane{pix: make([]byte, w*h), stride: w, w: w, h: h}
 }
 
-// newPicture allocates a picture of the given size as it is going to be encoded:
-// chroma at half the resolution, and luma padded to even numbers, as raw planes
-// have to be for 4:2:0.
+// newPicture allocates a picture of the given size as it is going to be encoded, with
+// chroma of half the resolution.
 func newPicture(s size, components int) *picture {
 	p := &picture{w: float64(s.w), h: float64(s.h), subX: 2, subY: 2}
 	if components == 1 {
 		p.planes = []plane{newPlane(s.w, s.h)}
 		return p
 	}
-	w, h := even(s.w), even(s.h)
-	p.planes = []plane{newPlane(w, h), newPlane(w/2, h/2), newPlane(w/2, h/2)}
+	w, h := (s.w+1)/2, (s.h+1)/2
+	p.planes = []plane{newPlane(s.w, s.h), newPlane(w, h), newPlane(w, h)}
 	return p
 }
 
-func even(n int) int { return (n + 1) &^ 1 }
-
-// encodable says whether p can be encoded as a picture of size s as it is. The
-// padding has to be there: an encoder in C reads it.
+// encodable says whether p can be encoded as a picture of size s as it is.
 func (p *picture) encodable(s size) bool {
-	if p.w != float64(s.w) || p.h != float64(s.h) || len(p.planes) == 1 {
-		return p.w == float64(s.w) && p.h == float64(s.h)
-	}
-	luma := p.planes[0]
-	return p.subX == 2 && p.subY == 2 && luma.stride >= even(s.w) && len(luma.pix) >= luma.stride*(even(s.h)-1)+even(s.w)
+	return p.w == float64(s.w) && p.h == float64(s.h) && (len(p.planes) == 1 || p.subX == 2 && p.subY == 2)
 }
 
 // scaleFrom returns the picture of size s: from last, the next larger picture,
@@ -82,7 +77,11 @@ func scaleFrom(last, decoded *picture, s size) *picture {
 		toX, toY := to.sub(i)
 		extentX, extentY := to.w/toX, to.h/toY
 		scaleX, scaleY := from.w/fromX/extentX, from.h/fromY/extentY
-		scalePlane(&to.planes[i], &from.planes[i], extentX, extentY, scaleX, scaleY, from.kernelFor(i, scaleX))
+		src := from.planes[i]
+		if !from.edgesWhole {
+			src.coverX, src.coverY = from.w/fromX, from.h/fromY
+		}
+		scalePlane(&to.planes[i], &src, extentX, extentY, scaleX, scaleY, from.kernelFor(i, scaleX))
 	}
 	return to
 }

@@ -49,6 +49,7 @@ type Plan struct {
 	original []byte
 	header   header
 	sizes    []size // of the pictures, in the order of the specs
+	eighths  int    // of its size that a JPEG is decoded at, where the engine can
 }
 
 // Picture is a finished thumbnail.
@@ -62,36 +63,49 @@ func Engine() string { return engineName }
 
 // Inspect reads the header of an original and plans one picture for each spec.
 // It decodes nothing and allocates next to nothing, whatever the header claims.
-// Every error wraps thumb.ErrOriginalUnusable.
+// Every error wraps thumb.ErrOriginalUnusable or thumb.ErrOriginalForApp.
 func Inspect(original []byte, specs []thumb.Spec, limits Limits) (*Plan, error) {
 	h, err := readHeader(original)
-	if err != nil {
+	if err != nil && !errors.Is(err, thumb.ErrOriginalForApp) {
 		return nil, unusable(err)
+	}
+	if broken := limits.broken(h, err != nil); broken != nil {
+		return nil, unusable(broken) // the app's renderer has no better limits
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(specs) == 0 {
+		return nil, unusable(errors.New("no size was asked for"))
 	}
 	p := &Plan{Format: h.format, Width: h.width, Height: h.height, original: original, header: h}
-	switch pixels := int64(h.width) * int64(h.height); {
-	case h.width < 1 || h.height < 1:
-		err = fmt.Errorf("%dx%d has no pixels", h.width, h.height)
-	case h.width > maxSide || h.height > maxSide:
-		err = fmt.Errorf("%dx%d is longer than %d", h.width, h.height, maxSide)
-	case pixels > limits.MaxPixels:
-		err = fmt.Errorf("%dx%d is over the limit of %d pixels", h.width, h.height, limits.MaxPixels)
-	case len(specs) == 0:
-		err = errors.New("no size was asked for")
-	}
-	if err != nil {
-		return nil, unusable(err)
-	}
 	for _, spec := range specs {
 		p.sizes = append(p.sizes, fit(h.width, h.height, spec))
 	}
+	p.eighths = eighthsFor(h.width, h.height, p.largest())
 	p.Memory = p.estimate()
 	return p, nil
 }
 
+// broken says which limit an original is over. One that is left to the app may have a
+// size that is not known.
+func (l Limits) broken(h header, forApp bool) error {
+	switch pixels := int64(h.width) * int64(h.height); {
+	case forApp && (h.width == 0 || h.height == 0):
+		return nil
+	case h.width < 1 || h.height < 1:
+		return fmt.Errorf("%dx%d has no pixels", h.width, h.height)
+	case h.width > maxSide || h.height > maxSide:
+		return fmt.Errorf("%dx%d is longer than %d", h.width, h.height, maxSide)
+	case pixels > l.MaxPixels:
+		return fmt.Errorf("%dx%d is over the limit of %d pixels", h.width, h.height, l.MaxPixels)
+	}
+	return nil
+}
+
 // Render decodes the original once and makes the planned pictures, in the order
 // of the specs. It returns early when ctx ends between two of its steps. Every
-// other error wraps thumb.ErrOriginalUnusable.
+// other error wraps thumb.ErrOriginalUnusable or thumb.ErrOriginalForApp.
 func (p *Plan) Render(ctx context.Context, quality int) (pictures []Picture, err error) {
 	// A decoder that trips over an original must not take the process with it.
 	defer func() {
@@ -129,6 +143,11 @@ func (p *Plan) failed(ctx context.Context, step string, err error) error {
 	return unusable(fmt.Errorf("%s %s of %dx%d: %w", step, p.Format, p.Width, p.Height, err))
 }
 
+// unusable wraps an error in thumb.ErrOriginalUnusable, but for one that leaves the
+// original to the app.
 func unusable(err error) error {
+	if errors.Is(err, thumb.ErrOriginalForApp) {
+		return err
+	}
 	return fmt.Errorf("%w: %w", thumb.ErrOriginalUnusable, err)
 }

@@ -30,12 +30,12 @@ func settle(sum uint64) uint64 {
 // where that leaves at least two to one for the kernel, as Pillow does
 // (reducing_gap=2): it costs far less and shows nowhere.
 func scalePlane(dst, src *plane, extentX, extentY, scaleX, scaleY float64, k kernel) {
-	if fx, fy := max(1, int(scaleX/2)), max(1, int(scaleY/2)); fx > 1 || fy > 1 {
+	if fx, fy := max(1, int(scaleX*min(1, extentX)/2)), max(1, int(scaleY*min(1, extentY)/2)); fx > 1 || fy > 1 {
 		reduced := reduce(src, fx, fy)
 		src, scaleX, scaleY = &reduced, scaleX/float64(fx), scaleY/float64(fy)
 	}
-	across := newWeights(dst.w, src.w, extentX, scaleX, k)
-	down := newWeights(dst.h, src.h, extentY, scaleY, k)
+	across := newWeights(dst.w, src.w, extentX, src.coverX, scaleX, k)
+	down := newWeights(dst.h, src.h, extentY, src.coverY, scaleY, k)
 	var rows [4][]byte
 	line := make([]byte, 4*src.w)
 	for r := range rows {
@@ -111,39 +111,56 @@ func spread(dst *plane, y, n int, packed []uint64, across *weights) {
 	}
 }
 
-// reduce averages fx by fy samples into one. What is left over at the right and
-// at the bottom makes samples of fewer.
+// whole is the weight of a sample all of which is picture, when averages are made.
+const whole = 64
+
+// reduce averages fx by fy samples into one. A sample that is only partly picture
+// weighs as much as it is. What is left over at the right and at the bottom makes
+// samples of fewer.
 func reduce(src *plane, fx, fy int) plane {
 	dst := newPlane((src.w+fx-1)/fx, (src.h+fy-1)/fy)
+	dst.coverX, dst.coverY = src.coverX/float64(fx), src.coverY/float64(fy)
 	sums := make([]uint32, src.w)
+	last := weigh(src.w-1, src.coverX)
 	for y := range dst.h {
 		clear(sums)
-		n := min(fy, src.h-y*fy)
-		for r := range n {
-			row := src.pix[(y*fy+r)*src.stride:][:len(sums)]
-			for x, v := range row {
-				sums[x] += uint32(v)
+		rows := uint32(0)
+		for r := range min(fy, src.h-y*fy) {
+			weight := weigh(y*fy+r, src.coverY)
+			rows += weight
+			for x, v := range src.pix[(y*fy+r)*src.stride:][:len(sums)] {
+				sums[x] += uint32(v) * weight
 			}
 		}
-		average(dst.pix[y*dst.stride:][:dst.w], sums, fx, n)
+		average(dst.pix[y*dst.stride:][:dst.w], sums, fx, rows, last)
 	}
 	return dst
 }
 
-// average makes a row of the column sums of rows rows, fx columns to a sample.
-func average(row []byte, sums []uint32, fx, rows int) {
-	n := uint32(fx * rows)
-	whole := len(sums) / fx
-	inverse := (1<<40 + uint64(n) - 1) / uint64(n) // to multiply with: exact, and faster than to divide
-	for x := range row[:whole] {
+// weigh is the weight of sample i of a line of which cover are picture. None weighs
+// nothing: it may be all that its average is made of.
+func weigh(i int, cover float64) uint32 {
+	return max(1, uint32(covers(i, cover)*whole+0.5))
+}
+
+// average makes a row of the column sums of rows that weigh so much, fx columns to a
+// sample. The last column weighs last, the others one whole each.
+func average(row []byte, sums []uint32, fx int, rows, last uint32) {
+	n := uint64(fx) * uint64(rows)
+	inverse := (1<<48 + n - 1) / n // to multiply with: exact, and faster than to divide
+	full := (len(sums) - 1) / fx   // those without the last column
+	for x := range row[:full] {
 		sum := n / 2
 		for _, s := range sums[:fx] {
-			sum += s
+			sum += uint64(s)
 		}
-		row[x] = byte(uint64(sum) * inverse >> 40)
+		row[x] = byte(sum * inverse >> 48)
 		sums = sums[fx:]
 	}
-	if whole < len(row) {
-		average(row[whole:], sums, len(sums), rows)
+	end := len(sums) - 1
+	sum, n := uint64(sums[end])*uint64(last), (uint64(end)*whole+uint64(last))*uint64(rows)
+	for _, s := range sums[:end] {
+		sum += uint64(s) * whole
 	}
+	row[full] = byte((sum + n/2) / n)
 }

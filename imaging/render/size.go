@@ -58,16 +58,34 @@ func largestFirst(sizes []size) []int {
 	return order
 }
 
-// eighths returns the smallest scale, in eighths, at which a JPEG decodes to no
-// less than the largest picture.
-func (p *Plan) eighths() int {
-	want := p.largest()
+// eighthsFor returns the smallest scale, in eighths, at which no side of a w×h JPEG has
+// fewer samples than that of the picture wanted. Samples that are picture only partly
+// do not count: nothing is scaled down to be scaled up again.
+func eighthsFor(w, h int, want size) int {
+	if want.thin() {
+		return draftFor(w, h, want)
+	}
 	for m := 1; m < 8; m++ {
-		if scaled(p.Width, m) >= want.w && scaled(p.Height, m) >= want.h {
+		if w*m >= 8*want.w && h*m >= 8*want.h {
 			return m
 		}
 	}
 	return 8
+}
+
+// thin says of a picture that what its edges are made of shows. There a JPEG has
+// samples that are mixed with padding, and it takes Pillow's very steps to come to
+// Pillow's colours: its scale, pixels, and samples that weigh as if all were picture.
+func (s size) thin() bool { return min(s.w, s.h) < 16 }
+
+// draftFor returns the scale at which Pillow's draft() decodes, in eighths: that which
+// halves and leaves at least twice as many samples as the picture has.
+func draftFor(w, h int, want size) int {
+	m := 8
+	for m > 1 && w/(2*want.w) >= 16/m && h/(2*want.h) >= 16/m {
+		m /= 2
+	}
+	return m
 }
 
 // scaled is n samples at so many eighths of the size.

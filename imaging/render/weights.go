@@ -29,7 +29,7 @@ type kernel struct {
 // many bytes as Pillow's (bench/render). Luma takes what Pillow takes, Catmull-Rom
 // (called BICUBIC there); Lanczos where libjpeg has scaled already and left little
 // to do, which is soft. Chroma takes Lanczos throughout: browsers blur it again
-// when they enlarge it to the size of luma.
+// when they enlarge it to the size of luma. What has Pillow's edges has its kernel, too.
 var (
 	catmullRom = kernel{2, func(x float64) float64 {
 		switch x = math.Abs(x); {
@@ -50,7 +50,7 @@ var (
 
 // kernelFor returns the kernel to scale plane i of p with, scale samples to one.
 func (p *picture) kernelFor(i int, scale float64) kernel {
-	if i > 0 || p.scaledByDecoder && scale < 2 {
+	if !p.edgesWhole && (i > 0 || p.scaledByDecoder && scale < 2) {
 		return lanczos
 	}
 	return catmullRom
@@ -58,27 +58,36 @@ func (p *picture) kernelFor(i int, scale float64) kernel {
 
 // newWeights makes the weights for a line of n samples out of m, each as wide as
 // scale of the old ones: the kernel is stretched by that, so that it filters out
-// what the shorter line can't hold. Only extent of the n samples are picture; of
-// one that is partly padding the part that is picture counts, and one that is all
-// padding repeats the last.
-func newWeights(n, m int, extent, scale float64, k kernel) weights {
-	stretch := max(scale, 1)
-	taps := min(m, int(math.Ceil(2*k.radius*stretch))+1)
+// what the shorter line can't hold. Only extent of the n samples are picture; one
+// that is partly padding is made of what the part that is picture spans, and one that
+// is all padding repeats the last. Of the m only cover are picture, and weigh as much.
+func newWeights(n, m int, extent, cover, scale float64, k kernel) weights {
+	taps := min(m, int(math.Ceil(2*k.radius*max(scale, 1)))+1)
 	w := weights{taps: taps, start: make([]int, n), coef: make([]uint64, n*taps)}
 	exact := make([]float64, taps)
 	for i := range n {
 		left := min(float64(i), math.Ceil(extent)-1)
-		centre := (left + min(left+1, extent)) / 2 * scale
+		right := min(left+1, extent)
+		centre, stretch := (left+right)/2*scale, max((right-left)*scale, 1)
 		start := min(max(int(math.Ceil(centre-k.radius*stretch-0.5)), 0), m-taps)
 		sum := 0.0
 		for t := range exact {
-			exact[t] = k.at((float64(start+t) + 0.5 - centre) / stretch)
+			covered := covers(start+t, cover)
+			exact[t] = k.at((float64(start+t)+covered/2-centre)/stretch) * covered
 			sum += exact[t]
 		}
 		w.start[i] = start
 		quantise(w.coef[i*taps:][:taps], exact, sum)
 	}
 	return w
+}
+
+// covers is how much of sample i is picture where cover samples are; 0: all are.
+func covers(i int, cover float64) float64 {
+	if cover == 0 {
+		return 1
+	}
+	return min(1, max(0, cover-float64(i)))
 }
 
 // quantise rounds the exact weights so that their sum is weightOne: what one

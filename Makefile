@@ -12,7 +12,7 @@ TOOLS   := $(CURDIR)/.tools
 export PATH := $(TOOLS):$(PATH)
 
 # Debian and Ubuntu packages. Pinned Go tools are built apart from go.mod.
-BUILD_PACKAGES := libturbojpeg0-dev pkg-config
+BUILD_PACKAGES := libjpeg-dev
 DEMO_PACKAGES  := $(BUILD_PACKAGES) postgresql
 TEST_PACKAGES  := $(DEMO_PACKAGES) chromium fonts-dejavu-core pgbouncer nginx curl wget systemd prometheus gunicorn python3-django python3-uvicorn
 IMAGE_PACKAGES := debootstrap iproute2

@@ -10,13 +10,15 @@ import (
 	"log/slog"
 	"net"
 	"testing"
+
+	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 )
 
 // A request that is passed through allocates its line in the access log, and next
 // to nothing else.
 func TestPassingThroughHardlyAllocates(t *testing.T) {
-	a := startApp(t, func(a *app, conn *net.TCPConn, _ *bufio.Reader) {
-		request, answer := make([]byte, 4096), []byte(okAnswer)
+	a := wiretest.StartApp(t, func(a *wiretest.App, conn *net.TCPConn, _ *bufio.Reader) {
+		request, answer := make([]byte, 4096), []byte(wiretest.OK)
 		for {
 			if _, err := conn.Read(request); err != nil {
 				return
@@ -27,16 +29,16 @@ func TestPassingThroughHardlyAllocates(t *testing.T) {
 		}
 	})
 	for logged, most := range map[bool]float64{false: 0, true: 2} {
-		p := startProxy(t, a.addr, func(_ *Config, deps *Deps) {
+		p := startProxy(t, a.Addr, func(_ *Config, deps *Deps) {
 			deps.AccessLog = logged
 			deps.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 		})
-		conn, err := net.Dial("tcp", p.addr)
+		conn, err := net.Dial("tcp", p.Addr)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		request, answer := []byte(get("/x")), make([]byte, 4096)
+		request, answer := []byte(wiretest.Get("/x")), make([]byte, 4096)
 		allocations := testing.AllocsPerRun(1000, func() {
 			if _, err := conn.Write(request); err != nil {
 				t.Fatal(err)

@@ -1,8 +1,12 @@
 package proxy
 
 import (
-	"time"
+	"errors"
+	"fmt"
+	"strings"
 
+	"github.com/thumbedge/thumbedge/proxy/wire"
+	"github.com/thumbedge/thumbedge/proxy/wire/field"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -10,40 +14,14 @@ import (
 // rewrites: [server], [upstream], [rewrite] and [[thumbnails]] of the configuration
 // file, whose keys the tags name.
 type Config struct {
-	Server   ServerConfig
-	Upstream UpstreamConfig
+	Server   wire.ServerConfig
+	Upstream wire.UpstreamConfig
 	Rewrite  RewriteConfig
 	Specs    thumb.Specs
 	// FilesPath is the URL path under which the proxy serves stored files itself
 	// (storage.url_path + storage.prefix, such as "/media/thumbnails/"); "" where
 	// it does not. FilesKey is what of it belongs to the key ("thumbnails/").
 	FilesPath, FilesKey string
-}
-
-// ServerConfig is [server], as far as the proxy's own listener goes.
-type ServerConfig struct {
-	PublicURL      string        `toml:"public_url"`      // the site's address as browsers see it; "": unknown
-	TrustedProxies []string      `toml:"trusted_proxies"` // CIDR prefixes whose X-Forwarded-* are believed
-	CORSOrigins    []string      `toml:"cors_origins"`    // origins that may read the proxy's own answers
-	Compress       bool          `toml:"compress"`        // gzip, br or zstd rewritten pages towards clients
-	DebugHeaders   bool          `toml:"debug_headers"`   // Cache-Status on every answer (RFC 9211)
-	HeaderTimeout  time.Duration `toml:"header_timeout"`
-	IdleTimeout    time.Duration `toml:"idle_timeout"`
-	MaxConns       int           `toml:"max_conns"`
-	MaxHeader      int           `toml:"max_header,bytes"`       // request line and headers together
-	MaxRequestBody int64         `toml:"max_request_body,bytes"` // 0: no limit
-	ShutdownGrace  time.Duration `toml:"shutdown_grace"`         // that requests in flight are given at shutdown
-}
-
-// UpstreamConfig is [upstream]: the app.
-type UpstreamConfig struct {
-	URL             string        `toml:"url"`           // http://host:port
-	PreserveHost    bool          `toml:"preserve_host"` // send the client's Host on, rather than URL's
-	ConnectTimeout  time.Duration `toml:"connect_timeout"`
-	ResponseTimeout time.Duration `toml:"response_timeout"` // until the head of the response
-	IdleTimeout     time.Duration `toml:"idle_timeout"`     // that a connection to the app is kept unused
-	MaxConns        int           `toml:"max_conns"`
-	MaxFallbacks    int           `toml:"max_fallbacks"` // thumbnail requests at the app at once that could make it render
 }
 
 // RewriteConfig is [rewrite].
@@ -60,23 +38,10 @@ type RewriteConfig struct {
 // Defaults returns the configuration that an empty file stands for, but for the
 // labels and the app's URL.
 func Defaults() Config {
+	cfg := wire.Defaults()
 	return Config{
-		Server: ServerConfig{
-			TrustedProxies: []string{"127.0.0.0/8", "::1/128"},
-			HeaderTimeout:  10 * time.Second,
-			IdleTimeout:    75 * time.Second,
-			MaxConns:       16384,
-			MaxHeader:      32 << 10,
-			ShutdownGrace:  15 * time.Second,
-		},
-		Upstream: UpstreamConfig{
-			PreserveHost:    true,
-			ConnectTimeout:  5 * time.Second,
-			ResponseTimeout: 20 * time.Minute,
-			IdleTimeout:     800 * time.Millisecond,
-			MaxConns:        512,
-			MaxFallbacks:    4,
-		},
+		Server:   cfg.Server,
+		Upstream: cfg.Upstream,
 		Rewrite: RewriteConfig{
 			Paths:   []string{"/api/v2/captures/", "/api/v2/events/"},
 			Route:   "/api/v2/captures/thumbnails/",
@@ -85,4 +50,46 @@ func Defaults() Config {
 			Memory:  256 << 20,
 		},
 	}
+}
+
+// Validate reports every problem of the configuration, joined; each begins with
+// the key's name.
+func (c Config) Validate() error {
+	return errors.Join(c.Server.Validate(), c.Upstream.Validate(), c.Rewrite.validate(c), c.Specs.Validate())
+}
+
+func (c *RewriteConfig) validate(all Config) error {
+	var errs []error
+	for _, path := range c.Paths {
+		if !strings.HasPrefix(path, "/") {
+			errs = append(errs, fmt.Errorf("rewrite.paths: %q must begin with a slash", path))
+		}
+	}
+	if len(c.Route) < 2 || c.Route[0] != '/' || c.Route[len(c.Route)-1] != '/' {
+		errs = append(errs, fmt.Errorf("rewrite.route: %q must begin and end with a slash", c.Route))
+	}
+	if c.Field == "" || strings.ContainsAny(c.Field, "\"\\") || strings.ContainsFunc(c.Field, func(r rune) bool { return r < ' ' }) {
+		errs = append(errs, fmt.Errorf("rewrite.field: %q must be a member's name that needs no escaping", c.Field))
+	}
+	for _, host := range c.Hosts {
+		if !field.IsHost([]byte(host)) {
+			errs = append(errs, fmt.Errorf("rewrite.hosts: %q must be a host, with its port where it has one", host))
+		}
+	}
+	for _, label := range c.Prefetch {
+		if label == "" || all.Specs.Index(label) < 0 {
+			errs = append(errs, fmt.Errorf("rewrite.prefetch: %q is not a configured label", label))
+		}
+	}
+	return errors.Join(append(errs,
+		within("rewrite.max_body", c.MaxBody, 1<<10, 1<<30),
+		within("rewrite.memory", c.Memory, c.MaxBody, 1<<40),
+	)...)
+}
+
+func within(key string, n, least, most int64) error {
+	if n < least || n > most {
+		return fmt.Errorf("%s: must be from %d to %d", key, least, most)
+	}
+	return nil
 }

@@ -36,7 +36,7 @@ type Renderer interface {
 	Thumbnail(ctx context.Context, id thumb.ID, position int) (Thumbnail, error)
 	// OriginalURL returns a URL at which anyone may fetch the original of a public
 	// capture for the next five minutes at least, or "" where there is none that a
-	// browser may be sent to (DESIGN.md section 6).
+	// browser may be sent to.
 	OriginalURL(ctx context.Context, id thumb.ID) (string, error)
 	// Prefetch starts on a label that a page showed cold, at a lower priority than
 	// anything a client waits for. It returns at once and may do nothing.

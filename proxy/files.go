@@ -9,8 +9,10 @@ import (
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/valyala/fasthttp"
 
+	"github.com/thumbedge/thumbedge/proxy/wire"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -27,16 +29,25 @@ var fileReasons = []passReason{reasonNoFile, reasonFileError}
 
 // files serves stored thumbnails from this machine. A file that is not there is
 // the app's to answer for, as whatever else lies under its media URL.
-type files struct{ s *Server }
+type files struct {
+	stored  Files
+	key     string // that FilesPath stands for, see Config
+	passing passing
+	metrics *fileMetrics
+	log     *slog.Logger
+}
 
-func newFiles(s *Server) *files { return &files{s} }
+func newFiles(cfg Config, deps Deps, passing passing) *files {
+	return &files{deps.Files, cfg.FilesKey, passing, deps.Metrics.files, deps.Log}
+}
 
 // fileMetrics count what stored files were answered with.
 type fileMetrics struct{ whole, parts, unchanged, refused prometheus.Counter }
 
 func newFileMetrics(reg prometheus.Registerer) *fileMetrics {
-	vec := counters(reg, "thumbedge_file_requests_total",
-		"Requests for stored files that the proxy answered: whole, in part, with 304, or refused (412, 416).", "outcome")
+	vec := promauto.With(reg).NewCounterVec(prometheus.CounterOpts{
+		Name: "thumbedge_file_requests_total", Help: "Requests for stored files that the proxy answered: whole, in part, with 304, or refused (412, 416).",
+	}, []string{"outcome"})
 	return &fileMetrics{
 		whole: vec.WithLabelValues("whole"), parts: vec.WithLabelValues("parts"),
 		unchanged: vec.WithLabelValues("unchanged"), refused: vec.WithLabelValues("refused"),
@@ -44,21 +55,20 @@ func newFileMetrics(reg prometheus.Registerer) *fileMetrics {
 }
 
 // serve answers a GET or HEAD of what is below FilesPath.
-func (f *files) serve(ctx *fasthttp.RequestCtx) {
-	key := f.s.cfg.FilesKey + string(f.s.path(ctx)[len(f.s.filesPath):])
+func (f *files) serve(r *wire.Request, below []byte) {
+	key := f.key + string(below)
 	file, err := f.open(key)
 	if err != nil {
 		reason := reasonNoFile
 		if !errors.Is(err, thumb.ErrFileMissing) {
 			reason = reasonFileError
-			f.s.log.Error("stored file cannot be opened", slog.String("key", key), logError(err))
+			f.log.Error("stored file cannot be opened", slog.String("key", key), logError(err))
 		}
-		f.s.cacheStatus(ctx, "fwd=bypass; detail="+string(reason))
-		f.s.passThrough(ctx, reason)
+		f.passing.pass(r, reason)
 		return
 	}
-	f.s.cacheStatus(ctx, "hit")
-	if !f.answer(ctx, key, file) {
+	r.MarkCache("hit", "")
+	if !f.answer(r, key, file) {
 		_ = file.Close() // nothing was written to it
 	}
 }
@@ -69,62 +79,55 @@ func (f *files) open(key string) (File, error) {
 	if !fs.ValidPath(key) {
 		return nil, thumb.ErrFileMissing
 	}
-	return f.s.stored.Open(key)
+	return f.stored.Open(key)
 }
 
 // answer says whether the answer's body has taken the file over.
-func (f *files) answer(ctx *fasthttp.RequestCtx, key string, file File) (taken bool) {
+func (f *files) answer(r *wire.Request, key string, file File) (taken bool) {
 	v := validatorsOf(file)
-	h := &ctx.Response.Header
-	f.s.ownAnswer(ctx)
-	h.Set("Cache-Control", fileCacheControl)
-	h.SetBytesV("ETag", v.tag)
-	h.SetBytesV("Last-Modified", v.lastModified)
-	h.Set("Accept-Ranges", "bytes")
-	switch v.precondition(&ctx.Request.Header) {
+	own := r.Own()
+	own.Header.Set("Cache-Control", fileCacheControl)
+	own.Header.SetBytesV("ETag", v.tag)
+	own.Header.SetBytesV("Last-Modified", v.lastModified)
+	own.Header.Set("Accept-Ranges", "bytes")
+	switch v.precondition(r.Header()) {
 	case fasthttp.StatusNotModified:
-		ctx.SetStatusCode(fasthttp.StatusNotModified)
-		f.s.metrics.files.unchanged.Inc()
+		own.SetStatusCode(fasthttp.StatusNotModified)
+		f.metrics.unchanged.Inc()
 		return false
 	case fasthttp.StatusPreconditionFailed:
-		f.refuse(ctx, fasthttp.StatusPreconditionFailed)
+		f.refuse(own, fasthttp.StatusPreconditionFailed)
 		return false
 	}
-	size, media := file.Size(), mediaType(key)
-	var ranges []byteRange
-	if value := ctx.Request.Header.Peek("Range"); len(value) > 0 && ctx.IsGet() && v.rangeApplies(&ctx.Request.Header) {
-		var satisfiable bool
-		if ranges, satisfiable = parseRanges(string(value), size); !satisfiable {
-			h.Set("Content-Range", "bytes */"+strconv.FormatInt(size, 10))
-			f.refuse(ctx, fasthttp.StatusRequestedRangeNotSatisfiable)
-			return false
-		}
+	size := file.Size()
+	var part byteRange
+	asked := false
+	if value := r.Header().Peek("Range"); len(value) > 0 && r.Header().IsGet() && v.rangeApplies(r.Header()) {
+		part, asked = parseRange(string(value), size)
 	}
-	var body io.Reader
-	switch len(ranges) {
-	case 0:
-		body = io.NewSectionReader(file, 0, size)
-		f.s.metrics.files.whole.Inc()
-	case 1:
-		ctx.SetStatusCode(fasthttp.StatusPartialContent)
-		h.Set("Content-Range", ranges[0].contentRange(size))
-		body, size = io.NewSectionReader(file, ranges[0].start, ranges[0].length), ranges[0].length
-		f.s.metrics.files.parts.Inc()
+	switch {
+	case !asked:
+		part = byteRange{0, size}
+		f.metrics.whole.Inc()
+	case part.length == 0:
+		own.Header.Set("Content-Range", "bytes */"+strconv.FormatInt(size, 10))
+		f.refuse(own, fasthttp.StatusRequestedRangeNotSatisfiable)
+		return false
 	default:
-		ctx.SetStatusCode(fasthttp.StatusPartialContent)
-		body, size, media = inParts(file, ranges, media)
-		f.s.metrics.files.parts.Inc()
+		own.SetStatusCode(fasthttp.StatusPartialContent)
+		own.Header.Set("Content-Range", part.contentRange(size))
+		f.metrics.parts.Inc()
 	}
-	h.SetContentType(media)
-	ctx.SetBodyStream(fileBody{body, file}, int(size))
+	own.Header.SetContentType(mediaType(key))
+	own.SetBodyStream(fileBody{io.NewSectionReader(file, part.start, part.length), file}, int(part.length))
 	return true
 }
 
 // refuse answers with a status alone, which is not the file's to keep.
-func (f *files) refuse(ctx *fasthttp.RequestCtx, status int) {
-	ctx.SetStatusCode(status)
-	ctx.Response.Header.Set("Cache-Control", "no-store")
-	f.s.metrics.files.refused.Inc()
+func (f *files) refuse(own *fasthttp.Response, status int) {
+	own.SetStatusCode(status)
+	own.Header.Set("Cache-Control", "no-store")
+	f.metrics.refused.Inc()
 }
 
 // fileBody closes the file when it has been sent.

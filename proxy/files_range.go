@@ -1,61 +1,26 @@
 package proxy
 
 import (
-	"crypto/rand"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 )
 
-// maxRanges bounds the parts of one answer; a request for more gets it all.
-const maxRanges = 16
-
-// byteRange is a satisfiable range of a file.
+// byteRange is a range of a file.
 type byteRange struct{ start, length int64 }
 
 func (r byteRange) contentRange(size int64) string {
 	return fmt.Sprintf("bytes %d-%d/%d", r.start, r.start+r.length-1, size)
 }
 
-// parseRanges reads a Range header (RFC 9110 section 14). No ranges means all of
-// the file: the header is malformed, or not worth following, being longer than
-// the file itself. Not satisfiable: it is well formed, and nothing of it lies in
-// the file.
-func parseRanges(header string, size int64) (ranges []byteRange, satisfiable bool) {
-	unit, list, ok := strings.Cut(header, "=")
+// parseRange reads a Range header of one range (RFC 9110 section 14). Not asked means
+// all of the file: the header is malformed, or names several ranges, which no browser
+// does for a picture. A range of no length is well formed, and lies behind the end.
+func parseRange(header string, size int64) (r byteRange, asked bool) {
+	unit, spec, _ := strings.Cut(header, "=")
+	from, to, ok := strings.Cut(strings.Trim(spec, " \t"), "-")
 	if !ok || !strings.EqualFold(strings.TrimSpace(unit), "bytes") {
-		return nil, true
-	}
-	asked, total := 0, int64(0)
-	for spec := range strings.SplitSeq(list, ",") {
-		if spec = strings.Trim(spec, " \t"); spec == "" {
-			continue
-		}
-		r, ok := parseRange(spec, size)
-		if !ok {
-			return nil, true
-		}
-		asked++
-		if r.length > 0 {
-			ranges = append(ranges, r)
-			total += r.length
-		}
-		if asked > maxRanges {
-			return nil, true
-		}
-	}
-	if total > size {
-		return nil, true
-	}
-	return ranges, len(ranges) > 0 || asked == 0
-}
-
-// parseRange reads one range. One that lies behind the end has no length.
-func parseRange(spec string, size int64) (byteRange, bool) {
-	from, to, ok := strings.Cut(spec, "-")
-	if !ok {
-		return byteRange{}, false
+		return r, false
 	}
 	if from == "" {
 		n, ok := position(to)
@@ -66,7 +31,7 @@ func parseRange(spec string, size int64) (byteRange, bool) {
 	last := size - 1
 	if to != "" && ok {
 		if last, ok = position(to); last < first {
-			return byteRange{}, false
+			return r, false
 		}
 		last = min(last, size-1)
 	}
@@ -80,21 +45,4 @@ func position(digits string) (int64, bool) {
 	}
 	n, _ := strconv.ParseInt(digits, 10, 64)
 	return n, true
-}
-
-// inParts returns several ranges as one body, its length and its media type.
-func inParts(file File, ranges []byteRange, media string) (body io.Reader, length int64, multi string) {
-	boundary := rand.Text()
-	var parts []io.Reader
-	text := func(s string) {
-		parts = append(parts, strings.NewReader(s))
-		length += int64(len(s))
-	}
-	for _, r := range ranges {
-		text("\r\n--" + boundary + "\r\nContent-Type: " + media + "\r\nContent-Range: " + r.contentRange(file.Size()) + "\r\n\r\n")
-		parts = append(parts, io.NewSectionReader(file, r.start, r.length))
-		length += r.length
-	}
-	text("\r\n--" + boundary + "--\r\n")
-	return io.MultiReader(parts...), length, "multipart/byteranges; boundary=" + boundary
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -53,7 +54,7 @@ const (
 
 var fileTime = time.Date(2026, 6, 1, 12, 0, 0, 500, time.UTC)
 
-func startFiles(t *testing.T) (*testProxy, *app, *folder) {
+func startFiles(t *testing.T) (*testProxy, *wiretest.App, *folder) {
 	t.Helper()
 	dir := t.TempDir()
 	write := func(name, text string) {
@@ -80,14 +81,14 @@ func startFiles(t *testing.T) (*testProxy, *app, *folder) {
 	}
 	t.Cleanup(func() { root.Close() })
 	files := &folder{root: root}
-	a := startApp(t, answering(appsWord))
-	p := startProxy(t, a.addr, func(cfg *Config, deps *Deps) {
+	a := wiretest.StartApp(t, wiretest.Answering(appsWord))
+	p := startProxy(t, a.Addr, func(cfg *Config, deps *Deps) {
 		cfg.FilesPath, cfg.FilesKey = "/media/thumbnails/", "thumbnails/"
 		cfg.Server.CORSOrigins = []string{"*"}
 		deps.Files = files
 	})
 	t.Cleanup(func() {
-		eventually(t, "every file is closed", func() bool { return files.open.Load() == 0 })
+		wiretest.Eventually(t, "every file is closed", func() bool { return files.open.Load() == 0 })
 	})
 	return p, a, files
 }
@@ -99,9 +100,9 @@ func getWith(target string, headers ...string) string {
 func TestStoredFile(t *testing.T) {
 	t.Parallel()
 	p, a, _ := startFiles(t)
-	w := p.dial()
-	got := w.send(get(fileTarget)).answer()
-	if statusOf(got) != "200" || bodyOf(got) != fileText {
+	w := p.Dial()
+	got := w.Send(wiretest.Get(fileTarget)).Answer()
+	if statusOf(got) != "200" || wiretest.Body(got) != fileText {
 		t.Errorf("got %s", got)
 	}
 	for name, want := range map[string]string{
@@ -115,21 +116,21 @@ func TestStoredFile(t *testing.T) {
 	if tag := joinedField(got, "ETag"); len(tag) < 3 || tag[0] != '"' {
 		t.Errorf("ETag %q is not a strong one", tag)
 	}
-	head, err := readHead(w.send("HEAD " + fileTarget + " HTTP/1.1\r\nHost: site.test\r\nRange: bytes=0-1\r\n\r\n").br)
+	head, err := wiretest.ReadHead(w.Send("HEAD " + fileTarget + " HTTP/1.1\r\nHost: site.test\r\nRange: bytes=0-1\r\n\r\n").Br)
 	if err != nil || statusOf(head) != "200" || joinedField(head, "Content-Length") != "20" || joinedField(head, "ETag") != joinedField(got, "ETag") {
 		t.Errorf("HEAD: %v %s", err, head)
 	}
 	// Nothing of the body came: this is the next answer.
-	if got := w.send(get("/media/thumbnails/capture_1/empty.jpg")).answer(); statusOf(got) != "200" || joinedField(got, "Content-Length") != "0" {
+	if got := w.Send(wiretest.Get("/media/thumbnails/capture_1/empty.jpg")).Answer(); statusOf(got) != "200" || joinedField(got, "Content-Length") != "0" {
 		t.Errorf("an empty file: %s", got)
 	}
-	if got := w.send(get("/media/thumbnails/capture_1/a%20b.html")).answer(); joinedField(got, "Content-Type") != "application/octet-stream" || bodyOf(got) != "<script>" {
+	if got := w.Send(wiretest.Get("/media/thumbnails/capture_1/a%20b.html")).Answer(); joinedField(got, "Content-Type") != "application/octet-stream" || wiretest.Body(got) != "<script>" {
 		t.Errorf("not a picture: %s", got)
 	}
-	if got := bodyOf(w.send(get("/media/thumbnails/large.jpg")).answer()); got != strings.Repeat("0123456789", 300_000) {
+	if got := wiretest.Body(w.Send(wiretest.Get("/media/thumbnails/large.jpg")).Answer()); got != strings.Repeat("0123456789", 300_000) {
 		t.Errorf("a large file came as %d bytes", len(got))
 	}
-	if n := len(a.seen()); n != 0 {
+	if n := len(a.Seen()); n != 0 {
 		t.Errorf("%d requests reached the app", n)
 	}
 }
@@ -145,20 +146,20 @@ func TestOtherPathsAreTheApps(t *testing.T) {
 		"/media/thumbnails/large.jpg%00", "/media/thumbnails/%252e%252e/secret.jpg", "/media/thumbnails/broken.jpg",
 	}
 	for _, target := range targets {
-		if got := p.exchange(get(target)); statusOf(got) != "400" || bodyOf(got) != "says app: " {
+		if got := p.Exchange(wiretest.Get(target)); statusOf(got) != "400" || wiretest.Body(got) != "says app: " {
 			t.Errorf("%s: %s", target, got)
 		}
 	}
-	if got := p.exchange("DELETE " + fileTarget + " HTTP/1.1\r\nHost: site.test\r\n\r\n"); statusOf(got) != "400" {
+	if got := p.Exchange("DELETE " + fileTarget + " HTTP/1.1\r\nHost: site.test\r\n\r\n"); statusOf(got) != "400" {
 		t.Errorf("DELETE: %s", got)
 	}
-	seen := a.seen()
+	seen := a.Seen()
 	for i, target := range targets {
 		if !strings.HasPrefix(seen[i], "GET "+target+" HTTP/1.1\r\n") {
 			t.Errorf("the app was asked for %q, not %q", seen[i], target)
 		}
 	}
-	if !strings.Contains(p.log.String(), "input/output error") || count(p.server.metrics.passed[reasonFileError]) != 1 {
+	if !strings.Contains(p.log.String(), "input/output error") || count(p.metrics.passed[reasonFileError]) != 1 {
 		t.Error("a file that cannot be read is not told of")
 	}
 }
@@ -166,7 +167,7 @@ func TestOtherPathsAreTheApps(t *testing.T) {
 func TestConditionalRequests(t *testing.T) {
 	t.Parallel()
 	p, _, _ := startFiles(t)
-	tag := joinedField(p.exchange(get(fileTarget)), "ETag")
+	tag := joinedField(p.Exchange(wiretest.Get(fileTarget)), "ETag")
 	const then, before, after = "Mon, 01 Jun 2026 12:00:00 GMT", "Mon, 01 Jun 2026 11:59:59 GMT", "Mon, 01 Jun 2026 12:00:01 GMT"
 	for name, c := range map[string]struct {
 		headers []string
@@ -196,11 +197,11 @@ func TestConditionalRequests(t *testing.T) {
 		"range if of later":                {[]string{"Range: bytes=0-1", "If-Range: " + after}, "200"},
 		"a condition comes before a range": {[]string{"Range: bytes=0-1", "If-None-Match: " + tag}, "304"},
 	} {
-		got := p.exchange(getWith(fileTarget, c.headers...))
+		got := p.Exchange(getWith(fileTarget, c.headers...))
 		if statusOf(got) != c.want {
 			t.Errorf("%s: %s, want %s", name, statusOf(got), c.want)
 		}
-		if c.want == "304" && (joinedField(got, "ETag") != tag || bodyOf(got) != "" || joinedField(got, "Cache-Control") != fileCacheControl) {
+		if c.want == "304" && (joinedField(got, "ETag") != tag || wiretest.Body(got) != "" || joinedField(got, "Cache-Control") != fileCacheControl) {
 			t.Errorf("%s: %s", name, got)
 		}
 	}

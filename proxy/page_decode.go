@@ -11,6 +11,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
+	"github.com/thumbedge/thumbedge/proxy/wire/field"
 )
 
 // decoder reads one body that came encoded, and can be used again.
@@ -58,7 +59,7 @@ var errEncoding = errors.New("content coding is unknown or broken")
 // however little went in.
 func (p *pages) decode(j *job, encoding []byte) error {
 	for _, d := range p.decodings {
-		if isName(encoding, d.name) {
+		if field.Is(encoding, d.name) {
 			return p.decodeWith(j, d)
 		}
 	}
@@ -75,7 +76,7 @@ func (p *pages) decodeWith(j *job, d *decoding) error {
 	if err := dec.Reset(bytes.NewReader(j.body)); err != nil {
 		return errEncoding
 	}
-	err := j.fill(&j.text, dec, -1, p.s.cfg.Rewrite.MaxBody)
+	err := j.fill(&j.text, dec, -1, p.maxBody)
 	if err != nil && !errors.Is(err, errTooLarge) && !errors.Is(err, errMemory) {
 		return errEncoding
 	}

@@ -3,6 +3,8 @@ package proxy
 import (
 	"bytes"
 
+	"github.com/thumbedge/thumbedge/proxy/wire"
+	"github.com/thumbedge/thumbedge/proxy/wire/field"
 	"github.com/valyala/fasthttp"
 )
 
@@ -26,7 +28,7 @@ const (
 )
 
 // ineligible says why an answer with this head is no page, "" where it is one.
-func (p *pages) ineligible(h *answerHeader) passReason {
+func (p *pages) ineligible(h *wire.Header) passReason {
 	switch {
 	case h.StatusCode() != fasthttp.StatusOK:
 		return reasonStatus
@@ -45,19 +47,19 @@ func isJSON(mediaType []byte) bool {
 	}
 	mediaType = bytes.Trim(mediaType, " \t")
 	const suffix = "+json"
-	return isName(mediaType, "application/json") ||
-		len(mediaType) > len(suffix) && bytes.IndexByte(mediaType, '/') > 0 && isName(mediaType[len(mediaType)-len(suffix):], suffix)
+	return field.Is(mediaType, "application/json") ||
+		len(mediaType) > len(suffix) && bytes.IndexByte(mediaType, '/') > 0 && field.Is(mediaType[len(mediaType)-len(suffix):], suffix)
 }
 
 // hasDirective says whether Cache-Control, in any of its lines, has a directive.
-func hasDirective(h *answerHeader, name string) bool {
+func hasDirective(h *wire.Header, name string) bool {
 	if len(h.Peek(fasthttp.HeaderCacheControl)) == 0 {
 		return false
 	}
 	for _, line := range h.PeekAll(fasthttp.HeaderCacheControl) {
-		for token := range tokens(line) {
+		for token := range field.Tokens(line) {
 			directive, _, _ := bytes.Cut(token, []byte("="))
-			if isName(bytes.Trim(directive, " \t"), name) {
+			if field.Is(bytes.Trim(directive, " \t"), name) {
 				return true
 			}
 		}

@@ -9,6 +9,8 @@ import (
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+	"github.com/thumbedge/thumbedge/proxy/wire"
+	"github.com/thumbedge/thumbedge/proxy/wire/field"
 	"github.com/valyala/fasthttp"
 )
 
@@ -89,7 +91,7 @@ func chooseEncoding(accepted []byte) string {
 
 func encodingQuality(accepted []byte, name string) float64 {
 	any := 0.0
-	for token := range tokens(accepted) {
+	for token := range field.Tokens(accepted) {
 		coding, params, _ := bytes.Cut(token, []byte(";"))
 		coding = bytes.TrimRight(coding, " \t")
 		q := 1.0
@@ -101,7 +103,7 @@ func encodingQuality(accepted []byte, name string) float64 {
 			q = parsed
 		}
 		switch {
-		case isName(coding, name):
+		case field.Is(coding, name):
 			return q
 		case string(coding) == "*":
 			any = q
@@ -111,10 +113,10 @@ func encodingQuality(accepted []byte, name string) float64 {
 }
 
 // vary says that the answer depends on Accept-Encoding.
-func vary(h *answerHeader) {
+func vary(h *wire.Header) {
 	for _, line := range h.PeekAll(fasthttp.HeaderVary) {
-		for token := range tokens(line) {
-			if isName(token, "accept-encoding") || string(token) == "*" {
+		for token := range field.Tokens(line) {
+			if field.Is(token, "accept-encoding") || string(token) == "*" {
 				return
 			}
 		}

@@ -22,7 +22,7 @@ type memory struct {
 	used  atomic.Int64
 }
 
-func (m *memory) take(n int64) bool {
+func (m *memory) reserve(n int64) bool {
 	if m.used.Add(n) > m.limit && n > 0 {
 		m.used.Add(-n)
 		return false
@@ -45,19 +45,19 @@ type job struct {
 	tag     []byte // its entity tag
 	packed  []byte // compressed
 	found   page.Found
-	answers []thumb.Answer // of found.IDs
+	known   []thumb.Answer // of found.IDs
 	cold    []int32        // of found.Refs: to start rendering
 	labels  labelCounts
 	soonest expiry
 }
 
-// begin charges what the job's buffers hold from an earlier page.
-func (j *job) begin() bool {
-	return j.charge(cap(j.raw) + cap(j.text) + cap(j.out) + cap(j.packed) + j.found.Weight() + cap(j.answers)*answerSize)
+// chargeBuffers charges what the job's buffers hold from an earlier page.
+func (j *job) chargeBuffers() bool {
+	return j.charge(cap(j.raw) + cap(j.text) + cap(j.out) + cap(j.packed) + j.found.Weight() + cap(j.known)*knownSize)
 }
 
 func (j *job) charge(n int) bool {
-	if !j.memory.take(int64(n)) {
+	if !j.memory.reserve(int64(n)) {
 		return false
 	}
 	j.charged += int64(n)
@@ -65,13 +65,13 @@ func (j *job) charge(n int) bool {
 }
 
 func (j *job) uncharge(n int) {
-	j.memory.take(-int64(n))
+	j.memory.reserve(-int64(n))
 	j.charged -= int64(n)
 }
 
-// end gives everything back, and lets go of buffers that are too large to keep.
-func (j *job) end() {
-	j.memory.take(-j.charged)
+// reset gives everything back, and lets go of buffers that are too large to keep.
+func (j *job) reset() {
+	j.memory.reserve(-j.charged)
 	j.charged = 0
 	for _, buf := range []*[]byte{&j.raw, &j.text, &j.out, &j.packed} {
 		if *buf = (*buf)[:0]; cap(*buf) > keepBuffer {
@@ -81,10 +81,10 @@ func (j *job) end() {
 	if j.found.Weight() > keepBuffer {
 		j.found = page.Found{}
 	}
-	if cap(j.answers)*answerSize > keepBuffer {
-		j.answers = nil
+	if cap(j.known)*knownSize > keepBuffer {
+		j.known = nil
 	}
-	clear(j.answers) // they hold on to paths
+	clear(j.known) // they hold on to paths
 	j.body = nil
 	j.cold = j.cold[:0]
 	j.labels = labelCounts{}
@@ -147,18 +147,18 @@ func (j *job) within(buf []byte, limit int64) error {
 	return nil
 }
 
-// answerSize is what a thumb.Answer takes, roughly.
-const answerSize = 96
+// knownSize is what a thumb.Answer takes, roughly.
+const knownSize = 96
 
-// makeAnswers makes room for an answer to each of the page's captures.
-func (j *job) makeAnswers() bool {
+// makeKnown makes room for what is known of each of the page's captures.
+func (j *job) makeKnown() bool {
 	n := len(j.found.IDs)
-	if n > cap(j.answers) {
-		if !j.charge((n - cap(j.answers)) * answerSize) {
+	if n > cap(j.known) {
+		if !j.charge((n - cap(j.known)) * knownSize) {
 			return false
 		}
-		j.answers = make([]thumb.Answer, n)
+		j.known = make([]thumb.Answer, n)
 	}
-	j.answers = j.answers[:n]
+	j.known = j.known[:n]
 	return true
 }

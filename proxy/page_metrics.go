@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/thumbedge/thumbedge/proxy/page"
 )
@@ -16,14 +17,19 @@ type pageMetrics struct {
 }
 
 func newPageMetrics(reg prometheus.Registerer) *pageMetrics {
-	pages := counters(reg, "thumbedge_pages_total", "Answers under rewrite.paths by what became of them: rewritten, left as the app sent them, or answered with 304 in place of either.", "outcome")
-	labels := counters(reg, "thumbedge_page_labels_total", "Route URLs found in pages by verdict. Only warm ones are replaced.", "verdict")
+	with := promauto.With(reg)
+	pages := with.NewCounterVec(prometheus.CounterOpts{
+		Name: "thumbedge_pages_total", Help: "Answers under rewrite.paths by what became of them: rewritten, left as the app sent them, or answered with 304 in place of either.",
+	}, []string{"outcome"})
+	labels := with.NewCounterVec(prometheus.CounterOpts{
+		Name: "thumbedge_page_labels_total", Help: "Route URLs found in pages by verdict. Only warm ones are replaced.",
+	}, []string{"verdict"})
 	m := &pageMetrics{
 		rewritten:   pages.WithLabelValues("rewritten"),
 		untouched:   pages.WithLabelValues("untouched"),
 		notModified: pages.WithLabelValues("not_modified"),
-		unresolved:  counter(reg, "thumbedge_pages_unresolved_total", "Pages for which the database did not answer in time: only what was in memory could be rewritten."),
-		memory:      gauge(reg, "thumbedge_pages_memory_bytes", "Memory that the pages in hand hold, of rewrite.memory."),
+		unresolved:  with.NewCounter(prometheus.CounterOpts{Name: "thumbedge_pages_unresolved_total", Help: "Pages for which the database did not answer in time: only what was in memory could be rewritten."}),
+		memory:      with.NewGauge(prometheus.GaugeOpts{Name: "thumbedge_pages_memory_bytes", Help: "Memory that the pages in hand hold, of rewrite.memory."}),
 	}
 	for verdict := range labelVerdicts {
 		m.labels[verdict] = labels.WithLabelValues(verdict.String())
@@ -41,7 +47,7 @@ var pageReasons = []passReason{
 func (p *pages) countLabels(counts *labelCounts) {
 	for verdict, n := range counts {
 		if n > 0 {
-			p.s.metrics.pages.labels[verdict].Add(float64(n))
+			p.metrics.labels[verdict].Add(float64(n))
 		}
 	}
 }
@@ -49,9 +55,9 @@ func (p *pages) countLabels(counts *labelCounts) {
 // countOthers counts the route URLs that a scan left alone.
 func (p *pages) countOthers(f *page.Found) {
 	if f.OtherHost > 0 {
-		p.s.metrics.pages.labels[labelOtherAuthority].Add(float64(f.OtherHost))
+		p.metrics.labels[labelOtherAuthority].Add(float64(f.OtherHost))
 	}
 	if f.OtherLabel > 0 {
-		p.s.metrics.pages.labels[labelOtherLabel].Add(float64(f.OtherLabel))
+		p.metrics.labels[labelOtherLabel].Add(float64(f.OtherLabel))
 	}
 }

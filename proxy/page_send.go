@@ -1,17 +1,19 @@
 package proxy
 
 import (
+	"context"
 	"log/slog"
 	"math/bits"
 	"strconv"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
+	"github.com/thumbedge/thumbedge/proxy/wire"
 	"github.com/valyala/fasthttp"
 )
 
 // send answers with j.out, under the app's own head as far as that holds.
-func (p *pages) send(ctx *fasthttp.RequestCtx, j *job, answer *appResponse) {
+func (p *pages) send(r *wire.Request, j *job, answer *wire.Answer) {
 	h := &answer.Header
 	body := j.out
 	validated := len(h.Peek(fasthttp.HeaderETag)) > 0 || len(h.Peek(fasthttp.HeaderLastModified)) > 0
@@ -24,23 +26,28 @@ func (p *pages) send(ctx *fasthttp.RequestCtx, j *job, answer *appResponse) {
 	if j.soonest.set {
 		clampLifetime(h, j.soonest.at, time.Now())
 	}
-	if p.s.cfg.Server.Compress {
+	if p.compress {
 		vary(h)
-		if name := p.encodings.compress(j, ctx.Request.Header.Peek(fasthttp.HeaderAcceptEncoding)); name != "" {
+		if name := p.encodings.compress(j, r.Header().Peek(fasthttp.HeaderAcceptEncoding)); name != "" {
 			h.Set(fasthttp.HeaderContentEncoding, name)
 			body = j.packed
 		}
 	}
-	p.rewritten(ctx, j)
-	if unchanged(&ctx.Request.Header, h) {
-		p.notModified(ctx, answer)
+	p.rewritten(r, j)
+	if unchanged(r, h) {
+		p.notModified(r, answer)
 		return
 	}
-	answer.replace(ctx, body)
+	answer.Replace(body)
+}
+
+// unchanged says whether an answer with this head is what the client has already.
+func unchanged(r *wire.Request, h *wire.Header) bool {
+	return notModified(r.Header(), h.Peek(fasthttp.HeaderETag), h.Peek(fasthttp.HeaderLastModified))
 }
 
 // removeDescriptions removes what describes the very bytes that the app sent.
-func removeDescriptions(h *answerHeader) {
+func removeDescriptions(h *wire.Header) {
 	for _, name := range [...]string{
 		fasthttp.HeaderLastModified, "Content-Md5", "Digest", "Content-Digest", "Repr-Digest", fasthttp.HeaderAcceptRanges,
 	} {
@@ -67,8 +74,8 @@ func mixHash(sum uint64, text []byte) uint64 {
 }
 
 // notModified answers 304 in place of an answer that the client has.
-func (p *pages) notModified(ctx *fasthttp.RequestCtx, answer *appResponse) {
-	p.s.metrics.pages.notModified.Inc()
+func (p *pages) notModified(r *wire.Request, answer *wire.Answer) {
+	p.metrics.notModified.Inc()
 	h := &answer.Header
 	h.SetStatusCode(fasthttp.StatusNotModified)
 	h.SetStatusMessage([]byte("Not Modified"))
@@ -76,29 +83,26 @@ func (p *pages) notModified(ctx *fasthttp.RequestCtx, answer *appResponse) {
 	h.Del(fasthttp.HeaderContentEncoding)
 	h.Del(fasthttp.HeaderContentLength)
 	h.Del(fasthttp.HeaderContentType)
-	p.s.cacheStatus(ctx, "fwd=bypass; detail=not_modified")
-	answer.replace(ctx, nil)
+	r.MarkCache("fwd=bypass", "not_modified")
+	answer.Replace(nil)
 }
 
 // rewritten counts and logs a page that was rewritten.
-func (p *pages) rewritten(ctx *fasthttp.RequestCtx, j *job) {
-	p.s.metrics.pages.rewritten.Inc()
-	p.s.cacheStatus(ctx, "fwd=bypass; detail=rewritten")
-	if p.s.log.Enabled(ctx, slog.LevelDebug) {
-		p.s.log.Debug("page rewritten", slog.String("uri", string(ctx.RequestURI())), slog.Int("captures", len(j.found.IDs)),
+func (p *pages) rewritten(r *wire.Request, j *job) {
+	p.metrics.rewritten.Inc()
+	r.MarkCache("fwd=bypass", "rewritten")
+	if p.log.Enabled(context.Background(), slog.LevelDebug) {
+		p.log.Debug("page rewritten", slog.String("uri", string(r.Target())), slog.Int("captures", len(j.found.IDs)),
 			slog.Int("warm", int(j.labels[labelWarm])), slog.Int("cold", int(j.labels[labelCold])), slog.Int("stale", int(j.labels[labelStale])),
 			slog.Int("private", int(j.labels[labelPrivate])), slog.Int("missing", int(j.labels[labelMissing])), slog.Int("unresolved", int(j.labels[labelUnresolved])))
 	}
 }
 
 // passed counts and logs a page that stays as the app sent it.
-func (p *pages) passed(ctx *fasthttp.RequestCtx, reason passReason) {
-	p.s.metrics.passed[reason].Inc()
-	p.s.metrics.pages.untouched.Inc()
-	if p.s.cfg.Server.DebugHeaders {
-		p.s.cacheStatus(ctx, "fwd=bypass; detail="+string(reason))
-	}
-	if p.s.log.Enabled(ctx, slog.LevelDebug) {
-		p.s.log.Debug("page passed through", slog.String("uri", string(ctx.RequestURI())), slog.String("reason", string(reason)))
+func (p *pages) passed(r *wire.Request, reason passReason) {
+	p.passing.mark(r, reason)
+	p.metrics.untouched.Inc()
+	if p.log.Enabled(context.Background(), slog.LevelDebug) {
+		p.log.Debug("page passed through", slog.String("uri", string(r.Target())), slog.String("reason", string(reason)))
 	}
 }

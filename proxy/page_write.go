@@ -30,14 +30,14 @@ func (v labelVerdict) String() string {
 // labelCounts are how many route URLs of a page had each verdict.
 type labelCounts [labelVerdicts]int32
 
-func judge(answer *thumb.Answer, position int) labelVerdict {
-	switch answer.Standing {
+func verdictOf(known *thumb.Answer, position int) labelVerdict {
+	switch known.Standing {
 	case thumb.Missing:
 		return labelMissing
 	case thumb.Private:
 		return labelPrivate
 	case thumb.Public:
-		switch answer.Verdicts[position] {
+		switch known.Verdicts[position] {
 		case thumb.Warm:
 			return labelWarm
 		case thumb.Cold:
@@ -55,13 +55,13 @@ type expiry struct {
 	set bool
 }
 
-func (e *expiry) meet(at time.Time) {
+func (e *expiry) include(at time.Time) {
 	if !at.IsZero() && (!e.set || at.Before(e.at)) {
 		*e = expiry{at, true}
 	}
 }
 
-// write makes j.out of body and the answers. Copying what stays costs less than
+// write makes j.out of body and what is known. Copying what stays costs less than
 // sending it from where it is: 8.5 µs for a page of 68 KB with 120 URLs in one
 // write, 11 to 13 µs in a vectored one of 241 parts.
 func (p *pages) write(j *job, body []byte) passReason {
@@ -74,12 +74,12 @@ func (p *pages) write(j *job, body []byte) passReason {
 	w := page.NewRewriter(j.out[:0], body)
 	for i := range j.found.Refs {
 		ref := &j.found.Refs[i]
-		id, answer := j.found.IDs[ref.Capture], &j.answers[ref.Capture]
-		verdict := judge(answer, ref.Position)
+		id, known := j.found.IDs[ref.Capture], &j.known[ref.Capture]
+		verdict := verdictOf(known, ref.Position)
 		j.labels[verdict]++
 		switch verdict {
 		case labelWarm:
-			p.writeURL(j, &w, ref, id, answer, body)
+			p.writeURL(j, &w, ref, id, known, body)
 		case labelCold, labelStale:
 			if p.prefetch[ref.Position] {
 				j.cold = append(j.cold, int32(i))
@@ -99,10 +99,10 @@ func (p *pages) write(j *job, body []byte) passReason {
 // writeURL puts the storage URL in the reference's place. One on the site itself
 // keeps the scheme and authority of the route URL: to a page on another origin it
 // would be elsewhere without them.
-func (p *pages) writeURL(j *job, w *page.Rewriter, ref *page.Ref, id thumb.ID, answer *thumb.Answer, body []byte) {
+func (p *pages) writeURL(j *job, w *page.Rewriter, ref *page.Ref, id thumb.ID, known *thumb.Answer, body []byte) {
 	dst := w.Open(ref)
 	start := len(dst)
-	dst, expires := p.s.resolver.AppendURL(dst, id, answer, ref.Position)
+	dst, expires := p.resolver.AppendURL(dst, id, known, ref.Position)
 	if len(dst) == start {
 		dst = append(dst, body[ref.Start:ref.End]...)
 	} else if ref.Origin > 0 && dst[start] == '/' && (len(dst) == start+1 || dst[start+1] != '/') {
@@ -111,7 +111,7 @@ func (p *pages) writeURL(j *job, w *page.Rewriter, ref *page.Ref, id thumb.ID, a
 		copy(dst[start+len(origin):], dst[start:len(dst)-len(origin)])
 		copy(dst[start:], origin)
 	}
-	j.soonest.meet(expires)
+	j.soonest.include(expires)
 	j.urls = mixHash(j.urls+uint64(ref.Start), dst[start:])
 	w.Close(dst)
 }

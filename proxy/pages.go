@@ -13,28 +13,46 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/thumbedge/thumbedge/proxy/page"
+	"github.com/thumbedge/thumbedge/proxy/wire"
+	"github.com/thumbedge/thumbedge/proxy/wire/field"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-// stall is how long a page may wait for its bytes, in all, before it streams through.
-const stall = 5 * time.Second
+// pageWait is how long a page may wait for its bytes, in all, before it streams through.
+const pageWait = 5 * time.Second
 
-// pages rewrites the app's JSON responses (DESIGN.md section 3). A page is read
-// whole, looked through, resolved, and written with other URLs; wherever that
-// cannot be done, what was read and what is still to come goes to the client as
-// the app sent it.
+// pages rewrites the app's JSON responses. A page is read whole, looked through,
+// resolved, and written with other URLs; wherever that cannot be done, what was read
+// and what is still to come goes to the client as the app sent it.
 type pages struct {
-	s         *Server
+	resolver  pageResolver
+	renderer  prefetcher
 	scanner   *page.Scanner
+	maxBody   int64 // of a page, decoded
 	memory    memory
 	jobs      sync.Pool
 	decodings []*decoding
 	encodings encodings
+	compress  bool                 // towards clients
 	prefetch  [thumb.MaxSpecs]bool // by position: start rendering where a page shows it cold
+	form      wire.Form
+	passing   passing
+	metrics   *pageMetrics
+	log       *slog.Logger
 }
 
-func newPages(s *Server) (*pages, error) {
-	cfg := &s.cfg
+// pageResolver is what pages take of a Resolver.
+type pageResolver interface {
+	Resolve(ctx context.Context, ids []thumb.ID, answers []thumb.Answer) error
+	AppendURL(dst []byte, id thumb.ID, answer *thumb.Answer, position int) (url []byte, expires time.Time)
+}
+
+// prefetcher is what pages take of a Renderer.
+type prefetcher interface {
+	Prefetch(id thumb.ID, position int)
+}
+
+func newPages(cfg Config, deps Deps, passing passing) (*pages, error) {
 	hosts := append([]string{}, cfg.Rewrite.Hosts...)
 	for _, address := range []string{cfg.Upstream.URL, cfg.Server.PublicURL} {
 		if u, err := url.Parse(address); err == nil && u.Host != "" {
@@ -42,81 +60,93 @@ func newPages(s *Server) (*pages, error) {
 		}
 	}
 	scanner, err := page.NewScanner(page.Config{Field: cfg.Rewrite.Field, Route: cfg.Rewrite.Route, Specs: cfg.Specs, Hosts: hosts})
-	p := &pages{s: s, scanner: scanner, decodings: newDecodings()}
+	if err != nil {
+		return nil, fmt.Errorf("making the scanner of pages: %w", err)
+	}
+	p := &pages{
+		resolver: deps.Resolver, renderer: deps.Renderer, scanner: scanner, maxBody: cfg.Rewrite.MaxBody,
+		decodings: newDecodings(), compress: cfg.Server.Compress, form: pageForm(),
+		passing: passing, metrics: deps.Metrics.pages, log: deps.Log,
+	}
 	p.memory.limit = cfg.Rewrite.Memory
 	p.jobs.New = func() any { return &job{memory: &p.memory} }
 	for _, label := range cfg.Rewrite.Prefetch {
-		position := cfg.Specs.Index(label)
-		if label == "" || position < 0 || position >= thumb.MaxSpecs {
-			err = errors.Join(err, fmt.Errorf("rewrite.prefetch: %q is not a configured label", label))
-			continue
-		}
-		p.prefetch[position] = true
+		p.prefetch[cfg.Specs.Index(label)] = true
 	}
-	return p, err
+	return p, nil
+}
+
+// pageForm asks the app for a page whole and plain. The client gets another body: what
+// the answer would depend on is left out, the codings that the client accepts, and its
+// validators, which are compared with the body that it gets.
+func pageForm() wire.Form {
+	return wire.Form{
+		Without: field.NewSet("accept-encoding", "if-none-match", "if-modified-since", "if-range"),
+		Lines:   []byte("Accept-Encoding: identity\r\n"),
+	}
 }
 
 // serve answers GET and HEAD under rewrite.paths.
-func (p *pages) serve(ctx *fasthttp.RequestCtx) {
-	if len(ctx.Request.Header.Peek(fasthttp.HeaderRange)) > 0 {
-		p.s.passThrough(ctx, reasonRange)
+func (p *pages) serve(r *wire.Request) {
+	if len(r.Header().Peek(fasthttp.HeaderRange)) > 0 {
+		p.passing.pass(r, reasonRange)
 		return
 	}
-	answer, err := p.s.roundTrip(ctx, asPage)
+	answer, err := r.Ask(p.form)
 	if err != nil {
-		p.s.failed(ctx, err)
+		r.Fail(err)
 		return
 	}
 	if reason := p.ineligible(&answer.Header); reason != "" {
-		p.passAnswer(ctx, answer, reason)
+		p.passAnswer(r, answer, reason)
 		return
 	}
-	if ctx.IsHead() {
-		p.head(ctx, answer)
+	if r.Header().IsHead() {
+		p.head(r, answer)
 		return
 	}
 	j := p.jobs.Get().(*job)
 	defer p.release(j)
 	reason := p.read(j, answer)
 	if reason == "" {
-		reason = p.rewrite(ctx, j, answer.Header.Peek(fasthttp.HeaderContentEncoding))
+		reason = p.rewrite(r, j, answer.Header.Peek(fasthttp.HeaderContentEncoding))
 	}
 	if reason == "" {
-		p.send(ctx, j, answer)
+		p.send(r, j, answer)
 	} else {
-		answer.unread(j.raw)
-		p.passAnswer(ctx, answer, reason)
+		answer.Unread(j.raw)
+		p.passAnswer(r, answer, reason)
 	}
 	p.startCold(j)
 }
 
 // head answers HEAD. Nobody knows what GET would make of this page, so nothing is
 // said that only holds for one of its two forms.
-func (p *pages) head(ctx *fasthttp.RequestCtx, answer *appResponse) {
+func (p *pages) head(r *wire.Request, answer *wire.Answer) {
 	answer.Header.Del(fasthttp.HeaderContentLength)
 	answer.Header.Del(fasthttp.HeaderETag)
 	removeDescriptions(&answer.Header)
-	p.passed(ctx, reasonHead)
-	answer.pass(ctx)
+	p.passed(r, reasonHead)
+	answer.Pass()
 }
 
 // read makes j.body the whole body: in place where it fits into the buffer that
 // it was read into, in j.raw otherwise. A reason is why the page streams through;
 // what was taken off the answer is in j.raw then, too.
-func (p *pages) read(j *job, answer *appResponse) passReason {
-	length := int64(answer.ContentLength())
-	limit := p.s.cfg.Rewrite.MaxBody
+func (p *pages) read(j *job, answer *wire.Answer) passReason {
+	length := int64(answer.Length())
+	limit := p.maxBody
 	switch {
 	case length == 0:
 		return reasonEmpty
 	case length > limit:
 		return reasonTooLarge
-	case !j.begin():
+	case !j.chargeBuffers():
 		return reasonMemory
 	}
-	answer.SetReadTimeout(stall)
+	answer.SetReadTimeout(pageWait)
 	defer answer.SetReadTimeout(0)
-	body, fits, err := answer.inPlace()
+	body, fits, err := answer.InPlace()
 	if fits {
 		if !j.charge(len(body)) {
 			err = errMemory
@@ -140,7 +170,7 @@ func (p *pages) read(j *job, answer *appResponse) passReason {
 }
 
 // rewrite makes j.out of what was read. A reason is why it stays as it is.
-func (p *pages) rewrite(ctx *fasthttp.RequestCtx, j *job, encoding []byte) passReason {
+func (p *pages) rewrite(r *wire.Request, j *job, encoding []byte) passReason {
 	body := j.body
 	if len(encoding) > 0 && string(encoding) != "identity" {
 		if err := p.decode(j, encoding); err != nil {
@@ -154,7 +184,7 @@ func (p *pages) rewrite(ctx *fasthttp.RequestCtx, j *job, encoding []byte) passR
 		}
 		body = j.text
 	}
-	hosts := page.Hosts{p.s.appHost(ctx), p.s.forwardedHost(ctx)}
+	hosts := page.Hosts{r.AppHost(), r.ForwardedHost()}
 	weight := j.found.Weight()
 	whole := p.scanner.Scan(&j.found, body, hosts)
 	fits := j.charge(j.found.Weight() - weight)
@@ -169,24 +199,24 @@ func (p *pages) rewrite(ctx *fasthttp.RequestCtx, j *job, encoding []byte) passR
 	case !fits:
 		return reasonMemory
 	}
-	if !j.makeAnswers() {
+	if !j.makeKnown() {
 		return reasonMemory
 	}
-	if err := p.s.resolver.Resolve(context.Background(), j.found.IDs, j.answers); err != nil {
-		p.s.metrics.pages.unresolved.Inc()
-		p.s.log.Debug("page resolved in part", slog.String("error", err.Error()))
+	if err := p.resolver.Resolve(context.Background(), j.found.IDs, j.known); err != nil {
+		p.metrics.unresolved.Inc()
+		p.log.Debug("page resolved in part", slog.String("error", err.Error()))
 	}
 	return p.write(j, body)
 }
 
 // passAnswer sends the app's answer on as it is, or says that the client has it.
-func (p *pages) passAnswer(ctx *fasthttp.RequestCtx, answer *appResponse, reason passReason) {
-	if answer.Header.StatusCode() == fasthttp.StatusOK && unchanged(&ctx.Request.Header, &answer.Header) {
-		p.notModified(ctx, answer)
+func (p *pages) passAnswer(r *wire.Request, answer *wire.Answer, reason passReason) {
+	if answer.Header.StatusCode() == fasthttp.StatusOK && unchanged(r, &answer.Header) {
+		p.notModified(r, answer)
 		return
 	}
-	p.passed(ctx, reason)
-	answer.pass(ctx)
+	p.passed(r, reason)
+	answer.Pass()
 }
 
 // startCold begins to render what the page showed cold, for labels that are to be.
@@ -194,13 +224,13 @@ func (p *pages) passAnswer(ctx *fasthttp.RequestCtx, answer *appResponse, reason
 func (p *pages) startCold(j *job) {
 	for _, at := range j.cold {
 		ref := &j.found.Refs[at]
-		p.s.renderer.Prefetch(j.found.IDs[ref.Capture], ref.Position)
+		p.renderer.Prefetch(j.found.IDs[ref.Capture], ref.Position)
 	}
 }
 
 func (p *pages) release(j *job) {
-	j.end()
-	p.s.metrics.pages.memory.Set(float64(p.memory.used.Load()))
+	j.reset()
+	p.metrics.memory.Set(float64(p.memory.used.Load()))
 	p.jobs.Put(j)
 }
 

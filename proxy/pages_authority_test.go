@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -24,7 +25,7 @@ func TestPageAuthorities(t *testing.T) {
 	var body atomic.Value
 	respond := func(string) string { return jsonAnswer(body.Load().(string)) }
 	trusting, a := startPages(t, warmCaptures(), edit, respond)
-	upstream = a.addr
+	upstream = a.Addr
 	suspicious, _ := startPages(t, warmCaptures(), func(cfg *Config, deps *Deps) {
 		edit(cfg, deps)
 		cfg.Server.TrustedProxies = []string{"192.0.2.0/24"}
@@ -55,8 +56,8 @@ func TestPageAuthorities(t *testing.T) {
 		{"https://site.test@evil.test", false, trusting},
 	} {
 		body.Store(`{"thumbnails":{"small":"` + c.authority + `/api/v2/captures/thumbnails/1/?label=small"}}`)
-		answer := c.proxy.exchange("GET " + pageTarget + " HTTP/1.1\r\nHost: site.test\r\nX-Forwarded-Host: forwarded.test\r\n\r\n")
-		if got := strings.Contains(bodyOf(answer), storageURL(1, "small")); got != c.accepted {
+		answer := c.proxy.Exchange("GET " + pageTarget + " HTTP/1.1\r\nHost: site.test\r\nX-Forwarded-Host: forwarded.test\r\n\r\n")
+		if got := strings.Contains(wiretest.Body(answer), storageURL(1, "small")); got != c.accepted {
 			t.Errorf("%q is rewritten: %t, want %t", c.authority, got, c.accepted)
 		}
 		if !c.accepted {
@@ -75,10 +76,10 @@ func TestPageAuthorities(t *testing.T) {
 func TestPageAuthorityOfTheHostThatTheAppIsSent(t *testing.T) {
 	t.Parallel()
 	p, _ := startPages(t, warmCaptures(), func(cfg *Config, _ *Deps) { cfg.Upstream.PreserveHost = false }, func(request string) string {
-		return jsonAnswer(`{"thumbnails":{"small":"http://` + field(request, "Host") + `/api/v2/captures/thumbnails/1/","medium":"` + route(1, "medium") + `"}}`)
+		return jsonAnswer(`{"thumbnails":{"small":"http://` + joinedField(request, "Host") + `/api/v2/captures/thumbnails/1/","medium":"` + route(1, "medium") + `"}}`)
 	})
 	want := `{"thumbnails":{"small":"` + storageURL(1, "small") + `","medium":"` + route(1, "medium") + `"}}`
-	if got := bodyOf(p.exchange(get(pageTarget))); got != want {
+	if got := wiretest.Body(p.Exchange(wiretest.Get(pageTarget))); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
@@ -101,17 +102,17 @@ func TestStorageURLOnTheSite(t *testing.T) {
 		`http:\u002f\u002fsite.test/api/v2/captures/thumbnails/\u0031`: `http:\u002f\u002fsite.test/media/small.jpg`,
 	} {
 		value.Store(route)
-		if got := bodyOf(p.exchange(get(pageTarget))); got != `{"thumbnails":{"a":"`+want+`","b":1}}` {
+		if got := wiretest.Body(p.Exchange(wiretest.Get(pageTarget))); got != `{"thumbnails":{"a":"`+want+`","b":1}}` {
 			t.Errorf("%s became %s, want %s", route, got, want)
 		}
 	}
 	value.Store("http://site.test/api/v2/captures/thumbnails/1/")
 	url.Store("//cdn.test/small.jpg")
-	if got := bodyOf(p.exchange(get(pageTarget))); got != `{"thumbnails":{"a":"//cdn.test/small.jpg","b":1}}` {
+	if got := wiretest.Body(p.Exchange(wiretest.Get(pageTarget))); got != `{"thumbnails":{"a":"//cdn.test/small.jpg","b":1}}` {
 		t.Errorf("a URL with an authority of its own became %s", got)
 	}
 	url.Store("")
-	if got := bodyOf(p.exchange(get(pageTarget))); got != `{"thumbnails":{"a":"`+value.Load().(string)+`","b":1}}` {
+	if got := wiretest.Body(p.Exchange(wiretest.Get(pageTarget))); got != `{"thumbnails":{"a":"`+value.Load().(string)+`","b":1}}` {
 		t.Errorf("without a storage URL it became %s", got)
 	}
 }

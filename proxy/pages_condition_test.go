@@ -9,27 +9,29 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/thumbedge/thumbedge/proxy/wire"
+	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 // conditional asks for a page with these header lines, over a connection on which
 // more is asked afterwards.
 func conditional(p *testProxy, method string, lines ...string) string {
-	p.t.Helper()
-	w := p.dial()
+	p.T.Helper()
+	w := p.Dial()
 	defer w.Close()
 	request := method + " " + pageTarget + " HTTP/1.1\r\nHost: site.test\r\n" + strings.Join(append(lines, ""), "\r\n") + "\r\n"
-	w.send(request)
-	answer, err := readHead(w.br)
+	w.Send(request)
+	answer, err := wiretest.ReadHead(w.Br)
 	if err != nil {
-		p.t.Fatalf("%v after %q", err, answer)
+		p.T.Fatalf("%v after %q", err, answer)
 	}
 	if method == "GET" && !strings.HasPrefix(answer, "HTTP/1.1 304") {
 		return answer
 	}
-	w.send(request)
-	if next, err := readHead(w.br); err != nil || next != answer {
-		p.t.Errorf("after %q came %q, %v", answer, next, err)
+	w.Send(request)
+	if next, err := wiretest.ReadHead(w.Br); err != nil || next != answer {
+		p.T.Errorf("after %q came %q, %v", answer, next, err)
 	}
 	return answer
 }
@@ -38,8 +40,6 @@ func status(answer string) string {
 	line, _, _ := strings.Cut(answer, "\r\n")
 	return strings.TrimPrefix(line, "HTTP/1.1 ")
 }
-
-func field(answer, name string) string { return strings.Join(fieldsOf(answer, name), " | ") }
 
 const modified = "Mon, 23 Nov 2026 02:41:32 GMT"
 
@@ -52,12 +52,12 @@ func TestRewrittenPageHasValidatorsOfItsOwn(t *testing.T) {
 			"Content-Digest: c", "Repr-Digest: d", "Cache-Control: max-age=60", "X-App: kept")
 	})
 	first := conditional(p, "GET")
-	tag := field(first, "ETag")
-	if !strings.HasPrefix(tag, `W/"`) || field(first, "X-App") != "kept" || field(first, "Cache-Control") != "max-age=60" {
+	tag := joinedField(first, "ETag")
+	if !strings.HasPrefix(tag, `W/"`) || joinedField(first, "X-App") != "kept" || joinedField(first, "Cache-Control") != "max-age=60" {
 		t.Errorf("the head is %q", first)
 	}
 	for _, name := range []string{"Last-Modified", "Accept-Ranges", "Content-MD5", "Digest", "Content-Digest", "Repr-Digest"} {
-		if value := field(first, name); value != "" {
+		if value := joinedField(first, name); value != "" {
 			t.Errorf("%s: %s describes another body", name, value)
 		}
 	}
@@ -76,23 +76,23 @@ func TestRewrittenPageHasValidatorsOfItsOwn(t *testing.T) {
 		`If-Range: "app"`:                                                                "200 OK",
 	} {
 		answer := conditional(p, "GET", condition)
-		if status(answer) != want || field(answer, "ETag") != tag || field(answer, "Cache-Control") != "max-age=60" {
+		if status(answer) != want || joinedField(answer, "ETag") != tag || joinedField(answer, "Cache-Control") != "max-age=60" {
 			t.Errorf("%s: %q, want %s", condition, answer, want)
 		}
-		if want != "200 OK" && field(answer, "Content-Length")+field(answer, "Content-Type") != "" {
+		if want != "200 OK" && joinedField(answer, "Content-Length")+joinedField(answer, "Content-Type") != "" {
 			t.Errorf("%s: %q describes a body", condition, answer)
 		}
 	}
-	for _, request := range a.seen() {
+	for _, request := range a.Seen() {
 		for _, name := range []string{"If-None-Match", "If-Modified-Since", "If-Range"} {
-			if value := field(request, name); value != "" {
+			if value := joinedField(request, name); value != "" {
 				t.Errorf("the app was sent %s: %s", name, value)
 			}
 		}
 	}
 	// Its only change is a thumbnail turning warm.
 	captures.set(2, thumb.Warm, thumb.Warm)
-	if answer := conditional(p, "GET", "If-None-Match: "+tag); status(answer) != "200 OK" || field(answer, "ETag") == tag {
+	if answer := conditional(p, "GET", "If-None-Match: "+tag); status(answer) != "200 OK" || joinedField(answer, "ETag") == tag {
 		t.Errorf("a page that changed is answered with %q", answer)
 	}
 }
@@ -117,7 +117,7 @@ func TestTagTellsWhichLabelIsWarm(t *testing.T) {
 		captures.set(1, verdicts...)
 		captures.url = func(thumb.ID, string) (string, time.Time) { return "https://cdn.test/one.jpg", time.Time{} }
 		p, _ := startPages(t, captures, nil, func(string) string { return jsonAnswer(thumbnailsOf(1), `ETag: "app"`) })
-		tags[field(conditional(p, "GET"), "ETag")] = true
+		tags[joinedField(conditional(p, "GET"), "ETag")] = true
 	}
 	if len(tags) != 2 {
 		t.Errorf("the tags are %v", tags)
@@ -150,15 +150,15 @@ func TestUntouchedPageKeepsItsValidators(t *testing.T) {
 					lines = append(lines, condition)
 				}
 				answer := conditional(p, "GET", lines...)
-				if status(answer) != want || field(answer, "ETag") != `"app"` || field(answer, "Set-Cookie") != "a=b" {
+				if status(answer) != want || joinedField(answer, "ETag") != `"app"` || joinedField(answer, "Set-Cookie") != "a=b" {
 					t.Errorf("%s: %q, want %s", condition, answer, want)
 				}
-				if want == "200 OK" && field(answer, "Last-Modified") != modified {
+				if want == "200 OK" && joinedField(answer, "Last-Modified") != modified {
 					t.Errorf("%s: Last-Modified is gone: %q", condition, answer)
 				}
 			}
-			for _, request := range a.seen() {
-				if field(request, "If-None-Match")+field(request, "If-Modified-Since") != "" {
+			for _, request := range a.Seen() {
+				if joinedField(request, "If-None-Match")+joinedField(request, "If-Modified-Since") != "" {
 					t.Errorf("the app was sent %q", request)
 				}
 			}
@@ -170,7 +170,7 @@ func TestUntouchedPageKeepsItsValidators(t *testing.T) {
 func TestPageWithoutValidators(t *testing.T) {
 	t.Parallel()
 	p, _ := startPages(t, warmCaptures(), nil, func(string) string { return jsonAnswer(thumbnailsOf(1)) })
-	if answer := conditional(p, "GET", "If-None-Match: *"); status(answer) != "200 OK" || field(answer, "ETag") != "" {
+	if answer := conditional(p, "GET", "If-None-Match: *"); status(answer) != "200 OK" || joinedField(answer, "ETag") != "" {
 		t.Errorf("%q", answer)
 	}
 }
@@ -188,19 +188,19 @@ func TestPageHead(t *testing.T) {
 		return head + "\r\n\r\n"
 	})
 	answer := conditional(p, "HEAD", `If-None-Match: "app"`)
-	if status(answer) != "200 OK" || field(answer, "X-App") != "kept" || field(answer, "Content-Type") != mediaType {
+	if status(answer) != "200 OK" || joinedField(answer, "X-App") != "kept" || joinedField(answer, "Content-Type") != mediaType {
 		t.Errorf("%q", answer)
 	}
 	for _, name := range []string{"Content-Length", "ETag", "Last-Modified", "Transfer-Encoding"} {
-		if value := field(answer, name); value != "" {
+		if value := joinedField(answer, name); value != "" {
 			t.Errorf("%s: %s may be a lie", name, value)
 		}
 	}
-	if got := field(a.seen()[0], "Accept-Encoding"); got != "identity" {
+	if got := joinedField(a.Seen()[0], "Accept-Encoding"); got != "identity" {
 		t.Errorf("the app was asked for %q", got)
 	}
 	answer = conditional(p, "HEAD", "X: html")
-	if field(answer, "Content-Length") == "" || field(answer, "ETag") != `"app"` {
+	if joinedField(answer, "Content-Length") == "" || joinedField(answer, "ETag") != `"app"` {
 		t.Errorf("what is no page lost a header: %q", answer)
 	}
 }
@@ -231,21 +231,21 @@ func TestSignedURLsBoundTheLifetime(t *testing.T) {
 		return jsonAnswer(body, lines...)
 	})
 	answer := conditional(p, "GET")
-	if field(answer, "Cache-Control") != "" {
+	if joinedField(answer, "Cache-Control") != "" {
 		t.Errorf("a lifetime was invented: %q", answer)
 	}
-	at, err := fasthttp.ParseHTTPDate([]byte(field(answer, "Expires")))
+	at, err := fasthttp.ParseHTTPDate([]byte(joinedField(answer, "Expires")))
 	if err != nil || at.After(now.Add(10*time.Minute)) || at.Before(now.Add(8*time.Minute)) {
-		t.Errorf("Expires is %q, %v", field(answer, "Expires"), err)
+		t.Errorf("Expires is %q, %v", joinedField(answer, "Expires"), err)
 	}
 	control.Store("public, max-age=86400")
 	var age int
 	answer = conditional(p, "GET")
-	if _, err := fmt.Sscanf(field(answer, "Cache-Control"), "public, max-age=%d", &age); err != nil || age >= 600 || age < 500 {
-		t.Errorf("Cache-Control is %q", field(answer, "Cache-Control"))
+	if _, err := fmt.Sscanf(joinedField(answer, "Cache-Control"), "public, max-age=%d", &age); err != nil || age >= 600 || age < 500 {
+		t.Errorf("Cache-Control is %q", joinedField(answer, "Cache-Control"))
 	}
-	if answer := p.exchange(get("/api/v2/captures/?cold")); field(answer, "Cache-Control") != control.Load() {
-		t.Errorf("the lifetime of an untouched page became %q", field(answer, "Cache-Control"))
+	if answer := p.Exchange(wiretest.Get("/api/v2/captures/?cold")); joinedField(answer, "Cache-Control") != control.Load() {
+		t.Errorf("the lifetime of an untouched page became %q", joinedField(answer, "Cache-Control"))
 	}
 }
 
@@ -267,7 +267,7 @@ func TestClampedCacheControl(t *testing.T) {
 			t.Errorf("%q became %q, want %q", line, got, want)
 		}
 	}
-	var h answerHeader
+	var h wire.Header
 	h.Set("Cache-Control", "max-age=5")
 	if clampLifetime(&h, time.Unix(100, 0), time.Unix(200, 0)); string(h.Peek("Cache-Control")) != "max-age=0" {
 		t.Errorf("with an URL that has expired it is %q", h.Peek("Cache-Control"))

@@ -12,6 +12,8 @@ import (
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/zstd"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 )
 
 // pack encodes text as a content coding says; "raw deflate" is DEFLATE without
@@ -46,8 +48,8 @@ func pack(t *testing.T, coding, text string) string {
 // unpack decodes an answer's body by its Content-Encoding.
 func unpack(t *testing.T, answer string) string {
 	t.Helper()
-	body := io.Reader(strings.NewReader(bodyOf(answer)))
-	switch coding := strings.Join(fieldsOf(answer, "Content-Encoding"), ","); coding {
+	body := io.Reader(strings.NewReader(wiretest.Body(answer)))
+	switch coding := strings.Join(wiretest.Fields(answer, "Content-Encoding"), ","); coding {
 	case "":
 	case "gzip":
 		r, err := gzip.NewReader(body)
@@ -107,21 +109,21 @@ func TestPageEncodings(t *testing.T) {
 				if accepted != "" {
 					header = "Accept-Encoding: " + accepted + "\r\n"
 				}
-				w := p.dial()
+				w := p.Dial()
 				for range 2 { // with what is pooled, too
-					answer := w.send("GET /api/v2/captures/ HTTP/1.1\r\nHost: site.test\r\n" + header + "\r\n").answer()
+					answer := w.Send("GET /api/v2/captures/ HTTP/1.1\r\nHost: site.test\r\n" + header + "\r\n").Answer()
 					if got := unpack(t, answer); got != want {
 						t.Errorf("the app sent %q, the client takes %q: %q", sent, accepted, got)
 					}
-					if got := strings.Join(fieldsOf(answer, "Content-Encoding"), ","); got != encoding {
+					if got := strings.Join(wiretest.Fields(answer, "Content-Encoding"), ","); got != encoding {
 						t.Errorf("the client takes %q and got %q, want %q", accepted, got, encoding)
 					}
-					if varies := strings.Join(fieldsOf(answer, "Vary"), ","); (varies == "Accept-Encoding") != compress {
+					if varies := strings.Join(wiretest.Fields(answer, "Vary"), ","); (varies == "Accept-Encoding") != compress {
 						t.Errorf("Vary is %q", varies)
 					}
 				}
-				answer := w.send("GET /api/v2/captures/?cold HTTP/1.1\r\nHost: site.test\r\n" + header + "\r\n").answer()
-				if bodyOf(answer) != bodyOf(untouched) || strings.Join(fieldsOf(answer, "Content-Encoding"), ",") != strings.Join(fieldsOf(untouched, "Content-Encoding"), ",") {
+				answer := w.Send("GET /api/v2/captures/?cold HTTP/1.1\r\nHost: site.test\r\n" + header + "\r\n").Answer()
+				if wiretest.Body(answer) != wiretest.Body(untouched) || strings.Join(wiretest.Fields(answer, "Content-Encoding"), ",") != strings.Join(wiretest.Fields(untouched, "Content-Encoding"), ",") {
 					t.Errorf("the app sent %q with nothing warm in it: it became %q", sent, answer)
 				}
 			}
@@ -143,8 +145,8 @@ func TestPageBombs(t *testing.T) {
 				cfg.Rewrite.MaxBody = 1 << 20
 				deps.Metrics = metrics
 			}, func(string) string { return sent })
-			answer := p.exchange(get(pageTarget))
-			if bodyOf(answer) != bodyOf(sent) || len(fieldsOf(answer, "Content-Encoding")) != 1 {
+			answer := p.Exchange(wiretest.Get(pageTarget))
+			if wiretest.Body(answer) != wiretest.Body(sent) || len(wiretest.Fields(answer, "Content-Encoding")) != 1 {
 				t.Error("the body is not what the app sent")
 			}
 			if got := count(metrics.passed[reasonTooLarge]); got != 1 {
@@ -171,20 +173,20 @@ func TestPageMemory(t *testing.T) {
 		}
 		return jsonAnswer(page)
 	})
-	memory := &p.server.pages.memory
+	memory := &p.server.router.pages.memory
 	passed := 0
 	for left := int64(0); left < 60<<10; left += 3000 {
-		w := p.dial()
-		if !memory.take(memory.limit - left) {
+		w := p.Dial()
+		if !memory.reserve(memory.limit - left) {
 			t.Fatal("the memory is not free")
 		}
 		for _, kind := range []string{"sized", "chunked", "encoded"} {
-			answer := w.send(get("/api/v2/captures/" + kind)).answer()
-			body := bodyOf(answer)
-			if kind == "chunked" && len(fieldsOf(answer, "Transfer-Encoding")) > 0 {
-				body = unchunk(t, body)
+			answer := w.Send(wiretest.Get("/api/v2/captures/" + kind)).Answer()
+			body := wiretest.Body(answer)
+			if kind == "chunked" && len(wiretest.Fields(answer, "Transfer-Encoding")) > 0 {
+				body = wiretest.Unchunk(t, body)
 			}
-			body = unpack(t, strings.Replace(answer, bodyOf(answer), body, 1))
+			body = unpack(t, strings.Replace(answer, wiretest.Body(answer), body, 1))
 			if strings.Contains(body, storageURL(1, "small")) {
 				continue
 			}
@@ -193,8 +195,8 @@ func TestPageMemory(t *testing.T) {
 				t.Fatalf("%s, with %d bytes free: %q", kind, left, body)
 			}
 		}
-		eventually(t, "the memory is given back", func() bool { return memory.used.Load() == memory.limit-left })
-		memory.take(left - memory.limit)
+		wiretest.Eventually(t, "the memory is given back", func() bool { return memory.used.Load() == memory.limit-left })
+		memory.reserve(left - memory.limit)
 	}
 	if got := count(metrics.passed[reasonMemory]); got != passed || passed < 3 || count(metrics.pages.rewritten) < 3 {
 		t.Errorf("%d pages passed for want of memory (the client saw %d), %d were rewritten", got, passed, count(metrics.pages.rewritten))

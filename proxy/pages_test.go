@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -91,11 +92,11 @@ func (p *prefetched) Prefetch(id thumb.ID, position int) {
 
 // startPages starts a proxy whose app answers each request by respond; what it
 // returns is sent as it is. An empty answer ends the connection.
-func startPages(t *testing.T, resolver Resolver, edit func(*Config, *Deps), respond func(request string) string) (*testProxy, *app) {
+func startPages(t *testing.T, resolver Resolver, edit func(*Config, *Deps), respond func(request string) string) (*testProxy, *wiretest.App) {
 	t.Helper()
-	a := startApp(t, func(a *app, conn *net.TCPConn, br *bufio.Reader) {
+	a := wiretest.StartApp(t, func(a *wiretest.App, conn *net.TCPConn, br *bufio.Reader) {
 		for {
-			request, err := a.read(br)
+			request, err := a.Read(br)
 			if err != nil {
 				return
 			}
@@ -105,7 +106,7 @@ func startPages(t *testing.T, resolver Resolver, edit func(*Config, *Deps), resp
 			}
 		}
 	})
-	return startProxy(t, a.addr, func(cfg *Config, deps *Deps) {
+	return startProxy(t, a.Addr, func(cfg *Config, deps *Deps) {
 		cfg.Specs = pageSpecs
 		cfg.Server.DebugHeaders = true
 		deps.Resolver = resolver
@@ -149,7 +150,7 @@ func TestPageIsRewrittenByVerdict(t *testing.T) {
 		return jsonAnswer(thumbnailsOf(1, 2, 3, 4, 5, 6), "X-App: kept", "Vary: Accept, Origin")
 	})
 
-	answer := p.exchange("GET " + pageTarget + " HTTP/1.1\r\nHost: site.test\r\nAccept-Encoding: gzip, br\r\nCookie: a=b\r\n\r\n")
+	answer := p.Exchange("GET " + pageTarget + " HTTP/1.1\r\nHost: site.test\r\nAccept-Encoding: gzip, br\r\nCookie: a=b\r\n\r\n")
 	want := thumbnailsOf(1, 2, 3, 4, 5, 6)
 	for _, warm := range []struct {
 		id    int
@@ -157,22 +158,22 @@ func TestPageIsRewrittenByVerdict(t *testing.T) {
 	}{{1, "small"}, {1, "medium"}, {2, "small"}} {
 		want = strings.Replace(want, `"`+warm.label+`":"`+route(warm.id, warm.label), `"`+warm.label+`":"`+storageURL(thumb.ID(warm.id), warm.label), 1)
 	}
-	if diff := cmp.Diff(want, bodyOf(answer)); diff != "" {
+	if diff := cmp.Diff(want, wiretest.Body(answer)); diff != "" {
 		t.Error(diff)
 	}
 	for name, want := range map[string]string{
 		"X-App": "kept", "Vary": "Accept, Origin", "Content-Type": "application/json", "Content-Length": fmt.Sprint(len(want)),
 		"Cache-Status": "thumbedge; fwd=bypass; detail=rewritten", "ETag": "", "Cache-Control": "",
 	} {
-		if got := strings.Join(fieldsOf(answer, name), " | "); got != want {
+		if got := strings.Join(wiretest.Fields(answer, name), " | "); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
-	request := a.seen()[0]
-	if got := fieldsOf(request, "Accept-Encoding"); len(got) != 1 || got[0] != "identity" {
+	request := a.Seen()[0]
+	if got := wiretest.Fields(request, "Accept-Encoding"); len(got) != 1 || got[0] != "identity" {
 		t.Errorf("the app was asked for %q", got)
 	}
-	if got := fieldsOf(request, "Cookie"); len(got) != 1 || got[0] != "a=b" {
+	if got := wiretest.Fields(request, "Cookie"); len(got) != 1 || got[0] != "a=b" {
 		t.Errorf("the app got the cookie %q", got)
 	}
 	captures.mu.Lock()
@@ -196,7 +197,7 @@ func TestPageIsRewrittenByVerdict(t *testing.T) {
 			t.Errorf("prefetched %q, want %q", got, want)
 		}
 	}
-	eventually(t, "the log says what became of the page", func() bool {
+	wiretest.Eventually(t, "the log says what became of the page", func() bool {
 		return strings.Contains(p.log.String(), `msg="page rewritten"`) && strings.Contains(p.log.String(), "warm=3")
 	})
 }
@@ -205,9 +206,9 @@ func TestPageIsRewrittenByVerdict(t *testing.T) {
 func TestPageTwiceIsTheSame(t *testing.T) {
 	t.Parallel()
 	p, _ := startPages(t, warmCaptures(), nil, func(string) string { return jsonAnswer(thumbnailsOf(1, 2), "ETag: \"app\"") })
-	w := p.dial()
-	first := w.send(get(pageTarget)).answer()
-	if second := w.send(get(pageTarget)).answer(); second != first || !strings.Contains(first, storageURL(1, "small")) {
+	w := p.Dial()
+	first := w.Send(wiretest.Get(pageTarget)).Answer()
+	if second := w.Send(wiretest.Get(pageTarget)).Answer(); second != first || !strings.Contains(first, storageURL(1, "small")) {
 		t.Errorf("first:\n%s\nthen:\n%s", first, second)
 	}
 }
@@ -224,10 +225,10 @@ func TestPageWithoutDatabase(t *testing.T) {
 		}
 		return jsonAnswer(thumbnailsOf(6, 7))
 	})
-	if body := bodyOf(p.exchange(get(pageTarget + "&known"))); !strings.Contains(body, storageURL(1, "small")) || !strings.Contains(body, route(6, "medium")) {
+	if body := wiretest.Body(p.Exchange(wiretest.Get(pageTarget + "&known"))); !strings.Contains(body, storageURL(1, "small")) || !strings.Contains(body, route(6, "medium")) {
 		t.Errorf("what is in memory was not used: %s", body)
 	}
-	if body := bodyOf(p.exchange(get(pageTarget))); body != thumbnailsOf(6, 7) {
+	if body := wiretest.Body(p.Exchange(wiretest.Get(pageTarget))); body != thumbnailsOf(6, 7) {
 		t.Errorf("the page is not the app's: %s", body)
 	}
 	if got := count(metrics.pages.unresolved); got != 2 {
@@ -271,13 +272,13 @@ func TestPageFraming(t *testing.T) {
 		target string
 		pages  int
 	}{{"sized", 1}, {"chunked", 1}, {"sized-large", 5}, {"chunked-large", 5}} {
-		w := p.dial()
+		w := p.Dial()
 		for range 2 {
-			answer := w.send(get("/api/v2/captures/" + c.target)).answer()
-			if got := strings.Count(bodyOf(answer), "https://cdn.test/"); got != c.pages*rewritten {
+			answer := w.Send(wiretest.Get("/api/v2/captures/" + c.target)).Answer()
+			if got := strings.Count(wiretest.Body(answer), "https://cdn.test/"); got != c.pages*rewritten {
 				t.Errorf("%s: %d URLs are rewritten, want %d", c.target, got, c.pages*rewritten)
 			}
-			if fields := fieldsOf(answer, "Transfer-Encoding"); len(fields) > 0 || len(fieldsOf(answer, "Trailer")) > 0 {
+			if fields := wiretest.Fields(answer, "Transfer-Encoding"); len(fields) > 0 || len(wiretest.Fields(answer, "Trailer")) > 0 {
 				t.Errorf("%s: a whole body goes out with %q", c.target, fields)
 			}
 		}
@@ -288,14 +289,14 @@ func TestPageFraming(t *testing.T) {
 // is closed, ends the connection.
 func startSlow(t *testing.T, metrics *Metrics, begin string, goOn chan struct{}) *testProxy {
 	t.Helper()
-	a := startApp(t, func(a *app, conn *net.TCPConn, br *bufio.Reader) {
-		if _, err := a.read(br); err != nil {
+	a := wiretest.StartApp(t, func(a *wiretest.App, conn *net.TCPConn, br *bufio.Reader) {
+		if _, err := a.Read(br); err != nil {
 			return
 		}
 		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"+begin)
 		<-goOn
 	})
-	return startProxy(t, a.addr, func(cfg *Config, deps *Deps) {
+	return startProxy(t, a.Addr, func(cfg *Config, deps *Deps) {
 		cfg.Specs = pageSpecs
 		deps.Resolver, deps.Metrics = warmCaptures(), metrics
 	})

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 )
 
 // What is no page, and what is one that cannot be rewritten, goes out byte for
@@ -64,16 +66,16 @@ func TestPageStaysAsTheAppSentIt(t *testing.T) {
 				cfg.Rewrite.MaxBody = 2000
 				deps.Metrics = metrics
 			}, func(string) string { return c.answer })
-			w := p.dial()
+			w := p.Dial()
 			for range 2 {
-				answer := w.send("GET " + pageTarget + " HTTP/1.1\r\nHost: site.test\r\n" + c.request + "\r\n").answer()
+				answer := w.Send("GET " + pageTarget + " HTTP/1.1\r\nHost: site.test\r\n" + c.request + "\r\n").Answer()
 				got, cache := canonical(answer, "Cache-Status")
 				want, _ := canonical(c.answer)
 				if strings.Contains(want, "transfer-encoding: chunked") {
 					_, body, _ := strings.Cut(answer, "\r\n\r\n")
-					got, _ = canonical(strings.Replace(answer, body, unchunk(t, body), 1), "Cache-Status")
+					got, _ = canonical(strings.Replace(answer, body, wiretest.Unchunk(t, body), 1), "Cache-Status")
 					_, body, _ = strings.Cut(c.answer, "\r\n\r\n")
-					want, _ = canonical(strings.Replace(c.answer, body, unchunk(t, body), 1))
+					want, _ = canonical(strings.Replace(c.answer, body, wiretest.Unchunk(t, body), 1))
 				}
 				if got != want {
 					t.Errorf("the app sent\n%s\nand the client got\n%s", want, got)
@@ -85,7 +87,7 @@ func TestPageStaysAsTheAppSentIt(t *testing.T) {
 			if got := count(metrics.passed[c.reason]); got != 2 {
 				t.Errorf("%d answers are counted as passed through for that reason, want 2", got)
 			}
-			eventually(t, "the memory is given back", func() bool { return p.server.pages.memory.used.Load() == 0 })
+			wiretest.Eventually(t, "the memory is given back", func() bool { return p.server.router.pages.memory.used.Load() == 0 })
 		})
 	}
 }
@@ -133,20 +135,20 @@ func TestPageThatStallsStreamsThrough(t *testing.T) {
 			goOn := make(chan struct{})
 			metrics := NewMetrics(prometheus.NewRegistry())
 			p := startSlow(t, metrics, head, goOn)
-			w := p.dial().send("GET " + pageTarget + " HTTP/1.1\r\nHost: site.test\r\nConnection: close\r\n\r\n")
-			begun, err := readHead(w.br)
+			w := p.Dial().Send("GET " + pageTarget + " HTTP/1.1\r\nHost: site.test\r\nConnection: close\r\n\r\n")
+			begun, err := wiretest.ReadHead(w.Br)
 			if err != nil || !strings.HasPrefix(begun, "HTTP/1.1 200 OK") {
 				t.Fatalf("%q, %v", begun, err)
 			}
 			if strings.Contains(begun, "chunked") {
-				_, _ = w.br.ReadString('\n')
+				_, _ = w.Br.ReadString('\n')
 			}
 			part := make([]byte, 6)
-			if _, err := io.ReadFull(w.br, part); err != nil || string(part) != `{"a":"` {
+			if _, err := io.ReadFull(w.Br, part); err != nil || string(part) != `{"a":"` {
 				t.Errorf("the client has %q (%v) while the app is silent", part, err)
 			}
 			close(goOn)
-			_, failed := w.rest()
+			_, failed := w.Rest()
 			if name != "until it is over" && !failed {
 				t.Error("an answer that breaks off looks complete")
 			}
@@ -163,8 +165,8 @@ func TestPageThatTricklesStreamsThrough(t *testing.T) {
 	t.Parallel()
 	seen := make(chan struct{})
 	page := thumbnailsOf(1)
-	a := startApp(t, func(a *app, conn *net.TCPConn, br *bufio.Reader) {
-		if _, err := a.read(br); err != nil {
+	a := wiretest.StartApp(t, func(a *wiretest.App, conn *net.TCPConn, br *bufio.Reader) {
+		if _, err := a.Read(br); err != nil {
 			return
 		}
 		_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", len(page))
@@ -183,20 +185,20 @@ func TestPageThatTricklesStreamsThrough(t *testing.T) {
 		_, _ = io.WriteString(conn, rest)
 	})
 	metrics := NewMetrics(prometheus.NewRegistry())
-	p := startProxy(t, a.addr, func(cfg *Config, deps *Deps) {
+	p := startProxy(t, a.Addr, func(cfg *Config, deps *Deps) {
 		cfg.Specs = pageSpecs
 		deps.Resolver, deps.Metrics = warmCaptures(), metrics
 	})
-	w := p.dial().send(get(pageTarget))
-	if head, err := readHead(w.br); err != nil || !strings.HasPrefix(head, "HTTP/1.1 200 OK") {
+	w := p.Dial().Send(wiretest.Get(pageTarget))
+	if head, err := wiretest.ReadHead(w.Br); err != nil || !strings.HasPrefix(head, "HTTP/1.1 200 OK") {
 		t.Fatalf("%q, %v", head, err)
 	}
-	if _, err := w.br.Peek(1); err != nil {
+	if _, err := w.Br.Peek(1); err != nil {
 		t.Fatal(err)
 	}
 	close(seen)
 	body := make([]byte, len(page))
-	if _, err := io.ReadFull(w.br, body); err != nil || string(body) != page {
+	if _, err := io.ReadFull(w.Br, body); err != nil || string(body) != page {
 		t.Errorf("%v, %q", err, body)
 	}
 	if got := count(metrics.passed[reasonStalled]); got != 1 {

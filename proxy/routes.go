@@ -3,56 +3,103 @@ package proxy
 import (
 	"bytes"
 
-	"github.com/valyala/fasthttp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/thumbedge/thumbedge/proxy/wire"
 )
 
-// route hands a request to the part that answers it. Routes are matched on the
+// The routes, in the order of routeNames.
+const (
+	routePass wire.Route = iota
+	routePage
+	routeThumbnail
+	routeFile
+)
+
+var routeNames = []string{"pass", "page", "thumbnail", "file"}
+
+// router is the wire's Handler.
+type router struct {
+	route      []byte // of thumbnails
+	filesPath  []byte
+	pagePaths  [][]byte
+	origins    []string // that may read answers of our own
+	pages      *pages
+	thumbnails *thumbnails
+	files      *files // nil where storage serves itself
+	passing    passing
+}
+
+func newRouter(cfg Config, deps Deps) (*router, error) {
+	rt := &router{
+		route: []byte(cfg.Rewrite.Route), filesPath: []byte(cfg.FilesPath), origins: cfg.Server.CORSOrigins,
+		passing: passing{deps.Metrics.passed},
+	}
+	for _, path := range cfg.Rewrite.Paths {
+		rt.pagePaths = append(rt.pagePaths, []byte(path))
+	}
+	rt.thumbnails = newThumbnails(cfg, deps, rt.passing)
+	if deps.Files != nil && cfg.FilesPath != "" {
+		rt.files = newFiles(cfg, deps, rt.passing)
+	}
+	var err error
+	rt.pages, err = newPages(cfg, deps, rt.passing)
+	return rt, err
+}
+
+// Serve hands a request to the part that answers it. Routes are matched on the
 // canonical path; what is passed to the app is the target as it was sent.
-func (s *Server) route(ctx *fasthttp.RequestCtx) {
-	c := clientOf(ctx)
-	reads := ctx.IsGet() || ctx.IsHead()
-	if !reads || c.req.upgrade != nil {
-		s.passThrough(ctx, reasonNotEligible)
+func (rt *router) Serve(r *wire.Request) {
+	reads := r.Header().IsGet() || r.Header().IsHead()
+	if !reads || r.Upgrades() {
+		rt.passing.pass(r, reasonNotEligible)
 		return
 	}
-	path := s.path(ctx)
+	path := r.Path()
 	switch {
-	case len(path) > len(s.cfg.Rewrite.Route) && string(path[:len(s.cfg.Rewrite.Route)]) == s.cfg.Rewrite.Route:
-		c.req.route = routeThumbnail
-		s.thumbnails.serve(ctx)
-	case s.files != nil && bytes.HasPrefix(path, s.filesPath):
-		c.req.route = routeFile
-		s.files.serve(ctx)
-	case s.onPagePath(path):
-		c.req.route = routePage
-		s.pages.serve(ctx)
+	case len(path) > len(rt.route) && bytes.HasPrefix(path, rt.route):
+		r.MarkRoute(routeThumbnail)
+		rt.thumbnails.serve(r, path[len(rt.route):])
+	case rt.files != nil && bytes.HasPrefix(path, rt.filesPath):
+		r.MarkRoute(routeFile)
+		rt.files.serve(r, path[len(rt.filesPath):])
+	case rt.onPagePath(path):
+		r.MarkRoute(routePage)
+		rt.pages.serve(r)
 	default:
-		s.passThrough(ctx, reasonNotEligible)
+		rt.passing.pass(r, reasonNotEligible)
 	}
 }
 
 // onPagePath says whether path is under one of rewrite.paths. The list of
 // thumbnails itself is the app's.
-func (s *Server) onPagePath(path []byte) bool {
-	for _, prefix := range s.pagePaths {
+func (rt *router) onPagePath(path []byte) bool {
+	for _, prefix := range rt.pagePaths {
 		if bytes.HasPrefix(path, prefix) {
-			return string(path) != s.cfg.Rewrite.Route
+			return !bytes.Equal(path, rt.route)
 		}
 	}
 	return false
 }
 
-// passThrough sends the request to the app and the app's answer to the client,
-// untouched. Reason is the label of the metric: why nothing better was done.
-func (s *Server) passThrough(ctx *fasthttp.RequestCtx, reason passReason) {
-	s.metrics.passed[reason].Inc()
-	if s.cfg.Server.DebugHeaders {
-		s.cacheStatus(ctx, "fwd=bypass; detail="+string(reason))
-	}
-	answer, err := s.roundTrip(ctx, asSent)
+// passing sends requests to the app, and the app's answers to clients, untouched. It
+// counts why nothing better was done.
+type passing struct {
+	passed map[passReason]prometheus.Counter
+}
+
+func (p passing) pass(r *wire.Request, reason passReason) {
+	p.mark(r, reason)
+	answer, err := r.Ask(wire.Form{})
 	if err != nil {
-		s.failed(ctx, err)
+		r.Fail(err)
 		return
 	}
-	answer.pass(ctx)
+	answer.Pass()
+}
+
+// mark counts a request whose answer is passed on.
+func (p passing) mark(r *wire.Request, reason passReason) {
+	p.passed[reason].Inc()
+	r.MarkCache("fwd=bypass", string(reason))
 }

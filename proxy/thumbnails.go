@@ -10,6 +10,8 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/thumbedge/thumbedge/proxy/wire"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -17,16 +19,30 @@ import (
 // URL lives as long.
 const redirectLife = 300 * time.Second
 
-// thumbnails answers for route URLs (DESIGN.md section 6). What it cannot answer
+// thumbnails answers for route URLs. What it cannot answer
 // goes to the app, and where that could make the app render, only
 // upstream.max_fallbacks at once.
 type thumbnails struct {
-	s         *Server
+	resolver  Resolver
+	renderer  thumbnailRenderer
+	specs     thumb.Specs
 	fallbacks chan struct{} // a place for each that is at the app
+	passing   passing
+	outcomes  map[thumbnailOutcome]prometheus.Counter
+	log       *slog.Logger
 }
 
-func newThumbnails(s *Server) (*thumbnails, error) {
-	return &thumbnails{s, make(chan struct{}, s.cfg.Upstream.MaxFallbacks)}, nil
+// thumbnailRenderer is what answering for thumbnails takes of a Renderer.
+type thumbnailRenderer interface {
+	Thumbnail(ctx context.Context, id thumb.ID, position int) (Thumbnail, error)
+	OriginalURL(ctx context.Context, id thumb.ID) (string, error)
+}
+
+func newThumbnails(cfg Config, deps Deps, passing passing) *thumbnails {
+	return &thumbnails{
+		resolver: deps.Resolver, renderer: deps.Renderer, specs: cfg.Specs, passing: passing,
+		fallbacks: make(chan struct{}, cfg.Upstream.MaxFallbacks), outcomes: deps.Metrics.thumbnails, log: deps.Log,
+	}
 }
 
 // wanted is what a route URL asks for.
@@ -34,37 +50,40 @@ type wanted struct {
 	id       thumb.ID
 	position int
 	spec     thumb.Spec
-	answer   thumb.Answer
+	known    thumb.Answer
 }
 
 func (w *wanted) warm() bool {
-	return w.answer.Standing == thumb.Public && w.answer.Verdicts[w.position] == thumb.Warm
+	return w.known.Standing == thumb.Public && w.known.Verdicts[w.position] == thumb.Warm
 }
 
 // serve answers a GET or HEAD of what is below rewrite.route.
-func (t *thumbnails) serve(ctx *fasthttp.RequestCtx) {
-	text := bytes.TrimSuffix(t.s.path(ctx)[len(t.s.cfg.Rewrite.Route):], []byte("/"))
+func (t *thumbnails) serve(r *wire.Request, below []byte) {
+	text := bytes.TrimSuffix(below, []byte("/"))
 	if len(text) == 0 || bytes.IndexByte(text, '/') >= 0 {
-		t.pass(ctx, reasonNotEligible)
+		t.pass(r, reasonNotEligible)
 		return
 	}
-	label := lastLabel(ctx.QueryArgs())
-	w := wanted{position: t.s.cfg.Specs.Index(label)}
+	label := lastLabel(r.Query())
+	w := wanted{position: t.specs.Index(label)}
 	if w.position < 0 {
-		t.pass(ctx, reasonLabel)
+		t.pass(r, reasonLabel)
 		return
 	}
-	w.spec = t.s.cfg.Specs[w.position]
+	w.spec = t.specs[w.position]
 	var ok bool
 	if w.id, ok = thumb.ParseID(text); !ok {
-		t.fail(ctx, &w, thumb.ErrUnknownCapture)
+		t.fail(r, &w, thumb.ErrUnknownCapture)
 		return
 	}
-	t.resolve(ctx, &w)
+	t.resolve(r, &w)
 }
 
 // lastLabel returns the label of a query; of several the last, as in Django.
-func lastLabel(query *fasthttp.Args) (label string) {
+func lastLabel(raw []byte) (label string) {
+	query := fasthttp.AcquireArgs()
+	defer fasthttp.ReleaseArgs(query)
+	query.ParseBytes(raw)
 	for name, value := range query.All() {
 		if string(name) == "label" {
 			label = string(value)
@@ -78,129 +97,122 @@ func lastLabel(query *fasthttp.Args) (label string) {
 const freshWait = 2 * time.Second
 
 // resolve asks the warm set, and answers by what it says.
-func (t *thumbnails) resolve(ctx *fasthttp.RequestCtx, w *wanted) {
-	var answers [1]thumb.Answer
-	_ = t.s.resolver.Resolve(t.s.ctx, []thumb.ID{w.id}, answers[:]) // an error leaves it unresolved
-	w.answer = answers[0]
+func (t *thumbnails) resolve(r *wire.Request, w *wanted) {
+	var known [1]thumb.Answer
+	_ = t.resolver.Resolve(context.Background(), []thumb.ID{w.id}, known[:]) // an error leaves it unresolved
+	w.known = known[0]
 	if w.warm() {
-		t.redirectToFile(ctx, w)
+		t.redirectToFile(r, w)
 		return
 	}
-	wait, cancel := t.s.clientContext(ctx)
+	wait, cancel := r.Context()
 	defer cancel()
 	// New captures are not notified of: that one is missing may be old news.
-	if w.answer.Standing == thumb.Unresolved || w.answer.Standing == thumb.Missing {
+	if w.known.Standing == thumb.Unresolved || w.known.Standing == thumb.Missing {
 		fresh, done := context.WithTimeout(wait, freshWait)
-		answer, err := t.s.resolver.Fresh(fresh, w.id)
+		known, err := t.resolver.Fresh(fresh, w.id)
 		done()
 		switch {
 		case err != nil && wait.Err() != nil:
-			t.abandon(ctx, w)
+			t.abandon(r, w)
 			return
 		case err != nil:
-			t.fail(ctx, w, errors.Join(thumb.ErrDatabase, err))
+			t.fail(r, w, errors.Join(thumb.ErrDatabase, err))
 			return
 		}
-		w.answer = answer
+		w.known = known
 	}
 	switch {
-	case w.answer.Standing == thumb.Missing:
-		t.fail(ctx, w, thumb.ErrUnknownCapture)
-	case w.answer.Standing == thumb.Private:
-		t.pass(ctx, reasonPrivate)
+	case w.known.Standing == thumb.Missing:
+		t.fail(r, w, thumb.ErrUnknownCapture)
+	case w.known.Standing == thumb.Private:
+		t.pass(r, reasonPrivate)
 	case w.warm():
-		t.redirectToFile(ctx, w)
+		t.redirectToFile(r, w)
 	default:
-		t.render(ctx, wait, w)
+		t.render(r, wait, w)
 	}
 }
 
 // redirectToFile answers for a warm label.
-func (t *thumbnails) redirectToFile(ctx *fasthttp.RequestCtx, w *wanted) {
+func (t *thumbnails) redirectToFile(r *wire.Request, w *wanted) {
 	var room [512]byte
-	url, expires := t.s.resolver.AppendURL(room[:0], w.id, &w.answer, w.position)
+	url, expires := t.resolver.AppendURL(room[:0], w.id, &w.known, w.position)
 	if len(url) == 0 {
-		t.pass(ctx, reasonNoURL)
+		t.pass(r, reasonNoURL)
 		return
 	}
-	t.redirect(ctx, url, expires)
-	t.done(ctx, w, outcomeWarm)
+	t.redirect(r, url, expires)
+	t.done(r, w, outcomeWarm)
 }
 
 // render has the thumbnail made, and waits for it as long as the client does.
-func (t *thumbnails) render(ctx *fasthttp.RequestCtx, wait context.Context, w *wanted) {
-	made, err := t.s.renderer.Thumbnail(wait, w.id, w.position)
+func (t *thumbnails) render(r *wire.Request, wait context.Context, w *wanted) {
+	made, err := t.renderer.Thumbnail(wait, w.id, w.position)
 	outcome := outcomeCold
-	if w.answer.Verdicts[w.position] == thumb.Stale {
+	if w.known.Verdicts[w.position] == thumb.Stale {
 		outcome = outcomeStale
 	}
 	switch {
 	case err != nil && wait.Err() != nil:
-		t.abandon(ctx, w)
+		t.abandon(r, w)
 	case err != nil:
-		t.failOver(ctx, wait, w, err)
+		t.failOver(r, wait, w, err)
 	case made.URL != "":
-		t.redirect(ctx, []byte(made.URL), made.Expires)
-		t.done(ctx, w, outcome)
+		t.redirect(r, []byte(made.URL), made.Expires)
+		t.done(r, w, outcome)
 	default:
-		t.s.ownAnswer(ctx)
-		ctx.Response.Header.Set("Cache-Control", "private, no-store")
-		ctx.SetContentType("image/jpeg")
-		ctx.SetBody(made.JPEG)
-		t.done(ctx, w, outcomeUnkept)
+		own := r.Own()
+		own.Header.Set("Cache-Control", "private, no-store")
+		own.Header.SetContentType("image/jpeg")
+		own.SetBody(made.JPEG)
+		t.done(r, w, outcomeUnkept)
 	}
 }
 
 // redirect sends the client to a file in storage.
-func (t *thumbnails) redirect(ctx *fasthttp.RequestCtx, url []byte, expires time.Time) {
+func (t *thumbnails) redirect(r *wire.Request, url []byte, expires time.Time) {
 	life := redirectLife
 	if !expires.IsZero() {
 		life = max(0, min(life, time.Until(expires)))
 	}
-	t.s.ownAnswer(ctx)
-	ctx.SetStatusCode(fasthttp.StatusFound)
-	ctx.Response.Header.SetBytesV("Location", url)
-	ctx.Response.Header.Set("Cache-Control", "private, max-age="+strconv.Itoa(int(life/time.Second)))
+	own := r.Own()
+	own.SetStatusCode(fasthttp.StatusFound)
+	own.Header.SetBytesV("Location", url)
+	own.Header.Set("Cache-Control", "private, max-age="+strconv.Itoa(int(life/time.Second)))
 }
 
 // redirectToOriginal sends the client to the original, and says whether there is
 // one that it may be sent to.
-func (t *thumbnails) redirectToOriginal(ctx *fasthttp.RequestCtx, wait context.Context, w *wanted) bool {
-	url, err := t.s.renderer.OriginalURL(wait, w.id)
+func (t *thumbnails) redirectToOriginal(r *wire.Request, wait context.Context, w *wanted) bool {
+	url, err := t.renderer.OriginalURL(wait, w.id)
 	if err != nil {
-		t.s.log.Debug("original has no address", logURI(clientOf(ctx)), logError(err))
+		t.log.Debug("original has no address", logURI(r), logError(err))
 	}
 	if err != nil || url == "" {
 		return false
 	}
-	t.s.ownAnswer(ctx)
-	ctx.SetStatusCode(fasthttp.StatusFound)
-	ctx.Response.Header.Set("Location", url)
-	ctx.Response.Header.Set("Cache-Control", "no-store")
+	own := r.Own()
+	own.SetStatusCode(fasthttp.StatusFound)
+	own.Header.Set("Location", url)
+	own.Header.Set("Cache-Control", "no-store")
 	return true
 }
 
 // pass hands the request to the app, which knows.
-func (t *thumbnails) pass(ctx *fasthttp.RequestCtx, reason passReason) {
-	t.s.cacheStatus(ctx, "fwd=bypass; detail="+string(reason))
-	t.s.log.Debug("thumbnail passed to the app", logURI(clientOf(ctx)), slog.String("reason", string(reason)))
-	t.s.passThrough(ctx, reason)
+func (t *thumbnails) pass(r *wire.Request, reason passReason) {
+	t.log.Debug("thumbnail passed to the app", logURI(r), slog.String("reason", string(reason)))
+	t.passing.pass(r, reason)
 }
 
 // passBounded hands the request to the app where that could make the app render.
-func (t *thumbnails) passBounded(ctx *fasthttp.RequestCtx, w *wanted, reason passReason) {
+func (t *thumbnails) passBounded(r *wire.Request, w *wanted, reason passReason) {
 	select {
 	case t.fallbacks <- struct{}{}:
 		defer func() { <-t.fallbacks }()
-		t.pass(ctx, reason)
+		t.pass(r, reason)
 	default:
-		t.answerFailure(ctx, 503, "Thumbnails are not available at the moment.")
-		t.done(ctx, w, outcomeTooManyFallbacks)
+		t.answerFailure(r, 503, "Thumbnails are not available at the moment.")
+		t.done(r, w, outcomeTooManyFallbacks)
 	}
-}
-
-// ownAnswer sets what every answer of the proxy's own carries.
-func (s *Server) ownAnswer(ctx *fasthttp.RequestCtx) {
-	ctx.Response.Header.Set("X-Content-Type-Options", "nosniff")
-	s.corsHeaders(ctx)
 }

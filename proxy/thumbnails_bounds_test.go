@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -21,9 +22,9 @@ func TestFallbacksAreBounded(t *testing.T) {
 	release, arrived := make(chan struct{}), make(chan struct{}, 10)
 	free := sync.OnceFunc(func() { close(release) })
 	defer free()
-	a := startApp(t, func(a *app, conn *net.TCPConn, br *bufio.Reader) {
+	a := wiretest.StartApp(t, func(a *wiretest.App, conn *net.TCPConn, br *bufio.Reader) {
 		for {
-			raw, err := a.read(br)
+			raw, err := a.Read(br)
 			if err != nil {
 				return
 			}
@@ -31,54 +32,54 @@ func TestFallbacksAreBounded(t *testing.T) {
 				arrived <- struct{}{}
 				<-release
 			}
-			if _, err := conn.Write([]byte(okAnswer)); err != nil {
+			if _, err := conn.Write([]byte(wiretest.OK)); err != nil {
 				return
 			}
 		}
 	})
 	resolver := scripted()
 	resolver.err = fmt.Errorf("reading: %w", thumb.ErrDatabase)
-	p := startProxy(t, a.addr, func(cfg *Config, deps *Deps) {
+	p := startProxy(t, a.Addr, func(cfg *Config, deps *Deps) {
 		cfg.Upstream.MaxFallbacks = 2
 		deps.Resolver, deps.Renderer = resolver, &scriptedRenderer{}
 	})
-	first, second := p.dial(), p.dial()
-	first.send(get(testRoute + "10/"))
-	second.send(get(testRoute + "11/"))
+	first, second := p.Dial(), p.Dial()
+	first.Send(wiretest.Get(testRoute + "10/"))
+	second.Send(wiretest.Get(testRoute + "11/"))
 	<-arrived
 	<-arrived
-	if got := p.exchange(get(testRoute + "12/")); statusOf(got) != "503" || joinedField(got, "Retry-After") == "" || joinedField(got, "Cache-Control") != "no-store" {
+	if got := p.Exchange(wiretest.Get(testRoute + "12/")); statusOf(got) != "503" || joinedField(got, "Retry-After") == "" || joinedField(got, "Cache-Control") != "no-store" {
 		t.Errorf("the third: %s", got)
 	}
-	if n := count(p.server.metrics.thumbnails[outcomeTooManyFallbacks]); n != 1 {
+	if n := count(p.metrics.thumbnails[outcomeTooManyFallbacks]); n != 1 {
 		t.Errorf("counted %d times", n)
 	}
-	if got := p.exchange(get("/other")); statusOf(got) != "200" {
+	if got := p.Exchange(wiretest.Get("/other")); statusOf(got) != "200" {
 		t.Errorf("another request: %s", got)
 	}
-	if got := p.exchange(get(testRoute + "1/")); statusOf(got) != "302" {
+	if got := p.Exchange(wiretest.Get(testRoute + "1/")); statusOf(got) != "302" {
 		t.Errorf("a warm one: %s", got)
 	}
 	free()
-	for _, w := range []*wire{first, second} {
-		if got := w.answer(); statusOf(got) != "200" {
+	for _, w := range []*wiretest.Client{first, second} {
+		if got := w.Answer(); statusOf(got) != "200" {
 			t.Errorf("one that went to the app: %s", got)
 		}
 	}
-	eventually(t, "the places come free", func() bool { return statusOf(p.exchange(get(testRoute+"12/"))) == "200" })
+	wiretest.Eventually(t, "the places come free", func() bool { return statusOf(p.Exchange(wiretest.Get(testRoute+"12/"))) == "200" })
 }
 
 func TestWaitEndsWhenTheClientLeaves(t *testing.T) {
 	t.Parallel()
 	renderer := &scriptedRenderer{waits: true, entered: make(chan struct{}, 1), left: make(chan struct{}, 1)}
 	p, a := startThumbnails(t, scripted(), renderer, nil)
-	w := p.dial()
-	w.send(get(testRoute + "2/"))
+	w := p.Dial()
+	w.Send(wiretest.Get(testRoute + "2/"))
 	<-renderer.entered
 	w.Close()
 	<-renderer.left
-	eventually(t, "it is counted", func() bool { return count(p.server.metrics.thumbnails[outcomeAbandoned]) == 1 })
-	if n := len(a.seen()); n != 0 {
+	wiretest.Eventually(t, "it is counted", func() bool { return count(p.metrics.thumbnails[outcomeAbandoned]) == 1 })
+	if n := len(a.Seen()); n != 0 {
 		t.Errorf("%d requests reached the app", n)
 	}
 }
@@ -87,7 +88,7 @@ func TestWaitEndsAtShutdown(t *testing.T) {
 	t.Parallel()
 	renderer := &scriptedRenderer{waits: true, entered: make(chan struct{}, 1), left: make(chan struct{}, 1)}
 	p, _ := startThumbnails(t, scripted(), renderer, nil)
-	p.dial().send(get(testRoute + "2/"))
+	p.Dial().Send(wiretest.Get(testRoute + "2/"))
 	<-renderer.entered
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -6,8 +6,10 @@ import (
 	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/valyala/fasthttp"
 
+	"github.com/thumbedge/thumbedge/proxy/wire"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -49,8 +51,9 @@ const (
 var thumbnailReasons = []passReason{reasonLabel, reasonPrivate, reasonDatabase, reasonNoURL, reasonError}
 
 func newThumbnailMetrics(reg prometheus.Registerer) map[thumbnailOutcome]prometheus.Counter {
-	vec := counters(reg, "thumbedge_thumbnail_requests_total",
-		"Requests for thumbnails that the proxy answered itself, by what became of them; thumbedge_passed_through_total has the others.", "outcome")
+	vec := promauto.With(reg).NewCounterVec(prometheus.CounterOpts{
+		Name: "thumbedge_thumbnail_requests_total", Help: "Requests for thumbnails that the proxy answered itself, by what became of them; thumbedge_passed_through_total has the others.",
+	}, []string{"outcome"})
 	m := map[thumbnailOutcome]prometheus.Counter{}
 	for _, outcome := range thumbnailOutcomes {
 		m[outcome] = vec.WithLabelValues(string(outcome))
@@ -91,64 +94,67 @@ func failureOf(err error) thumbnailFailure {
 }
 
 // fail answers for an error of the resolver.
-func (t *thumbnails) fail(ctx *fasthttp.RequestCtx, w *wanted, err error) {
-	t.answerError(ctx, w, failureOf(err), err)
+func (t *thumbnails) fail(r *wire.Request, w *wanted, err error) {
+	t.answerError(r, w, failureOf(err), err)
 }
 
 // failOver answers for an error of the renderer: with the original, where the
 // label allows it and there is one that a browser may be sent to.
-func (t *thumbnails) failOver(ctx *fasthttp.RequestCtx, wait context.Context, w *wanted, err error) {
+func (t *thumbnails) failOver(r *wire.Request, wait context.Context, w *wanted, err error) {
 	f := failureOf(err)
-	if f.original != "" && w.spec.FallbackOriginal && t.redirectToOriginal(ctx, wait, w) {
-		t.done(ctx, w, f.original)
+	if f.original != "" && w.spec.FallbackOriginal && t.redirectToOriginal(r, wait, w) {
+		t.done(r, w, f.original)
 		return
 	}
-	t.answerError(ctx, w, f, err)
+	t.answerError(r, w, f, err)
 }
 
-func (t *thumbnails) answerError(ctx *fasthttp.RequestCtx, w *wanted, f thumbnailFailure, err error) {
+func (t *thumbnails) answerError(r *wire.Request, w *wanted, f thumbnailFailure, err error) {
 	if f.pass == reasonError {
-		t.s.log.Error("thumbnail failed in an unknown way", logURI(clientOf(ctx)), logError(err))
+		t.log.Error("thumbnail failed in an unknown way", logURI(r), logError(err))
 	} else {
-		t.s.log.Debug("thumbnail failed", logURI(clientOf(ctx)), logError(err))
+		t.log.Debug("thumbnail failed", logURI(r), logError(err))
 	}
 	switch {
 	case f.bounded:
-		t.passBounded(ctx, w, f.pass)
+		t.passBounded(r, w, f.pass)
 	case f.pass != "":
-		t.pass(ctx, f.pass)
+		t.pass(r, f.pass)
 	default:
-		t.answerFailure(ctx, f.status, f.detail)
-		t.done(ctx, w, f.outcome)
+		t.answerFailure(r, f.status, f.detail)
+		t.done(r, w, f.outcome)
 	}
 }
 
 // answerFailure answers with a status and a text. A browser asks again as soon as
 // it has a reason to: nothing here is worth keeping.
-func (t *thumbnails) answerFailure(ctx *fasthttp.RequestCtx, status int, detail string) {
-	t.s.answerDetail(ctx, status, detail)
-	t.s.ownAnswer(ctx)
-	ctx.Response.Header.Set("Cache-Control", "no-store")
+func (t *thumbnails) answerFailure(r *wire.Request, status int, detail string) {
+	r.AnswerDetail(status, detail)
+	r.Own().Header.Set("Cache-Control", "no-store")
 	if status == fasthttp.StatusServiceUnavailable {
-		ctx.Response.Header.Set("Retry-After", "2")
+		r.Own().Header.Set("Retry-After", "2")
 	}
 }
 
 // abandon ends a request whose client has left, or whose server is being cut off:
 // most likely nobody reads the answer.
-func (t *thumbnails) abandon(ctx *fasthttp.RequestCtx, w *wanted) {
-	t.answerFailure(ctx, fasthttp.StatusServiceUnavailable, "The thumbnail was not waited for.")
-	t.done(ctx, w, outcomeAbandoned)
+func (t *thumbnails) abandon(r *wire.Request, w *wanted) {
+	t.answerFailure(r, fasthttp.StatusServiceUnavailable, "The thumbnail was not waited for.")
+	t.done(r, w, outcomeAbandoned)
 }
 
 // done counts, marks and logs what became of a request.
-func (t *thumbnails) done(ctx *fasthttp.RequestCtx, w *wanted, outcome thumbnailOutcome) {
-	t.s.metrics.thumbnails[outcome].Inc()
+func (t *thumbnails) done(r *wire.Request, w *wanted, outcome thumbnailOutcome) {
+	t.outcomes[outcome].Inc()
 	if outcome == outcomeWarm {
-		t.s.cacheStatus(ctx, "hit")
+		r.MarkCache("hit", "")
 	} else {
-		t.s.cacheStatus(ctx, "fwd=miss; detail="+string(outcome))
+		r.MarkCache("fwd=miss", string(outcome))
 	}
-	t.s.log.LogAttrs(t.s.ctx, slog.LevelDebug, "thumbnail", slog.Int64("capture", int64(w.id)), slog.String("label", w.spec.Label),
-		slog.String("outcome", string(outcome)), slog.Int("status", ctx.Response.StatusCode()))
+	t.log.LogAttrs(context.Background(), slog.LevelDebug, "thumbnail", slog.Int64("capture", int64(w.id)), slog.String("label", w.spec.Label),
+		slog.String("outcome", string(outcome)), slog.Int("status", r.Own().StatusCode()))
 }
+
+func logError(err error) slog.Attr { return slog.String("error", err.Error()) }
+
+func logURI(r *wire.Request) slog.Attr { return slog.String("uri", string(r.Target())) }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -121,10 +122,10 @@ const (
 
 // startThumbnails starts a proxy whose labels are small, which may fall back to
 // the original, and medium.
-func startThumbnails(t *testing.T, resolver *scriptedResolver, renderer *scriptedRenderer, edit func(*Config)) (*testProxy, *app) {
+func startThumbnails(t *testing.T, resolver *scriptedResolver, renderer *scriptedRenderer, edit func(*Config)) (*testProxy, *wiretest.App) {
 	t.Helper()
-	a := startApp(t, answering(appsWord))
-	p := startProxy(t, a.addr, func(cfg *Config, deps *Deps) {
+	a := wiretest.StartApp(t, wiretest.Answering(appsWord))
+	p := startProxy(t, a.Addr, func(cfg *Config, deps *Deps) {
 		cfg.Specs = thumb.Specs{{Label: "small", Width: 240, FallbackOriginal: true}, {Label: "medium", Width: 1024}}
 		cfg.Server.CORSOrigins = []string{"https://ui.example"}
 		cfg.Server.DebugHeaders = true
@@ -142,4 +143,4 @@ func statusOf(raw string) string {
 	return code
 }
 
-func joinedField(raw, name string) string { return strings.Join(fieldsOf(raw, name), " | ") }
+func joinedField(raw, name string) string { return strings.Join(wiretest.Fields(raw, name), " | ") }

@@ -10,10 +10,11 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-// Every row of the table in DESIGN.md section 6.
+// Every row of the table of what a request for a thumbnail is answered.
 func TestThumbnailRoute(t *testing.T) {
 	t.Parallel()
 	wrapped := func(err error) error { return fmt.Errorf("rendering: %w", err) }
@@ -97,20 +98,20 @@ func TestThumbnailRoute(t *testing.T) {
 			resolver, renderer := scripted(), cmp.Or(c.renderer, &scriptedRenderer{})
 			resolver.err, resolver.url = c.database, c.url
 			p, a := startThumbnails(t, resolver, renderer, nil)
-			got := p.exchange("GET " + testRoute + c.target + " HTTP/1.1\r\nHost: site.test\r\nOrigin: https://ui.example\r\n\r\n")
+			got := p.Exchange("GET " + testRoute + c.target + " HTTP/1.1\r\nHost: site.test\r\nOrigin: https://ui.example\r\n\r\n")
 			if calls := renderer.called(); calls != c.rendered {
 				t.Errorf("rendered %q, want %q", calls, c.rendered)
 			}
-			if passed := len(a.seen()); c.app != (passed == 1) {
+			if passed := len(a.Seen()); c.app != (passed == 1) {
 				t.Errorf("%d requests reached the app: %s", passed, got)
 			}
 			if c.app {
-				if statusOf(got) != "400" || bodyOf(got) != "says app: " {
+				if statusOf(got) != "400" || wiretest.Body(got) != "says app: " {
 					t.Errorf("not the app's answer: %s", got)
 				}
 				return
 			}
-			if statusOf(got) != c.status || joinedField(got, "Location") != c.location || joinedField(got, "Cache-Control") != c.keep || bodyOf(got) != c.body {
+			if statusOf(got) != c.status || joinedField(got, "Location") != c.location || joinedField(got, "Cache-Control") != c.keep || wiretest.Body(got) != c.body {
 				t.Errorf("got %s", got)
 			}
 			if joinedField(got, "X-Content-Type-Options") != "nosniff" || joinedField(got, "Access-Control-Allow-Origin") != "https://ui.example" || joinedField(got, "Vary") != "Origin" {
@@ -122,7 +123,7 @@ func TestThumbnailRoute(t *testing.T) {
 			if c.status == "503" && joinedField(got, "Retry-After") == "" {
 				t.Errorf("no Retry-After: %s", got)
 			}
-			if n := testutil.ToFloat64(p.server.metrics.thumbnails[c.outcome]); n != 1 {
+			if n := testutil.ToFloat64(p.metrics.thumbnails[c.outcome]); n != 1 {
 				t.Errorf("outcome %s counted %v times", c.outcome, n)
 			}
 			if !strings.Contains(p.log.String(), "outcome="+string(c.outcome)) {
@@ -137,14 +138,14 @@ func TestHeadIsGetWithoutItsBody(t *testing.T) {
 	renderer := &scriptedRenderer{made: Thumbnail{JPEG: []byte("picture")}}
 	p, _ := startThumbnails(t, scripted(), renderer, nil)
 	for _, target := range []string{"1/", "2/", "404/"} {
-		w := p.dial()
-		w.send("HEAD " + testRoute + target + " HTTP/1.1\r\nHost: site.test\r\n\r\n")
-		head, err := readHead(w.br)
+		w := p.Dial()
+		w.Send("HEAD " + testRoute + target + " HTTP/1.1\r\nHost: site.test\r\n\r\n")
+		head, err := wiretest.ReadHead(w.Br)
 		if err != nil {
 			t.Fatal(err)
 		}
 		// What follows is the next answer: there was no body.
-		got := w.send(get(testRoute + target)).answer()
+		got := w.Send(wiretest.Get(testRoute + target)).Answer()
 		if statusOf(got) != statusOf(head) || joinedField(got, "Location") != joinedField(head, "Location") || joinedField(got, "Cache-Control") != joinedField(head, "Cache-Control") ||
 			joinedField(got, "Content-Type") != joinedField(head, "Content-Type") {
 			t.Errorf("HEAD said\n%s, GET\n%s", head, got)
@@ -156,11 +157,11 @@ func TestOtherMethodsAreTheApps(t *testing.T) {
 	t.Parallel()
 	p, a := startThumbnails(t, scripted(), &scriptedRenderer{}, nil)
 	for _, method := range []string{"OPTIONS", "DELETE"} {
-		if got := p.exchange(method + " " + testRoute + "1/ HTTP/1.1\r\nHost: site.test\r\n\r\n"); statusOf(got) != "400" {
+		if got := p.Exchange(method + " " + testRoute + "1/ HTTP/1.1\r\nHost: site.test\r\n\r\n"); statusOf(got) != "400" {
 			t.Errorf("%s: %s", method, got)
 		}
 	}
-	if n := len(a.seen()); n != 2 {
+	if n := len(a.Seen()); n != 2 {
 		t.Errorf("%d requests reached the app, want 2", n)
 	}
 }
@@ -175,7 +176,7 @@ func TestRedirectEndsWithItsURL(t *testing.T) {
 		p, _ := startThumbnails(t, resolver, renderer, nil)
 		for _, target := range []string{"1/", "2/"} {
 			var seconds int
-			got := p.exchange(get(testRoute + target))
+			got := p.Exchange(wiretest.Get(testRoute + target))
 			if _, err := fmt.Sscanf(joinedField(got, "Cache-Control"), "private, max-age=%d", &seconds); err != nil || seconds < want[0] || seconds > want[1] {
 				t.Errorf("%v left: %s", left, got)
 			}

@@ -17,6 +17,7 @@ import (
 	"github.com/thumbedge/thumbedge/imaging/s3"
 	"github.com/thumbedge/thumbedge/imaging/source"
 	"github.com/thumbedge/thumbedge/proxy"
+	"github.com/thumbedge/thumbedge/proxy/wire"
 	"github.com/thumbedge/thumbedge/resolver"
 	"github.com/thumbedge/thumbedge/resolver/postgres"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
@@ -26,7 +27,7 @@ import (
 // fields without a tag of the Configs in it are set by wiring alone (wiring.go).
 type File struct {
 	Server     Server               `toml:"server"`
-	Upstream   proxy.UpstreamConfig `toml:"upstream"`
+	Upstream   wire.UpstreamConfig  `toml:"upstream"`
 	Rewrite    proxy.RewriteConfig  `toml:"rewrite"`
 	Thumbnails thumb.Specs          `toml:"thumbnails"`
 	Render     imaging.RenderConfig `toml:"render"`
@@ -42,7 +43,7 @@ type File struct {
 type Server struct {
 	Listen string `toml:"listen"`
 	Admin
-	proxy.ServerConfig
+	wire.ServerConfig
 }
 
 // The names by which Server and Storage hold what other packages call Config.

@@ -1,0 +1,65 @@
+// Package proxy is what HTTP clients talk to: routes and policy. It passes requests
+// through to the app, rewrites pages, answers for thumbnails and serves stored files.
+// How bytes move between clients and the app is package wire's.
+//
+// Each request comes to router.Serve (routes.go), which matches its canonical path:
+//   - below rewrite.route: thumbnails (thumbnails.go);
+//   - below the path of stored files: files (files.go);
+//   - below rewrite.paths: pages (pages.go);
+//   - anything else, and every method but GET and HEAD, is passed to the app.
+//
+// Invariants:
+//   - Whatever fails here, the client gets what the app would have answered.
+//   - A storage URL only takes the place of a route URL in an answer of the app to the
+//     same client.
+//   - Every answer of our own goes through router.OwnAnswer (own.go).
+package proxy
+
+import (
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/thumbedge/thumbedge/proxy/wire"
+)
+
+// Deps are what the proxy is plugged into. In production Resolver and Renderer
+// are never nil; Files is nil where storage serves itself.
+type Deps struct {
+	Resolver  Resolver
+	Renderer  Renderer
+	Files     Files
+	Log       *slog.Logger // nil: nothing is logged
+	Metrics   *Metrics     // nil: counted where nobody looks
+	AccessLog bool         // a line for each request, at level info
+}
+
+// Server is the proxy. Its methods, which are the wire's, may be called from any
+// goroutine.
+type Server struct {
+	*wire.Server
+	router *router
+}
+
+// New returns a proxy that is ready to Serve. It refuses a configuration that
+// does not pass Validate.
+func New(cfg Config, deps Deps) (*Server, error) {
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.DiscardHandler)
+	}
+	if deps.Metrics == nil {
+		deps.Metrics = NewMetrics(prometheus.NewRegistry())
+	}
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	routes, err := newRouter(cfg, deps)
+	if err != nil {
+		return nil, err
+	}
+	server, err := wire.New(wire.Config{Server: cfg.Server, Upstream: cfg.Upstream, AccessLog: deps.AccessLog}, routes, deps.Log, deps.Metrics.wire)
+	if err != nil {
+		return nil, err
+	}
+	return &Server{server, routes}, nil
+}

@@ -1,0 +1,185 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"syscall"
+	"time"
+)
+
+const (
+	smallBody    = 64 << 10              // bytes of a request body that is read before the app hears of it
+	maxAttempts  = 6                     // connections tried for one request; from the third on, new ones
+	maxInterim   = 100                   // 1xx answers before the final one
+	uploadMoment = 20 * time.Millisecond // that an upload gets to be seen as ended
+)
+
+// Ask sends the request to the app, in that form, and reads the head of its answer. It
+// may be called once only, and the Answer is to be ended. An error is for Fail.
+//
+// A small body is read first: a slow client then holds no worker of the app, and
+// the whole request can be sent again. A larger one is streamed, over a connection
+// of its own so that it never meets one that the app is about to close.
+func (r *Request) Ask(form Form) (*Answer, error) {
+	c := r.client
+	s := c.s
+	s.warnUntrusted(c)
+	c.asked = c.appendHead(c.asked[:0], form)
+	streamed := !r.body.done && (r.body.kind == bodyChunked || r.body.left > smallBody)
+	if !r.body.done && !streamed {
+		if err := c.appendSmallBody(); err != nil {
+			return nil, err
+		}
+	}
+	asked, repeated := time.Now(), false
+	for attempt := 1; ; attempt++ {
+		a, err := s.pool.acquire(c, streamed || repeated || attempt > 2)
+		if err != nil {
+			return nil, err
+		}
+		a.attach(c)
+		if err = a.exchange(c.asked, streamed); err == nil {
+			r.waited = time.Since(asked)
+			return &a.answer, nil
+		}
+		again := !streamed && attempt < maxAttempts && errors.Is(err, errNoAnswer) && a.got == 0
+		if again && !a.unseen() {
+			again = !repeated && isSafe(c.header.Method())
+			repeated = true
+		}
+		a.close()
+		if u := r.upload; u != nil {
+			if failure := u.stop(); failure != nil {
+				err = failure
+			}
+		}
+		if !again {
+			return nil, err
+		}
+		s.metrics.retries.Inc()
+	}
+}
+
+// appendSmallBody reads the request's body behind the head.
+func (c *client) appendSmallBody() error {
+	if err := c.startBody(); err != nil {
+		return err
+	}
+	start := len(c.asked)
+	c.asked = append(c.asked, make([]byte, c.req.body.left)...)
+	if _, err := io.ReadFull(&c.req.body, c.asked[start:]); err != nil {
+		return bodyError(err)
+	}
+	c.req.inBody = false
+	return nil
+}
+
+// startBody asks a client that waits for it to send the body.
+func (c *client) startBody() error {
+	c.req.inBody = true
+	if !c.req.expect {
+		return nil
+	}
+	c.req.expect = false
+	if err := c.write([]byte("HTTP/1.1 100 Continue\r\n\r\n")); err != nil {
+		return errClientGone
+	}
+	return nil
+}
+
+// bodyError says what an error of reading a client's body means.
+func bodyError(err error) error {
+	var network net.Error
+	switch {
+	case errors.Is(err, errChunk):
+		return rejectChunk
+	case errors.As(err, &network) && network.Timeout():
+		return rejectTimeout
+	}
+	return fmt.Errorf("%w: %w", errClientGone, err)
+}
+
+// exchange sends the request and reads the head of the answer.
+func (a *appConn) exchange(request []byte, streamed bool) error {
+	if len(request) > 8<<10 {
+		_ = a.SetWriteDeadline(time.Now().Add(a.pool.cfg.ResponseTimeout))
+	}
+	a.outlet.set(request)
+	n, err := a.outlet.write()
+	if len(request) > 8<<10 {
+		_ = a.SetWriteDeadline(time.Time{})
+	}
+	a.written = n
+	if err != nil && n == 0 {
+		a.lastErr = err
+		return fmt.Errorf("%w: %w", errNoAnswer, err)
+	}
+	if streamed && err == nil {
+		if err := a.startUpload(); err != nil {
+			return err
+		}
+	}
+	// The app may have answered although it did not take all of the request.
+	return a.readHead()
+}
+
+// readHead reads the head of the final answer, and passes interim ones on.
+func (a *appConn) readHead() error {
+	r := &a.answer
+	if err := a.await(); err != nil {
+		return a.headError(err)
+	}
+	for range maxInterim {
+		if err := r.Header.readFrom(a.br); err != nil {
+			return a.headError(err)
+		}
+		status := r.Header.StatusCode()
+		if status >= 200 || status == 101 {
+			a.headBy = time.Time{}
+			return r.readFraming()
+		}
+		if status < 100 {
+			return errBadAnswer
+		}
+		if err := a.client.sendInterim(&r.Header); err != nil {
+			return errClientGone
+		}
+	}
+	return errBadAnswer
+}
+
+func (a *appConn) headError(err error) error {
+	if a.lastErr == nil { // every byte was read; it is their meaning
+		return fmt.Errorf("%w: %w", errBadAnswer, err)
+	}
+	for _, known := range []error{errClientGone, errResponseTimeout} {
+		if errors.Is(a.lastErr, known) {
+			return known
+		}
+	}
+	return fmt.Errorf("%w: %w", errNoAnswer, a.lastErr)
+}
+
+// unseen says whether the app cannot have acted upon the request: nothing of it
+// was written, or the app closed its side, in order and not by a reset, before its
+// machine had received a byte of it. The end of the app's stream carries an
+// acknowledgement of all that was received until then, and it covers none of ours.
+func (a *appConn) unseen() bool {
+	if a.written == 0 {
+		return true
+	}
+	ended := a.lastErr == io.EOF || errors.Is(a.lastErr, syscall.EPIPE)
+	return ended && undelivered(a.raw) >= a.written
+}
+
+// isSafe says whether a request may be repeated although the app may have seen
+// it. PUT and DELETE are idempotent by the book, but a second DELETE answers 404.
+func isSafe(method []byte) bool {
+	switch string(method) {
+	case "GET", "HEAD", "OPTIONS", "TRACE":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,194 @@
+package wire
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"slices"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/thumbedge/thumbedge/proxy/wire/field"
+)
+
+var (
+	crlf      = []byte("\r\n")
+	endOfHead = []byte("\r\n\r\n")
+
+	errHeadEnd = errors.New("head could be read as ending elsewhere")
+)
+
+// Header is the header of the app's answer. fasthttp reads it and answers
+// questions, in which names are written as fasthttp.Header* has them; the client is
+// sent the lines as they came, in the app's spelling and order. Edits change both.
+type Header struct {
+	read    fasthttp.ResponseHeader
+	lines   []byte // without the hop-by-hop ones; each ends in CRLF
+	lengths uint64 // bit n: a line whose name has n bytes may be there; 63: or more
+	named   bool   // Connection may name others
+}
+
+// readFrom reads a head off br.
+func (h *Header) readFrom(br *bufio.Reader) error {
+	raw, err := peekHead(br)
+	if err != nil {
+		return err
+	}
+	h.keep(raw) // first: where it joins a folded line fasthttp writes over it
+	size, buffered := len(raw), br.Buffered()
+	if err := h.read.Read(br); err != nil {
+		return err
+	}
+	if buffered-br.Buffered() != size {
+		return errHeadEnd
+	}
+	return nil
+}
+
+// peekHead waits for a whole head and returns it, which stays in br.
+func peekHead(br *bufio.Reader) ([]byte, error) {
+	for searched := 0; ; {
+		buf, _ := br.Peek(br.Buffered())
+		for bytes.HasPrefix(buf, crlf) {
+			_, _ = br.Discard(len(crlf))
+			buf, searched = buf[len(crlf):], 0
+		}
+		if end := bytes.Index(buf[searched:], endOfHead); end >= 0 {
+			return buf[:searched+end+len(endOfHead)], nil
+		}
+		searched = max(len(buf)-len(endOfHead)+1, 0)
+		if _, err := br.Peek(len(buf) + 1); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// keep keeps the lines that go on to the client.
+func (h *Header) keep(raw []byte) {
+	h.lines, h.lengths, h.named = h.lines[:0], 0, false
+	raw = raw[bytes.IndexByte(raw, '\n')+1 : len(raw)-len(crlf)]
+	for kept := false; len(raw) > 0; {
+		end := bytes.IndexByte(raw, '\n') + 1
+		line := raw[:end]
+		raw = raw[end:]
+		colon := bytes.IndexByte(line, ':')
+		if colon < 1 || line[0] <= ' ' || line[end-2] != '\r' || bytes.IndexByte(line[:colon], ' ') > 0 {
+			kept = h.keepOdd(bytes.TrimRight(line, "\r\n"), kept)
+			continue
+		}
+		if kept = !h.isHopByHop(line[:colon], line[colon:end-2]); kept {
+			h.lengths |= lengthBit(colon)
+			h.lines = append(h.lines, line...)
+		}
+	}
+}
+
+// keepOdd keeps a line that could be read in two ways, so that it cannot: a folded
+// one is joined to the one before, if that was kept, and space before a colon goes
+// (RFC 9112 sections 5.1 and 5.2). It says whether the line was kept.
+func (h *Header) keepOdd(line []byte, joined bool) bool {
+	if len(line) > 0 && (line[0] == ' ' || line[0] == '\t') {
+		if joined {
+			h.lines = append(bytes.TrimRight(h.lines, " \t\r\n"), ' ')
+			h.lines = append(append(h.lines, bytes.Trim(line, " \t")...), crlf...)
+		}
+		return joined
+	}
+	name, value, _ := field.Cut(line)
+	name = bytes.TrimRight(name, " ")
+	if !field.IsToken(name) || h.isHopByHop(name, value) {
+		return false
+	}
+	h.appendLine(string(name), value)
+	return true
+}
+
+// isHopByHop says whether a header is one between the app and the proxy only, and
+// takes note of a Connection that names others.
+func (h *Header) isHopByHop(name, value []byte) bool {
+	if !hopByHop.Of(name) {
+		return false
+	}
+	h.named = h.named || foldEqual(name, "connection") && !foldEqual(value, ": keep-alive")
+	return true
+}
+
+var hopByHop = field.NewSet(field.HopByHop[:]...)
+
+func foldEqual(name []byte, other string) bool { return bytes.EqualFold(name, []byte(other)) }
+
+func lengthBit(n int) uint64 { return 1 << min(n, 63) }
+
+// What follows is as fasthttp.ResponseHeader has it.
+
+func (h *Header) StatusCode() int              { return h.read.StatusCode() }
+func (h *Header) SetStatusCode(code int)       { h.read.SetStatusCode(code) }
+func (h *Header) SetStatusMessage(why []byte)  { h.read.SetStatusMessage(why) }
+func (h *Header) ContentType() []byte          { return h.read.ContentType() }
+func (h *Header) Peek(name string) []byte      { return h.read.Peek(name) }
+func (h *Header) PeekAll(name string) [][]byte { return h.read.PeekAll(name) }
+
+// Del removes every line of a name. What is no line for the client, as Connection and
+// Upgrade, can still be asked for.
+func (h *Header) Del(name string) {
+	if h.removeFrom(0, name) {
+		h.read.Del(name)
+	}
+}
+
+// Set gives a header one value, in its first line's place or else at the end.
+func (h *Header) Set(name, value string) { h.SetBytesV(name, []byte(value)) }
+
+// SetBytesV is Set.
+func (h *Header) SetBytesV(name string, value []byte) {
+	h.read.SetBytesV(name, value)
+	start, end := h.find(0, name)
+	if start < 0 {
+		h.appendLine(name, value)
+		return
+	}
+	for start += len(name) + 1; h.lines[start] == ' ' || h.lines[start] == '\t'; start++ {
+	}
+	h.lines = slices.Replace(h.lines, start, end-len(crlf), value...)
+	h.removeFrom(start+len(value)+len(crlf), name)
+}
+
+// Add adds a line at the end.
+func (h *Header) Add(name, value string) {
+	h.read.Add(name, value)
+	h.appendLine(name, []byte(value))
+}
+
+func (h *Header) appendLine(name string, value []byte) {
+	h.lengths |= lengthBit(len(name))
+	h.lines = append(append(append(append(h.lines, name...), ": "...), value...), crlf...)
+}
+
+// find returns where the first line of a name is, from that place on; start is
+// negative where there is none.
+func (h *Header) find(from int, name string) (start, end int) {
+	if h.lengths&lengthBit(len(name)) == 0 {
+		return -1, -1
+	}
+	for start = from; start < len(h.lines); start = end {
+		end = start + bytes.IndexByte(h.lines[start:], '\n') + 1
+		line := h.lines[start:end]
+		if len(line) > len(name) && line[len(name)] == ':' && foldEqual(line[:len(name)], name) {
+			return start, end
+		}
+	}
+	return -1, -1
+}
+
+// removeFrom removes the lines of a name from that place on, and says whether there
+// was one.
+func (h *Header) removeFrom(from int, name string) (found bool) {
+	for {
+		start, end := h.find(from, name)
+		if start < 0 {
+			return found
+		}
+		h.lines = append(h.lines[:start], h.lines[end:]...)
+		from, found = start, true
+	}
+}

@@ -1,0 +1,69 @@
+package wire
+
+import (
+	"io"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+const maxParts = 3
+
+// outlet writes several pieces of memory to a connection in one call. It belongs
+// to whoever writes to the connection.
+type outlet struct {
+	raw   syscall.RawConn
+	parts [maxParts][]byte
+	left  int // bytes of parts
+	err   error
+	flush func(fd uintptr) bool
+}
+
+func (o *outlet) init(raw syscall.RawConn) {
+	o.raw = raw
+	o.flush = o.flushTo
+}
+
+// set takes the pieces to be written, three at most.
+func (o *outlet) set(parts ...[]byte) {
+	clear(o.parts[copy(o.parts[:], parts):])
+	o.left = 0
+	for _, part := range parts {
+		o.left += len(part)
+	}
+}
+
+// write writes what is left of the pieces, and returns how much of it was written.
+// After an error that passes, such as a deadline's, it may be called again.
+func (o *outlet) write() (int, error) {
+	before := o.left
+	o.err = nil
+	err := o.raw.Write(o.flush)
+	if err == nil {
+		err = o.err
+	}
+	return before - o.left, err
+}
+
+func (o *outlet) flushTo(fd uintptr) bool {
+	for o.left > 0 {
+		n, err := writeNonblocking(int(fd), &o.parts)
+		if err == unix.EAGAIN {
+			return false
+		}
+		if err == nil && n == 0 {
+			err = io.ErrShortWrite
+		}
+		if o.err = err; err != nil {
+			return true
+		}
+		o.left -= n
+		for i := range o.parts {
+			gone := min(n, len(o.parts[i]))
+			o.parts[i] = o.parts[i][gone:]
+			n -= gone
+		}
+	}
+	clear(o.parts[:])
+	return true
+}

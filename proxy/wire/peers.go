@@ -1,0 +1,31 @@
+package wire
+
+import (
+	"net"
+	"net/netip"
+)
+
+// peers are the networks whose word about their clients is believed.
+type peers []netip.Prefix
+
+// parsePeers reads prefixes that were validated.
+func parsePeers(prefixes []string) (p peers) {
+	for _, text := range prefixes {
+		p = append(p, netip.MustParsePrefix(text))
+	}
+	return p
+}
+
+// of returns the text of a peer's address, and whether it is trusted. A peer by a
+// Unix socket is on this machine, and trusted.
+func (p peers) of(remote net.Addr) (text []byte, trusted bool) {
+	tcp, ok := remote.(*net.TCPAddr)
+	if !ok {
+		return []byte("127.0.0.1"), true
+	}
+	addr := tcp.AddrPort().Addr().Unmap().WithZone("")
+	for _, prefix := range p {
+		trusted = trusted || prefix.Contains(addr)
+	}
+	return addr.AppendTo(nil), trusted
+}

@@ -1,0 +1,187 @@
+package wire
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"sync"
+	"time"
+)
+
+const (
+	appBuffer = 128 << 10              // bytes read from the app at once
+	tick      = 250 * time.Millisecond // how often a wait for the app looks at the client
+)
+
+// The errors of a round trip; failures is the table of what they mean.
+var (
+	errUnreachable     = errors.New("app cannot be reached")
+	errNoConnection    = errors.New("no connection to the app is free")
+	errResponseTimeout = errors.New("app did not answer in time")
+	errNoAnswer        = errors.New("app closed the connection without an answer")
+	errBadAnswer       = errors.New("app's answer cannot be understood")
+	errClientGone      = errors.New("client went away")
+)
+
+// pool keeps the connections to the app.
+type pool struct {
+	network, address string
+	host             []byte // Host of the app's own URL
+	cfg              UpstreamConfig
+	slots            chan struct{} // one for each connection in use
+	buffers          sync.Pool     // *bufio.Reader of appBuffer
+
+	mu     sync.Mutex
+	idle   []*appConn // the one used last at the end
+	reaper *time.Timer
+	closed bool
+}
+
+func newPool(cfg UpstreamConfig) *pool {
+	u, _ := url.Parse(cfg.URL) // which was validated
+	p := &pool{network: "tcp", address: u.Host, host: []byte(u.Host), cfg: cfg}
+	if u.Port() == "" {
+		p.address = net.JoinHostPort(u.Hostname(), "80")
+	}
+	p.slots = make(chan struct{}, cfg.MaxConns)
+	p.buffers.New = func() any { return bufio.NewReaderSize(nil, appBuffer) }
+	return p
+}
+
+// acquire returns a connection for c's request: one that was used before, unless a
+// fresh one is asked for, or else a new one.
+func (p *pool) acquire(c *client, fresh bool) (*appConn, error) {
+	if err := p.acquireSlot(c); err != nil {
+		return nil, err
+	}
+	for !fresh {
+		a := p.pop()
+		if a == nil {
+			break
+		}
+		if time.Since(a.idleSince) < p.cfg.IdleTimeout && !a.stale() {
+			a.reused = true
+			return a, nil
+		}
+		_ = a.streamConn.Close()
+	}
+	a, err := p.dial()
+	if err != nil {
+		<-p.slots
+		return nil, err
+	}
+	return a, nil
+}
+
+// acquireSlot waits for one of max_conns connections, for as long as connecting may
+// take.
+func (p *pool) acquireSlot(c *client) error {
+	select {
+	case p.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	timer := time.NewTimer(p.cfg.ConnectTimeout)
+	defer timer.Stop()
+	look := time.NewTicker(tick)
+	defer look.Stop()
+	for {
+		select {
+		case p.slots <- struct{}{}:
+			return nil
+		case <-timer.C:
+			return errNoConnection
+		case <-look.C:
+			if closedByPeer(c.raw) {
+				return errClientGone
+			}
+		}
+	}
+}
+
+func (p *pool) dial() (*appConn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.ConnectTimeout)
+	defer cancel()
+	conn, err := (&net.Dialer{}).DialContext(ctx, p.network, p.address)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errUnreachable, err)
+	}
+	a := &appConn{streamConn: conn.(*net.TCPConn), pool: p}
+	if a.raw, err = a.SyscallConn(); err != nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("%w: %w", errUnreachable, err)
+	}
+	a.outlet.init(a.raw)
+	a.look, a.fill = a.lookAt, a.fillFrom
+	a.answer.conn = a
+	a.answer.Header.read.SetNoDefaultContentType(true)
+	return a, nil
+}
+
+func (p *pool) pop() *appConn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.idle) - 1
+	if n < 0 {
+		return nil
+	}
+	a := p.idle[n]
+	p.idle[n] = nil
+	p.idle = p.idle[:n]
+	return a
+}
+
+// put keeps a connection whose last answer was read whole.
+func (p *pool) put(a *appConn) {
+	a.idleSince = time.Now()
+	p.mu.Lock()
+	keep := !p.closed
+	if keep {
+		p.idle = append(p.idle, a)
+		if p.reaper == nil {
+			p.reaper = time.AfterFunc(p.cfg.IdleTimeout, p.reap)
+		}
+	}
+	p.mu.Unlock()
+	if !keep {
+		_ = a.streamConn.Close()
+	}
+	<-p.slots
+}
+
+// reap closes connections that were not used for too long, and comes again while
+// there are others.
+func (p *pool) reap() {
+	p.mu.Lock()
+	old := 0
+	for old < len(p.idle) && time.Since(p.idle[old].idleSince) >= p.cfg.IdleTimeout {
+		_ = p.idle[old].streamConn.Close()
+		old++
+	}
+	kept := copy(p.idle, p.idle[old:])
+	clear(p.idle[kept:])
+	p.idle = p.idle[:kept]
+	if kept == 0 || p.closed {
+		p.reaper = nil
+	} else {
+		p.reaper.Reset(max(p.cfg.IdleTimeout-time.Since(p.idle[0].idleSince), time.Millisecond))
+	}
+	p.mu.Unlock()
+}
+
+// close closes the idle connections, and each other one when its request ends.
+func (p *pool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	if p.reaper != nil {
+		p.reaper.Stop()
+	}
+	for _, a := range p.idle {
+		_ = a.streamConn.Close()
+	}
+	p.idle = nil
+}

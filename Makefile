@@ -63,7 +63,7 @@ test: packages-test tools
 	go vet -tags $(TAGS) ./...
 	go test -race ./imaging/render/...
 	go test -tags $(TAGS) -race -shuffle=on -p 1 -timeout 20m ./...
-	go test -tags $(TAGS) -run 'Alloc|Curve|HitRatio' ./proxy/... ./resolver/... ./imaging/...
+	go test -tags $(TAGS) -run 'Alloc|Curve|HitRatio|LargePage' ./proxy/... ./resolver/... ./imaging/...
 
 ## pictures: take the README's pictures anew
 .PHONY: pictures
@@ -121,7 +121,7 @@ packages-build packages-demo packages-test packages-image packages-bench:
 
 ## bench: all the comparisons below, one after another
 .PHONY: bench
-bench: bench-proxy bench-render bench-cold bench-prefetch bench-db bench-cache bench-curve bench-reconcile
+bench: bench-proxy bench-render bench-cold bench-prefetch bench-db bench-cache bench-crowd bench-curve bench-reconcile
 
 ## bench-proxy: CPU a request beside nginx, nginx with Lua and Go's own proxy
 .PHONY: bench-proxy
@@ -151,8 +151,13 @@ bench-db: packages-demo
 ## bench-cache: the warm set's memory, look-ups and hit ratio
 .PHONY: bench-cache
 bench-cache:
-	go test -run '^$$' -bench Page ./resolver
+	go test -run '^$$' -bench '^BenchmarkPage' ./resolver
 	go test -run '^$$' -bench 'Memory|HitRatio' -benchtime 1x ./resolver
+
+## bench-crowd: what one client's largest pages cost everybody else
+.PHONY: bench-crowd
+bench-crowd:
+	go test -run '^$$' -bench LargePage -benchtime 1x ./resolver
 
 ## bench-curve: the size curve's error over long traces, and what it takes
 .PHONY: bench-curve

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,9 +14,11 @@ import (
 // flight is one query on its way, for the ids that a page lacked. Its answers
 // and err are set before done is closed, and never change.
 type flight struct {
-	ids     []thumb.ID // distinct
-	seq     uint64     // of the last notification before it began
+	ids     []thumb.ID // distinct; complete when the query begins
+	lacked  int        // by the page that it is for: ids are as many at most
+	seq     uint64     // of the last notification before the query began
 	begun   time.Duration
+	shut    bool // a notification has touched it: nobody else joins; under flights.mu
 	done    chan struct{}
 	answers []thumb.Answer // of ids, in their order
 	err     error
@@ -47,7 +50,9 @@ func (s seat) wait(ctx context.Context) (thumb.Answer, error) {
 
 // flights are the queries on their way. A flight is open to be joined from its
 // beginning until ristretto has taken in its answers, so that between the two no
-// page asks again; a notification that touches one of its captures closes it.
+// page asks again; a notification that touches one of its captures shuts it. A large
+// page boards a part at a time: others may have seats in its flight before its query
+// has begun.
 type flights struct {
 	mu     sync.Mutex
 	seq    uint64 // of the last notification
@@ -57,53 +62,102 @@ type flights struct {
 	ended  sync.WaitGroup
 }
 
-// maxFlights bounds the queries that wait for a connection at once.
-const maxFlights = 1024
+const (
+	// maxFlights bounds the queries that wait for a connection at once.
+	maxFlights = 1024
+	// maxAsked is how many captures one query asks for at most: what a database
+	// answers within the page timeout. Of a page that lacks more, the rest stays as the
+	// app wrote it, until the page is asked for again.
+	maxAsked = 10_000
+	// atOnce is how many captures are looked up, boarded or kept between taking a lock
+	// and letting it go, so that a page of 100,000 holds up nobody else's of 40.
+	atOnce = 64
+)
+
+// A page does not join a query for more than so many captures unless it lacks a good
+// part of as many itself: it would have to wait for all of them.
+const (
+	joinedByAll    = 1000
+	joinedByLarger = 8
+)
 
 var (
 	errClosed  = errors.New("warm set is closed")
 	errFlights = errors.New("too many queries at once")
 	errBreaker = errors.New("not asked: it has not answered lately")
+	errTooMany = fmt.Errorf("the page lacks more than the %d captures that one query asks for", maxAsked)
 )
 
-// board returns a seat for ids[i], for every i of missing: in an open flight no
-// older than the page timeout, or else in one new flight, which the caller lets
-// go. The seat is empty where none is needed any more, as the answer has come into
-// memory since it was looked up, and where no new flight may begin; err then says why.
+// boarding is a page that looks for seats.
+type boarding struct {
+	ids     []thumb.ID
+	answers []thumb.Answer
+	missing []int // positions
+	seats   []seat
+	own     *flight // nil: none was needed yet, or refused says why there is none
+	refused error
+}
+
+// board returns a seat for ids[i], for every i of missing: in an open flight, or else
+// in one new flight, which the caller lets go. The seat is empty where none is needed
+// any more, as the answer has come into memory since it was looked up, and where the
+// capture cannot be asked for; err then says why.
 func (w *WarmSet) board(ids []thumb.ID, answers []thumb.Answer, missing []int) (seats []seat, own *flight, err error) {
+	b := boarding{ids: ids, answers: answers, missing: missing, seats: make([]seat, len(missing))}
+	for from := 0; from < len(missing); from += atOnce {
+		w.boardSome(&b, from, min(from+atOnce, len(missing)))
+	}
+	return b.seats, b.own, b.refused
+}
+
+// boardSome finds the seats of missing[from:to].
+func (w *WarmSet) boardSome(b *boarding, from, to int) {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	w.flights.mu.Lock()
 	defer w.flights.mu.Unlock()
 	now := w.now()
 	connected := w.connected(now)
-	seats = make([]seat, len(missing))
-	var asked []thumb.ID
-	var places []int // of asked, in seats
-	for i, at := range missing {
-		if s, ok := w.flights.open[ids[at]]; ok && now-s.begun <= w.cfg.PageTimeout {
-			seats[i] = s
-		} else if e, _ := w.find(ids[at], now, connected); e != nil {
-			e.fill(&answers[at])
+	for i := from; i < to; i++ {
+		id := b.ids[b.missing[i]]
+		if s, ok := w.flights.open[id]; ok && w.joins(len(b.missing), s.flight, now) {
+			b.seats[i] = s
+		} else if e, _ := w.find(id, now, connected); e != nil {
+			e.fill(&b.answers[b.missing[i]])
 		} else {
-			asked = append(asked, ids[at])
-			places = append(places, i)
+			b.seats[i] = w.ownSeat(b, id, now)
 		}
 	}
-	if len(asked) == 0 {
-		return seats, nil, nil
+	if b.own != nil { // its query has not begun
+		b.own.seq = w.flights.seq
 	}
-	if own, err = w.begin(asked, now); err != nil {
-		return seats, nil, err
-	}
-	for at, i := range places {
-		seats[i] = seat{own, at}
-	}
-	return seats, own, nil
 }
 
-// begin opens a flight for ids. The caller holds flights.mu, and lets it go.
-func (w *WarmSet) begin(ids []thumb.ID, now time.Duration) (*flight, error) {
+// joins says whether a page that lacked so many captures takes seats in a flight. The
+// caller holds flights.mu.
+func (w *WarmSet) joins(lacked int, f *flight, now time.Duration) bool {
+	return !f.shut && now-f.begun <= w.cfg.PageTimeout && (f.lacked <= joinedByAll || f.lacked <= joinedByLarger*lacked)
+}
+
+// ownSeat returns a seat in the page's own flight, an empty one where there can be
+// none. The caller holds flights.mu.
+func (w *WarmSet) ownSeat(b *boarding, id thumb.ID, now time.Duration) seat {
+	if b.own == nil && b.refused == nil {
+		b.own, b.refused = w.begin(len(b.missing), now)
+	}
+	switch {
+	case b.own == nil:
+		return seat{}
+	case len(b.own.ids) == maxAsked:
+		b.refused = fmt.Errorf("%w: %w", thumb.ErrDatabase, errTooMany)
+		return seat{}
+	}
+	return w.flights.add(b.own, id)
+}
+
+// begin opens a flight for a page that lacked so many captures. The caller holds
+// flights.mu, and lets it go.
+func (w *WarmSet) begin(lacked int, now time.Duration) (*flight, error) {
 	var refused error
 	switch {
 	case w.flights.closed:
@@ -117,40 +171,50 @@ func (w *WarmSet) begin(ids []thumb.ID, now time.Duration) (*flight, error) {
 		w.metrics.refuse(refused)
 		return nil, fmt.Errorf("%w: %w", thumb.ErrDatabase, refused)
 	}
-	f := &flight{ids: ids, seq: w.flights.seq, begun: now, done: make(chan struct{})}
-	for at, id := range ids {
-		w.flights.open[id] = seat{f, at}
-	}
 	w.flights.flying++
 	w.flights.ended.Add(1)
-	return f, nil
+	return &flight{lacked: lacked, seq: w.flights.seq, begun: now, done: make(chan struct{})}, nil
 }
 
-// shut closes a flight to be joined. The caller holds flights.mu.
-func (l *flights) shut(f *flight) {
-	for _, id := range f.ids {
-		if l.open[id].flight == f {
-			delete(l.open, id)
-		}
+// add gives a capture a seat in a flight whose query has not begun. The caller holds mu.
+func (l *flights) add(f *flight, id thumb.ID) seat {
+	s := seat{f, len(f.ids)}
+	f.ids = append(f.ids, id)
+	l.open[id] = s
+	return s
+}
+
+// land takes a flight that has ended out of those to be joined.
+func (l *flights) land(f *flight) {
+	for ids := range slices.Chunk(f.ids, atOnce) {
+		l.close(f, ids)
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.flying--
 	if len(l.open) == 0 {
 		l.shutAll()
 	}
 }
 
+func (l *flights) close(f *flight, ids []thumb.ID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, id := range ids {
+		if l.open[id].flight == f {
+			delete(l.open, id)
+		}
+	}
+}
+
 // shutAll closes every flight to be joined. A map keeps the memory of the most
-// that it ever held, so that it is made anew. The caller holds flights.mu.
+// that it ever held, so that it is made anew. The caller holds mu.
 func (l *flights) shutAll() { l.open = make(map[thumb.ID]seat) }
 
 // fly carries out the query of a flight, on a context of its own.
 func (w *WarmSet) fly(f *flight) {
 	defer w.flights.ended.Done()
-	defer func() {
-		w.flights.mu.Lock()
-		defer w.flights.mu.Unlock()
-		w.flights.shut(f)
-		w.flights.flying--
-	}()
+	defer w.flights.land(f)
 	ctx, cancel := context.WithTimeout(context.Background(), max(queryLimit, w.cfg.PageTimeout))
 	defer cancel()
 	start := time.Now()
@@ -203,26 +267,27 @@ func (w *WarmSet) decide(ids []thumb.ID, captures []thumb.Capture) []thumb.Answe
 // keep stores the answers of a flight, apart from those that a notification has
 // overtaken, and returns when ristretto has taken them in.
 func (w *WarmSet) keep(f *flight) {
+	for from := 0; from < len(f.ids); from += atOnce {
+		w.keepSome(f, from, min(from+atOnce, len(f.ids)))
+	}
+}
+
+// keepSome stores the answers from one on to before another. It waits for ristretto, so
+// that what it queues stays well below the 32 Ki from which on it drops.
+func (w *WarmSet) keepSome(f *flight, from, to int) {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	if w.store == nil {
 		return
 	}
-	for i, id := range f.ids {
+	for i := from; i < to; i++ {
 		e := newEntry(&f.answers[i], f.seq, f.begun)
-		if !w.outdated(id, e) {
-			w.store.put(id, e)
-		}
-		if i%settleEvery == settleEvery-1 {
-			w.store.settle()
+		if !w.outdated(f.ids[i], e) {
+			w.store.put(f.ids[i], e)
 		}
 	}
 	w.store.settle()
 }
-
-// settleEvery is how many entries are put at once: well below the 32 Ki that
-// ristretto queues before it drops them.
-const settleEvery = 4096
 
 func (w *WarmSet) tellBreaker(begun time.Duration, err error) {
 	if !w.breaker.report(err == nil, begun, w.now()) {

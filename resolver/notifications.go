@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"slices"
 	"time"
 
 	"github.com/thumbedge/thumbedge/resolver/thumb"
@@ -38,10 +39,16 @@ func (w *WarmSet) Changed(ids []thumb.ID) { w.change(ids, scopeCaptures) }
 // ChangedAll says that what is known of any capture may be out of date.
 func (w *WarmSet) ChangedAll() { w.changeAll(scopeEverything) }
 
-// change marks the captures, and closes the flights that carry one of them.
+// change marks the captures, and shuts the flights that carry one of them.
 func (w *WarmSet) change(ids []thumb.ID, scope int) {
 	w.metrics.invalidations[scope].Inc()
 	w.curve.Changed(ids, w.now())
+	for some := range slices.Chunk(ids, atOnce) {
+		w.changeSome(some)
+	}
+}
+
+func (w *WarmSet) changeSome(ids []thumb.ID) {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	w.flights.mu.Lock()
@@ -52,7 +59,7 @@ func (w *WarmSet) change(ids []thumb.ID, scope int) {
 			w.store.marks.of(id).Store(w.flights.seq)
 		}
 		if s, ok := w.flights.open[id]; ok {
-			w.flights.shut(s.flight)
+			s.flight.shut = true
 		}
 	}
 }

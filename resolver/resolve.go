@@ -86,12 +86,20 @@ func pageSource(own *flight, shared int, err error) int {
 // lookUp fills the answers that are in memory, and returns the positions of the
 // others, whose answers it leaves Unresolved. It allocates only for those.
 func (w *WarmSet) lookUp(ids []thumb.ID, answers []thumb.Answer, tally *tally) (missing []int) {
+	for from := 0; from < len(ids); from += atOnce {
+		missing = w.lookUpSome(ids, answers, from, min(from+atOnce, len(ids)), missing, tally)
+	}
+	return missing
+}
+
+// lookUpSome looks up ids[from:to].
+func (w *WarmSet) lookUpSome(ids []thumb.ID, answers []thumb.Answer, from, to int, missing []int, tally *tally) []int {
 	now := w.now()
 	connected := w.connected(now)
 	w.mu.RLock()
 	defer w.mu.RUnlock()
-	for i, id := range ids {
-		e, result := w.find(id, now, connected)
+	for i := from; i < to; i++ {
+		e, result := w.find(ids[i], now, connected)
 		tally[result]++
 		if e != nil {
 			e.fill(&answers[i])
@@ -144,13 +152,17 @@ func (w *WarmSet) trust(e *entry, connected bool) time.Duration {
 // or so), or until ctx ends. An error wraps thumb.ErrDatabase.
 func (w *WarmSet) Fresh(ctx context.Context, id thumb.ID) (thumb.Answer, error) {
 	w.flights.mu.Lock()
-	own, err := w.begin([]thumb.ID{id}, w.now())
+	own, err := w.begin(1, w.now())
+	var s seat
+	if err == nil {
+		s = w.flights.add(own, id)
+	}
 	w.flights.mu.Unlock()
 	if err != nil {
 		return thumb.Answer{}, fmt.Errorf("reading capture %d: %w", id, err)
 	}
 	go w.fly(own)
-	return seat{own, 0}.wait(ctx)
+	return s.wait(ctx)
 }
 
 // AppendURL appends the storage URL of a warm label to dst, and returns when it

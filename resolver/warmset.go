@@ -175,7 +175,7 @@ func (w *WarmSet) Resize(bytes int64) error {
 		// as Go hands back no page on which anything is left.
 		moving := *e
 		next.put(id, &moving)
-		if moved++; moved%settleEvery == 0 {
+		if moved++; moved%atOnce == 0 {
 			next.settle()
 		}
 	})

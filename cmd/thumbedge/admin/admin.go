@@ -3,7 +3,8 @@
 // it decides nothing.
 //
 // /metrics, /healthz and /readyz need no token, for they are asked by machines. The
-// rest does where the listener is not on loopback. On loopback the danger is a
+// rest does where the listener is not on loopback, wherever a request comes from. On
+// loopback the danger is a
 // browser on the same machine that another site's script drives (DNS rebinding):
 // there the Host must be a loopback one, and what changes something must come from
 // the same origin. The status page's form bears a token of its own besides.
@@ -22,6 +23,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/machine"
 	"github.com/thumbedge/thumbedge/resolver"
 	"github.com/thumbedge/thumbedge/resolver/curve"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
@@ -58,9 +60,10 @@ type Deps struct {
 	Ready   func(ctx context.Context) Readiness
 	// Reconciled returns the summary of reconcile's last run as JSON; nil: none is known.
 	Reconciled func(ctx context.Context) json.RawMessage
-	Gatherer   prometheus.Gatherer
+	Registry   *prometheus.Registry // /metrics tells it; the listener adds its own
 	Version    string
-	Config     []Setting // without secrets
+	Config     []Setting      // without secrets
+	Memory     machine.Memory // that the warm set may not be resized above
 	Log        *slog.Logger
 }
 
@@ -79,7 +82,7 @@ type Server struct {
 func New(cfg Config, deps Deps) *Server {
 	s := &Server{cfg: cfg, deps: deps, started: time.Now(), formToken: rand.Text()}
 	open := http.NewServeMux()
-	open.Handle("GET /metrics", promhttp.HandlerFor(deps.Gatherer, promhttp.HandlerOpts{}))
+	open.Handle("GET /metrics", promhttp.HandlerFor(deps.Registry, promhttp.HandlerOpts{}))
 	open.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, map[string]bool{"alive": true}) })
 	open.HandleFunc("GET /readyz", s.readyz)
 
@@ -104,6 +107,7 @@ func New(cfg Config, deps Deps) *Server {
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
+		ConnState:         newConnections(deps.Registry).watch,
 		ErrorLog:          slog.NewLogLogger(deps.Log.Handler(), slog.LevelDebug),
 	}
 	return s

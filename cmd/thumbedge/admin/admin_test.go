@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/admin"
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/machine"
 	"github.com/thumbedge/thumbedge/resolver"
 	"github.com/thumbedge/thumbedge/resolver/curve"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
@@ -43,14 +43,21 @@ func (urls) AppendURL(dst, key []byte) ([]byte, time.Time) {
 // listener is an admin listener on a warm set of its own.
 type listener struct {
 	*testing.T
-	warm    *resolver.WarmSet
-	ready   bool
-	handler http.Handler
-	server  *admin.Server
-	local   net.Addr // where requests come in
+	warm     *resolver.WarmSet
+	ready    bool
+	handler  http.Handler
+	registry *prometheus.Registry
+	server   *admin.Server
 }
 
+// memory is how much the machine of the tests' listeners has.
+const memory = 4 << 30
+
 func newListener(t *testing.T, token string) *listener {
+	return newListenerOn(t, "127.0.0.1:9090", token)
+}
+
+func newListenerOn(t *testing.T, listen, token string) *listener {
 	t.Helper()
 	cfg := resolver.Defaults()
 	cfg.Specs = thumb.Specs{{Label: "small", Width: 240}}
@@ -63,9 +70,10 @@ func newListener(t *testing.T, token string) *listener {
 	t.Cleanup(warm.Close)
 	warm.Listening()
 	warm.Heard()
-	l := &listener{T: t, warm: warm, ready: true, local: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9090}}
-	l.server = admin.New(admin.Config{Listen: "127.0.0.1:9090", Token: token}, admin.Deps{
-		WarmSet: warm, Gatherer: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
+	l := &listener{T: t, warm: warm, ready: true, registry: prometheus.NewRegistry()}
+	l.server = admin.New(admin.Config{Listen: listen, Token: token}, admin.Deps{
+		WarmSet: warm, Registry: l.registry, Log: slog.New(slog.DiscardHandler),
+		Memory:  machine.Memory{Bytes: memory, Whose: "this machine"},
 		Version: "test", Config: []admin.Setting{{Key: "cache.max_size", Value: "64MiB"}},
 		Reconciled: func(context.Context) json.RawMessage { return nil },
 		Ready: func(context.Context) admin.Readiness {
@@ -89,8 +97,24 @@ func (l *listener) request(method, path, body string, headers ...string) *httpte
 		r.Header.Set(headers[i], headers[i+1])
 	}
 	answer := httptest.NewRecorder()
-	l.handler.ServeHTTP(answer, r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, l.local)))
+	l.handler.ServeHTTP(answer, r)
 	return answer
+}
+
+// counted returns a counter of the listener's own.
+func (l *listener) counted(name string) float64 {
+	l.Helper()
+	families, err := l.registry.Gather()
+	if err != nil {
+		l.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() == name {
+			return family.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	l.Fatalf("there is no metric %s", name)
+	return 0
 }
 
 // into reads a JSON answer.
@@ -133,6 +157,7 @@ func TestCacheResizes(t *testing.T) {
 	}{
 		`{"max_size": "32MiB"}`:              {200, 32 << 20},
 		`{"max_size": "1"}`:                  {400, 64 << 20},
+		`{"max_size": "5GiB"}`:               {400, 64 << 20}, // more than the machine has
 		`{"max_size": "many"}`:               {400, 64 << 20},
 		`{"max_size": "99999999999999999G"}`: {400, 64 << 20},
 		`{"size": "128MiB"}`:                 {400, 64 << 20},

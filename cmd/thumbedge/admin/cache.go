@@ -3,6 +3,7 @@ package admin
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/dustin/go-humanize"
@@ -67,6 +68,9 @@ func (s *Server) resize(text string) error {
 	size, err := humanize.ParseBytes(text)
 	if err != nil || size > 1<<50 {
 		return errors.New(`max_size must be a size such as "128MiB"`)
+	}
+	if err := s.deps.Memory.Admits(int64(size)); err != nil {
+		return fmt.Errorf("max_size: %w", err)
 	}
 	return s.deps.WarmSet.Resize(int64(size))
 }

@@ -1,6 +1,19 @@
 package admin
 
-import "net/http"
+import (
+	"net"
+	"net/http"
 
-// Handler answers as the listener does, for tests that say where a request came in.
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// MaxConns is how many connections the listener holds.
+const MaxConns = maxConns
+
+// Handler answers as the listener does.
 func (s *Server) Handler() http.Handler { return s.http.Handler }
+
+// NewWatch returns what bounds the connections of a listener.
+func NewWatch() func(net.Conn, http.ConnState) {
+	return newConnections(prometheus.NewRegistry()).watch
+}

@@ -83,8 +83,7 @@ func TestFormResizes(t *testing.T) {
 // Outside loopback the form needs the bearer token as everything does, and its own.
 func TestFormOutsideLoopback(t *testing.T) {
 	t.Parallel()
-	l := newListener(t, "s3cret")
-	l.local = outside
+	l := newListenerOn(t, "192.0.2.7:9090", "s3cret")
 	bearer := []string{"Authorization", "Bearer s3cret", "Content-Type", "application/x-www-form-urlencoded"}
 	body := "max_size=32MiB&token=" + l.formToken(bearer...)
 	if answer := l.request("POST", "/cache", body, bearer[2:]...); answer.Code != 401 || l.warm.State().MaxSize != 64<<20 {

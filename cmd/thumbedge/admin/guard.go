@@ -10,14 +10,14 @@ import (
 )
 
 // guard admits a request that bears the token. Without one it admits those of this
-// machine's own users only: the listener's end of the connection and the Host must
-// be loopback ones, and a request that changes something must come from the same
-// origin.
+// machine's own users only: the listener must be on loopback (one that is on every
+// address may stand behind a proxy on this machine), the Host must be a loopback one,
+// and a request that changes something must come from the same origin.
 func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case s.authorised(r):
-		case !onLoopback(r):
+		case !s.cfg.onLoopback():
 			w.Header().Set("WWW-Authenticate", `Bearer realm="thumbedge"`)
 			problem(w, http.StatusUnauthorized, "send server.admin_token as a bearer token")
 			return
@@ -42,11 +42,6 @@ func (s *Server) authorised(r *http.Request) bool {
 func sameSecret(got, want string) bool {
 	g, w := sha256.Sum256([]byte(got)), sha256.Sum256([]byte(want))
 	return subtle.ConstantTimeCompare(g[:], w[:]) == 1
-}
-
-func onLoopback(r *http.Request) bool {
-	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
-	return ok && local.IP.IsLoopback()
 }
 
 func loopbackHost(authority string) bool {

@@ -1,13 +1,7 @@
 package admin_test
 
 import (
-	"net"
 	"testing"
-)
-
-var (
-	outside  = &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 9090}
-	loopback = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9090}
 )
 
 // guarded are the paths that not everybody may ask for.
@@ -29,8 +23,7 @@ func TestGuardOutsideLoopback(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := newListener(t, c.token)
-			l.local = outside
+			l := newListenerOn(t, "192.0.2.7:9090", c.token)
 			l.warmUp(7)
 			for _, path := range guarded {
 				// A loopback Host is no way in.
@@ -56,7 +49,6 @@ func TestGuardOutsideLoopback(t *testing.T) {
 func TestGuardAsksForALoopbackHost(t *testing.T) {
 	t.Parallel()
 	l := newListener(t, "s3cret")
-	l.local = loopback
 	l.warmUp(7)
 	for host, admitted := range map[string]bool{
 		"127.0.0.1:9090": true, "127.0.0.1": true, "localhost:9090": true, "LOCALHOST": true, "[::1]:9090": true, "[::1]": true,

@@ -113,7 +113,7 @@ func (s *Server) Sample(ctx context.Context, step time.Duration) {
 }
 
 func (s *Server) takeSample() {
-	families, err := s.deps.Gatherer.Gather()
+	families, err := s.deps.Registry.Gather()
 	if err != nil {
 		s.deps.Log.Debug("metrics are incomplete", "error", err)
 	}

@@ -26,6 +26,7 @@ import (
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/admin"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/machine"
 	"github.com/thumbedge/thumbedge/imaging"
 	"github.com/thumbedge/thumbedge/proxy"
 	"github.com/thumbedge/thumbedge/resolver"
@@ -134,8 +135,8 @@ func (p *Program) build(ctx context.Context) error {
 	p.schema = &schemaProbe{store: p.store}
 	p.stored = newStorageProbe(storage, string(p.file.Storage.Prefix), registry)
 	p.admin = admin.New(p.file.Server.Admin, admin.Deps{
-		WarmSet: p.warm, Ready: p.ready, Reconciled: p.reconciled, Gatherer: registry,
-		Version: p.opts.Version, Config: p.file.Masked(), Log: p.opts.Log,
+		WarmSet: p.warm, Ready: p.ready, Reconciled: p.reconciled, Registry: registry,
+		Version: p.opts.Version, Config: p.file.Masked(), Log: p.opts.Log, Memory: machine.ReadMemory(),
 	})
 	return nil
 }

@@ -13,8 +13,9 @@ import (
 // exists because a TOML decoder stops at the first value of a wrong type; here all
 // problems are wanted at once.
 type binder struct {
-	getenv func(string) (string, bool)
-	found  problems
+	getenv  func(string) (string, bool)
+	found   problems
+	secrets secrets
 }
 
 func (b *binder) table(into reflect.Value, tree any, at string) {
@@ -53,19 +54,19 @@ func (b *binder) value(into field, value any, key string) {
 	case reflect.Slice:
 		b.list(into, value, key)
 	case reflect.String:
-		if s, ok := b.string(value, key, "a string"); ok {
+		if s, ok := b.string(into, value, key, "a string"); ok {
 			into.value.SetString(s)
 		}
 	case reflect.Bool:
 		v, ok := value.(bool)
 		if !ok {
-			b.found.add(key, "must be true or false, not %s", kindOf(value))
+			b.found.add(key, "must be true or false, not %s", kindOf(into, value))
 		}
 		into.value.SetBool(v)
 	default:
 		v, ok := value.(int64)
 		if !ok {
-			b.found.add(key, "must be a whole number, not %s", kindOf(value))
+			b.found.add(key, "must be a whole number, not %s", kindOf(into, value))
 		}
 		b.number(into, v, key)
 	}
@@ -73,7 +74,7 @@ func (b *binder) value(into field, value any, key string) {
 
 // measure reads a string that says how long or how large.
 func (b *binder) measure(into field, value any, key, want string, parse func(string) (int64, error)) {
-	text, ok := b.string(value, key, want)
+	text, ok := b.string(into, value, key, want)
 	if !ok || text == "" && into.is(mayEmpty) {
 		return
 	}
@@ -99,7 +100,7 @@ func (b *binder) number(into field, n int64, key string) {
 func (b *binder) list(into field, value any, key string) {
 	items, ok := value.([]any)
 	if !ok {
-		b.found.add(key, "must be a list, not %s", kindOf(value))
+		b.found.add(key, "must be a list, not %s", kindOf(into, value))
 		return
 	}
 	list := reflect.MakeSlice(into.value.Type(), len(items), len(items))
@@ -125,14 +126,14 @@ type dependentItems interface {
 var variable = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 
 // string returns a string value with its ${NAME}s replaced from the environment.
-func (b *binder) string(value any, key, want string) (string, bool) {
-	s, ok := value.(string)
+func (b *binder) string(into field, value any, key, want string) (string, bool) {
+	written, ok := value.(string)
 	if !ok {
-		b.found.add(key, "must be %s, not %s", want, kindOf(value))
+		b.found.add(key, "must be %s, not %s", want, kindOf(into, value))
 		return "", false
 	}
 	complete := true
-	s = variable.ReplaceAllStringFunc(s, func(reference string) string {
+	s := variable.ReplaceAllStringFunc(written, func(reference string) string {
 		name := reference[2 : len(reference)-1]
 		set, ok := b.getenv(name)
 		if !ok {
@@ -141,6 +142,7 @@ func (b *binder) string(value any, key, want string) (string, bool) {
 		}
 		return set
 	})
+	b.secrets.note(written, s, into.is(isSecret))
 	return s, complete
 }
 
@@ -177,10 +179,14 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-func kindOf(value any) string {
+// kindOf says what stands where something else should.
+func kindOf(into field, value any) string {
+	if into.is(isSecret) {
+		return "what is there"
+	}
 	switch v := value.(type) {
 	case string:
-		return fmt.Sprintf("the string %q", v)
+		return fmt.Sprintf("the string %q", hide(v, false))
 	case bool:
 		return strconv.FormatBool(v)
 	case int64:

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"slices"
+
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/machine"
 )
 
 // Validate reports every impossible value, joined.
@@ -35,6 +37,15 @@ func (f *File) validations() []error {
 		return append(errs, f.Storage.Filesystem.Validate())
 	}
 	return append(errs, fmt.Errorf(`storage.driver: must be "s3" or "filesystem", not %q`, f.Storage.Driver))
+}
+
+// fits judges what may take as much memory as the file says, at any time. What it says of
+// renders and pages is a bound that a small machine need not come to; check adds it up.
+func (f *File) fits(memory machine.Memory) error {
+	if err := memory.Admits(f.Cache.MaxSize); err != nil {
+		return fmt.Errorf("cache.max_size: %w", err)
+	}
+	return nil
 }
 
 // validateOwn judges the keys that no package but cmd knows.

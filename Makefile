@@ -65,6 +65,15 @@ test: packages-test tools
 	go test -tags $(TAGS) -race -shuffle=on -p 1 -timeout 20m ./...
 	go test -tags $(TAGS) -run 'Alloc|Curve|HitRatio|LargePage' ./proxy/... ./resolver/... ./imaging/...
 
+## test-asan: the engine's C under AddressSanitizer and UBSan: tests, corpus, and FUZZTIME (20s) of fuzzing
+.PHONY: test-asan
+test-asan: export CGO_CFLAGS = -g -O1 -fsanitize=undefined -fno-sanitize-recover=all
+test-asan: export CGO_LDFLAGS = -fsanitize=undefined
+test-asan: FUZZTIME ?= 20s
+test-asan: packages-build
+	go test -asan -tags $(TAGS) -timeout 20m -run 'Cameras|CutOff|Bad|Eighth|Fuzz' ./imaging/render/...
+	go test -asan -tags $(TAGS) -run '^$$' -fuzz FuzzDecode -fuzztime $(FUZZTIME) -parallel 1 ./imaging/render/libjpeg
+
 ## pictures: take the README's pictures anew
 .PHONY: pictures
 pictures: packages-test tools

@@ -50,16 +50,16 @@ func plainLength(data []byte) int {
 
 // segment takes what a segment says; false: it is not that of a plain JPEG.
 func (r *plainReader) segment(marker byte, segment []byte, width, height int) bool {
-	switch {
-	case marker == markerDQT:
+	switch marker {
+	case markerDQT:
 		return r.quantTables(segment)
-	case marker == markerDHT:
+	case markerDHT:
 		return r.huffmanTables(segment)
-	case marker == markerDRI:
+	case markerDRI:
 		return string(segment) == "\x00\x00"
-	case marker == markerAdobe: // its last byte tells YCbCr from RGB
+	case markerAdobe: // its last byte tells YCbCr from RGB
 		return len(segment) < 12 || string(segment[:5]) != "Adobe" || segment[11] == 1
-	case marker == markerSOF0 || marker == markerSOF1:
+	case markerSOF0, markerSOF1:
 		return r.startOfFrame(segment, width, height)
 	}
 	return marker == markerSOS || marker == markerCOM || marker >= markerAPP0 && marker <= markerAPP15

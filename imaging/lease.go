@@ -94,7 +94,7 @@ func (r *Renderer) lease(j *job) (*thumb.Work, error) {
 	switch {
 	case err != nil:
 		r.metrics.leases.WithLabelValues("failed").Inc()
-		if !errors.Is(err, thumb.ErrUnknownCapture) && !errors.Is(err, thumb.ErrDatabase) {
+		if !errors.Is(err, thumb.ErrUnknownCapture) && !errors.Is(err, thumb.ErrDatabase) && !errors.Is(err, thumb.ErrInternal) {
 			err = fmt.Errorf("%w: %w", thumb.ErrDatabase, err)
 		}
 		return nil, fmt.Errorf("taking the lease: %w", err)

@@ -111,6 +111,8 @@ func outcomeOf(made Thumbnail, err error) string {
 		return "unusable"
 	case errors.Is(err, thumb.ErrDatabase):
 		return "database"
+	case errors.Is(err, thumb.ErrInternal):
+		return "internal"
 	}
 	return "busy"
 }

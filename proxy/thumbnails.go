@@ -3,7 +3,6 @@ package proxy
 import (
 	"bytes"
 	"context"
-	"errors"
 	"log/slog"
 	"strconv"
 	"time"
@@ -117,7 +116,7 @@ func (t *thumbnails) resolve(r *wire.Request, w *wanted) {
 			t.abandon(r, w)
 			return
 		case err != nil:
-			t.fail(r, w, errors.Join(thumb.ErrDatabase, err))
+			t.fail(r, w, err)
 			return
 		}
 		w.known = known

@@ -65,6 +65,28 @@ func TestDeadDatabaseIsNotAskedForEveryPage(t *testing.T) {
 	}
 }
 
+// A fault of our own, a panic or a row that cannot be read, is no dead database, were
+// it on every page.
+func TestBreakerIgnoresFaultsOfOurOwn(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		for name, fault := range map[string]func(*table){
+			"panic":                     func(db *table) { db.panics = true },
+			"a row that cannot be read": func(db *table) { db.err = thumb.ErrInternal },
+		} {
+			db := newTable(warmRange(1, 2)...)
+			w := newWarmSet(t, db)
+			db.set(fault)
+			id := thumb.ID(1000)
+			poll(t, w, &id, 5*time.Second)
+			if w.State().BreakerOpen {
+				t.Errorf("%s: the breaker is open", name)
+			}
+			db.set(func(db *table) { db.panics, db.err = false, nil })
+			page(t, w, 1)
+		}
+	})
+}
+
 // Failures that are not in a row are no dead database.
 func TestBreakerIgnoresASingleFailure(t *testing.T) {
 	inBubble(t, func(t *testing.T) {

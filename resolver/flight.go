@@ -236,13 +236,13 @@ func (w *WarmSet) fly(f *flight) {
 // again, and low enough that a query into the void delays recovery little.
 const queryLimit = time.Second
 
-// captures asks the database. A panic there becomes an error of that query.
+// captures asks the database. A panic there becomes thumb.ErrInternal.
 func (w *WarmSet) captures(ctx context.Context, ids []thumb.ID) (captures []thumb.Capture, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			w.metrics.panics.Inc()
 			w.log.Error("panic while reading captures", "panic", p)
-			err = fmt.Errorf("%w: reading captures panicked", thumb.ErrDatabase)
+			err = fmt.Errorf("%w: panic while reading captures: %v", thumb.ErrInternal, p)
 		}
 	}()
 	return w.db.Captures(ctx, ids)
@@ -289,11 +289,13 @@ func (w *WarmSet) keepSome(f *flight, from, to int) {
 	w.store.settle()
 }
 
+// tellBreaker counts a fault of our own as an answer: the database gave one.
 func (w *WarmSet) tellBreaker(begun time.Duration, err error) {
-	if !w.breaker.report(err == nil, begun, w.now()) {
+	answered := err == nil || errors.Is(err, thumb.ErrInternal)
+	if !w.breaker.report(answered, begun, w.now()) {
 		return
 	}
-	if err == nil {
+	if answered {
 		w.log.Info("database answers again")
 		return
 	}

@@ -89,20 +89,23 @@ func TestEveryKindOfAnswerIsRemembered(t *testing.T) {
 
 func TestDatabaseFailureLeavesTheRestAlone(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		for name, fail := range map[string]func(*table){
-			"error": func(db *table) { db.err = thumb.ErrDatabase },
-			"panic": func(db *table) { db.panics = true },
+		for name, c := range map[string]struct {
+			fail func(*table)
+			want error
+		}{
+			"error": {func(db *table) { db.err = thumb.ErrDatabase }, thumb.ErrDatabase},
+			"panic": {func(db *table) { db.panics = true }, thumb.ErrInternal},
 		} {
 			db := newTable(warmRange(1, 2)...)
 			w := newWarmSet(t, db)
 			page(t, w, 1)
 			synctest.Wait()
-			db.set(fail)
+			db.set(c.fail)
 			answers := make([]thumb.Answer, 2)
 			answers[1] = thumb.Answer{Standing: thumb.Public} // whatever the caller left there
 			err := w.Resolve(t.Context(), []thumb.ID{1, 2}, answers)
-			if !errors.Is(err, thumb.ErrDatabase) {
-				t.Errorf("%s: error %v, want thumb.ErrDatabase", name, err)
+			if !errors.Is(err, c.want) {
+				t.Errorf("%s: error %v, want %v", name, err, c.want)
 			}
 			if smallDigits(answers[0]) != 1 || answers[1] != (thumb.Answer{}) {
 				t.Errorf("%s: answers %v", name, answers)

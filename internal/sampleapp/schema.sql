@@ -67,9 +67,9 @@ CREATE TABLE main_sourceimagethumbnail (
     updated_at timestamptz NOT NULL,
     path varchar(255) NOT NULL,
     label varchar(255) NOT NULL,
-    width integer NOT NULL,
-    height integer NOT NULL,
-    size bigint NOT NULL,
+    width integer,
+    height integer,
+    size bigint,
     last_modified timestamptz,
     source_image_id bigint NOT NULL REFERENCES main_sourceimage (id) DEFERRABLE INITIALLY DEFERRED,
     CONSTRAINT unique_source_image_thumbnail_label UNIQUE (source_image_id, label)

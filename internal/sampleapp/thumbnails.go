@@ -121,7 +121,7 @@ func (a *App) ensure(ctx context.Context, c *capture, spec thumb.Spec) (string, 
 func (a *App) row(ctx context.Context, id int64, label string) (*thumb.Row, error) {
 	row := thumb.Row{Label: label}
 	var modified *time.Time
-	err := a.pool.QueryRow(ctx, `SELECT path, width, last_modified FROM main_sourceimagethumbnail WHERE source_image_id = $1 AND label = $2`,
+	err := a.pool.QueryRow(ctx, `SELECT path, coalesce(width, 0), last_modified FROM main_sourceimagethumbnail WHERE source_image_id = $1 AND label = $2`,
 		id, label).Scan(&row.Path, &row.Width, &modified)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil

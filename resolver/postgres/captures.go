@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -16,9 +17,9 @@ import (
 // the planner cannot turn it into a join over the whole table. The casts keep the
 // result's types, and so prepared statements, the same when the app's migrations
 // change a column's.
-const capturesSQL = `
-SELECT c.id::bigint, coalesce(NOT p.draft, false), c.last_modified::timestamptz,
-	t.label::text, t.path::text, t.width::bigint, t.last_modified::timestamptz
+var capturesSQL = `
+SELECT c.id::bigint, coalesce(NOT p.draft, false), ` + readable("c.last_modified") + `,
+	t.label::text, coalesce(t.path::text, ''), coalesce(t.width::bigint, 0), ` + readable("t.last_modified") + `
 FROM {capture} c
 LEFT JOIN {project} p ON p.id = c.project_id
 LEFT JOIN LATERAL (SELECT * FROM {thumbnail} WHERE source_image_id = c.id OFFSET 0) t ON true
@@ -34,8 +35,8 @@ func (s *Store) Captures(ctx context.Context, ids []thumb.ID) ([]thumb.Capture, 
 		wanted[i] = int64(id)
 	}
 	captures := make([]thumb.Capture, 0, len(ids))
-	err := s.run(ctx, "captures", "reading captures", func(ctx context.Context) error {
-		rows, err := s.pool.Query(ctx, s.sql(capturesSQL), wanted)
+	err := s.run(ctx, "captures", "reading captures", func(ctx context.Context, conn *pgxpool.Conn) error {
+		rows, err := conn.Query(ctx, s.sql(capturesSQL), wanted)
 		if err != nil {
 			return err
 		}
@@ -44,8 +45,9 @@ func (s *Store) Captures(ctx context.Context, ids []thumb.ID) ([]thumb.Capture, 
 			id                thumb.ID
 			public            bool
 			modified, rowTime *time.Time
-			label, path       *string
-			width             *int
+			label             *string
+			path              string
+			width             int
 		)
 		_, err = pgx.ForEachRow(rows, []any{&id, &public, &modified, &label, &path, &width, &rowTime}, func() error {
 			i, known := at[id]
@@ -56,7 +58,7 @@ func (s *Store) Captures(ctx context.Context, ids []thumb.ID) ([]thumb.Capture, 
 			}
 			if label != nil {
 				captures[i].Rows = append(captures[i].Rows, thumb.Row{
-					Label: *label, Path: *path, Width: *width, LastModified: moment(rowTime),
+					Label: *label, Path: path, Width: width, LastModified: moment(rowTime),
 				})
 			}
 			return nil

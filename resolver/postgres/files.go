@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -47,9 +48,9 @@ func (s *Store) Discard(ctx context.Context, id thumb.ID, paths []string, after 
 			return fmt.Errorf("recording a file for deletion: %q is not in the folder of capture %d", path, id)
 		}
 	}
-	return s.run(ctx, "discard", "recording files for deletion", func(ctx context.Context) error {
-		return s.either(ctx, func() error {
-			_, err := s.pool.Exec(ctx, recordSQL, paths, int64(id), after.Seconds())
+	return s.run(ctx, "discard", "recording files for deletion", func(ctx context.Context, conn *pgxpool.Conn) error {
+		return s.either(ctx, conn, func() error {
+			_, err := conn.Exec(ctx, recordSQL, paths, int64(id), after.Seconds())
 			return err
 		}, func() error { return nil })
 	})
@@ -66,9 +67,9 @@ func (s *Store) Sweep(ctx context.Context, limit int, remove func(ctx context.Co
 	ctx, cancel := context.WithTimeout(ctx, claim/2)
 	defer cancel()
 	var files []claimed
-	err = s.run(ctx, "sweep", "claiming files to delete", func(ctx context.Context) error {
-		return s.either(ctx, func() (err error) {
-			files, err = s.claim(ctx, limit)
+	err = s.run(ctx, "sweep", "claiming files to delete", func(ctx context.Context, conn *pgxpool.Conn) error {
+		return s.either(ctx, conn, func() (err error) {
+			files, err = claimFiles(ctx, conn, limit)
 			return err
 		}, func() error { return nil })
 	})
@@ -91,13 +92,13 @@ type claimed struct {
 	Path      string
 }
 
-func (s *Store) claim(ctx context.Context, limit int) ([]claimed, error) {
+func claimFiles(ctx context.Context, conn *pgxpool.Conn, limit int) ([]claimed, error) {
 	// In passing, the leases of replicas that died, on captures that nobody has
 	// asked for since.
-	if _, err := s.pool.Exec(ctx, `DELETE FROM thumbedge.lease WHERE until < clock_timestamp() - interval '1 minute'`); err != nil {
+	if _, err := conn.Exec(ctx, `DELETE FROM thumbedge.lease WHERE until < clock_timestamp() - interval '1 minute'`); err != nil {
 		return nil, err
 	}
-	rows, err := s.pool.Query(ctx, claimSQL, limit, claim.Seconds())
+	rows, err := conn.Query(ctx, claimSQL, limit, claim.Seconds())
 	if err != nil {
 		return nil, err
 	}
@@ -107,8 +108,8 @@ func (s *Store) claim(ctx context.Context, limit int) ([]claimed, error) {
 func (s *Store) sweepOne(ctx context.Context, f claimed, remove func(context.Context, thumb.ID, string) error) (gone bool, err error) {
 	named := !s.ours(f.CaptureID, f.Path)
 	if !named {
-		err = s.run(ctx, "sweep", "looking whether a row names a file", func(ctx context.Context) error {
-			return s.pool.QueryRow(ctx, s.sql(`SELECT EXISTS (SELECT FROM {thumbnail} WHERE source_image_id = $1 AND path = $2)`),
+		err = s.run(ctx, "sweep", "looking whether a row names a file", func(ctx context.Context, conn *pgxpool.Conn) error {
+			return conn.QueryRow(ctx, s.sql(`SELECT EXISTS (SELECT FROM {thumbnail} WHERE source_image_id = $1 AND path = $2)`),
 				int64(f.CaptureID), f.Path).Scan(&named)
 		})
 		if err != nil {
@@ -120,8 +121,8 @@ func (s *Store) sweepOne(ctx context.Context, f claimed, remove func(context.Con
 			return false, fmt.Errorf("removing %s: %w", f.Path, err)
 		}
 	}
-	err = s.run(ctx, "sweep", "forgetting a deleted file", func(ctx context.Context) error {
-		_, err := s.pool.Exec(ctx, `DELETE FROM thumbedge.file_to_delete WHERE path = $1`, f.Path)
+	err = s.run(ctx, "sweep", "forgetting a deleted file", func(ctx context.Context, conn *pgxpool.Conn) error {
+		_, err := conn.Exec(ctx, `DELETE FROM thumbedge.file_to_delete WHERE path = $1`, f.Path)
 		return err
 	})
 	return err == nil, err

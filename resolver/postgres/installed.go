@@ -2,7 +2,10 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Installed says which parts of what `thumbedge migrate` makes are there.
@@ -37,11 +40,17 @@ const fromTriggers = `FROM pg_catalog.pg_trigger t
 // database without the migrations is warned of once.
 func (s *Store) Installed(ctx context.Context) (Installed, error) {
 	var now Installed
-	err := s.run(ctx, "installed", "looking for schema thumbedge", func(ctx context.Context) error {
-		return s.pool.QueryRow(ctx, installedSQL, s.tables[0], s.tables[1], s.tables[2]).Scan(&now.Schema, &now.Triggers)
+	err := s.run(ctx, "installed", "looking for schema thumbedge", func(ctx context.Context, conn *pgxpool.Conn) (err error) {
+		now, err = s.look(ctx, conn)
+		return err
 	})
+	return now, err
+}
+
+func (s *Store) look(ctx context.Context, conn *pgxpool.Conn) (now Installed, err error) {
+	err = conn.QueryRow(ctx, installedSQL, s.tables[0], s.tables[1], s.tables[2]).Scan(&now.Schema, &now.Triggers)
 	if err != nil {
-		return Installed{}, err
+		return Installed{}, fmt.Errorf("looking for schema thumbedge: %w", err)
 	}
 	s.note(now)
 	return now, nil
@@ -70,8 +79,8 @@ func (s *Store) note(now Installed) {
 
 // either does with where schema thumbedge can be used, and without where it can't,
 // also where that turns out only now.
-func (s *Store) either(ctx context.Context, with, without func() error) error {
-	if usable, err := s.schemaUsable(ctx); err != nil {
+func (s *Store) either(ctx context.Context, conn *pgxpool.Conn, with, without func() error) error {
+	if usable, err := s.schemaUsable(ctx, conn); err != nil {
 		return err
 	} else if usable {
 		err := with()
@@ -79,21 +88,21 @@ func (s *Store) either(ctx context.Context, with, without func() error) error {
 			return err
 		}
 		s.forget()
-		if usable, again := s.schemaUsable(ctx); again != nil || usable {
+		if usable, again := s.schemaUsable(ctx, conn); again != nil || usable {
 			return err // the schema is not what was missing
 		}
 	}
 	return without()
 }
 
-func (s *Store) schemaUsable(ctx context.Context) (bool, error) {
+func (s *Store) schemaUsable(ctx context.Context, conn *pgxpool.Conn) (bool, error) {
 	s.mu.Lock()
 	installed, fresh := s.installed, !s.seen.IsZero() && time.Since(s.seen) < lookAgain
 	s.mu.Unlock()
 	if fresh {
 		return installed.Schema, nil
 	}
-	installed, err := s.Installed(ctx)
+	installed, err := s.look(ctx, conn)
 	return installed.Schema, err
 }
 

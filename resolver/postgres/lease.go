@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -22,13 +22,14 @@ WHERE l.holder = excluded.holder OR l.until <= clock_timestamp()`
 
 // workSQL reads what there is to work from: a row for each thumbnail row, one at
 // least.
-const workSQL = `
-SELECT c.last_modified::timestamptz, coalesce(NOT p.draft, false), c.path::text, coalesce(c.public_base_url::text, ''),
+var workSQL = `
+SELECT ` + readable("c.last_modified") + `, coalesce(NOT p.draft, false), coalesce(c.path::text, ''), coalesce(c.public_base_url::text, ''),
 	coalesce(s.access_key, '') <> '' AND coalesce(s.secret_key, '') <> '' AND coalesce(s.public_base_url, '') = '',
 	coalesce(s.bucket::text, ''), coalesce(s.region::text, ''), coalesce(s.prefix::text, ''),
 	coalesce(s.access_key::text, ''), coalesce(s.secret_key::text, ''), coalesce(s.endpoint_url::text, ''),
 	clock_timestamp(), coalesce(extract(epoch FROM l.until - clock_timestamp()), 0)::float8,
-	t.label::text, t.path::text, t.width::bigint, t.height::bigint, t.size::bigint, t.last_modified::timestamptz, t.updated_at::timestamptz
+	t.label::text, coalesce(t.path::text, ''), coalesce(t.width::bigint, 0), coalesce(t.height::bigint, 0), coalesce(t.size::bigint, 0),
+	` + readable("t.last_modified") + `, ` + readable("t.updated_at") + `
 FROM {capture} c
 LEFT JOIN {project} p ON p.id = c.project_id
 LEFT JOIN {deployment} d ON d.id = c.deployment_id
@@ -48,12 +49,12 @@ const (
 // Without schema thumbedge the lease is always held.
 func (s *Store) Lease(ctx context.Context, id thumb.ID, holder string, ttl time.Duration) (thumb.Work, error) {
 	var work thumb.Work
-	err := s.run(ctx, "lease", "taking the lease on a capture", func(ctx context.Context) error {
-		return s.either(ctx, func() (err error) {
-			work, err = s.takeLease(ctx, id, holder, ttl)
+	err := s.run(ctx, "lease", "taking the lease on a capture", func(ctx context.Context, conn *pgxpool.Conn) error {
+		return s.either(ctx, conn, func() (err error) {
+			work, err = s.takeLease(ctx, conn, id, holder, ttl)
 			return err
 		}, func() error {
-			rows, err := s.pool.Query(ctx, s.sql(workSQL+noLease), int64(id))
+			rows, err := conn.Query(ctx, s.sql(workSQL+noLease), int64(id))
 			if err != nil {
 				return err
 			}
@@ -84,27 +85,41 @@ func (s *Store) Lease(ctx context.Context, id thumb.ID, holder string, ttl time.
 // is ours: whoever held it wrote before letting go. What it reads as the capture's
 // version is read under the lease, before the fetch. All that needs the isolation
 // level named, whatever the role's default is.
-func (s *Store) takeLease(ctx context.Context, id thumb.ID, holder string, ttl time.Duration) (work thumb.Work, err error) {
+func (s *Store) takeLease(ctx context.Context, conn *pgxpool.Conn, id thumb.ID, holder string, ttl time.Duration) (work thumb.Work, err error) {
 	batch := new(pgx.Batch)
 	batch.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED`)
-	take := batch.Queue(s.sql(takeSQL), int64(id), holder, ttl.Seconds())
-	read := batch.Queue(s.sql(workSQL+leaseOfCapture), int64(id))
+	batch.Queue(s.sql(takeSQL), int64(id), holder, ttl.Seconds())
+	batch.Queue(s.sql(workSQL+leaseOfCapture), int64(id))
 	batch.Queue(`COMMIT`)
-	var held bool
-	take.Exec(func(taken pgconn.CommandTag) error {
-		held = taken.RowsAffected() == 1
-		return nil
-	})
-	var unknown error
-	read.Query(func(rows pgx.Rows) error {
-		work, unknown = readWork(id, rows)
-		return nil // an error of the rows is the batch's as well
-	})
-	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
+	answers := conn.SendBatch(ctx, batch)
+	work, err = readLease(id, answers)
+	if failed := answers.Close(); failed != nil {
+		err = failed // of whichever statement, COMMIT too
+	}
+	if err != nil && !errors.Is(err, thumb.ErrUnknownCapture) {
+		// The transaction may be open still: the connection must not be used in it.
+		_, _ = conn.Exec(ctx, `ROLLBACK`)
 		return thumb.Work{}, err
 	}
-	work.Held = held
-	return work, unknown
+	return work, err
+}
+
+// readLease reads what takeLease's statements answered, but COMMIT's.
+func readLease(id thumb.ID, answers pgx.BatchResults) (work thumb.Work, err error) {
+	if _, err := answers.Exec(); err != nil { // BEGIN
+		return thumb.Work{}, err
+	}
+	taken, err := answers.Exec()
+	if err != nil {
+		return thumb.Work{}, err
+	}
+	rows, err := answers.Query()
+	if err != nil {
+		return thumb.Work{}, err
+	}
+	work, err = readWork(id, rows)
+	work.Held = taken.RowsAffected() == 1
+	return work, err
 }
 
 func readWork(id thumb.ID, rows pgx.Rows) (thumb.Work, error) {
@@ -114,20 +129,17 @@ func readWork(id thumb.ID, rows pgx.Rows) (thumb.Work, error) {
 		signed                       bool // the original is in a bucket that needs keys
 		modified, rowTime, updatedAt *time.Time
 		left                         float64
-		label, path                  *string
-		width, height                *int
-		size                         *int64
+		label                        *string
+		row                          thumb.Row
 	)
 	tag, err := pgx.ForEachRow(rows, []any{
 		&modified, &work.Capture.Public, &work.Original.Path, &work.Original.PublicBaseURL,
 		&signed, &bucket.Name, &bucket.Region, &bucket.Prefix, &bucket.AccessKey, &bucket.SecretKey, &bucket.EndpointURL,
-		&work.Now, &left, &label, &path, &width, &height, &size, &rowTime, &updatedAt,
+		&work.Now, &left, &label, &row.Path, &row.Width, &row.Height, &row.Size, &rowTime, &updatedAt,
 	}, func() error {
 		if label != nil {
-			work.Capture.Rows = append(work.Capture.Rows, thumb.Row{
-				Label: *label, Path: *path, Width: *width, Height: *height, Size: *size,
-				LastModified: moment(rowTime), UpdatedAt: moment(updatedAt),
-			})
+			row.Label, row.LastModified, row.UpdatedAt = *label, moment(rowTime), moment(updatedAt)
+			work.Capture.Rows = append(work.Capture.Rows, row)
 		}
 		return nil
 	})
@@ -147,9 +159,9 @@ func readWork(id thumb.ID, rows pgx.Rows) (thumb.Work, error) {
 
 // Prolong extends a lease that holder still has; held is false where it was lost.
 func (s *Store) Prolong(ctx context.Context, id thumb.ID, holder string, ttl time.Duration) (held bool, err error) {
-	err = s.run(ctx, "prolong", "prolonging the lease on a capture", func(ctx context.Context) error {
-		return s.either(ctx, func() error {
-			tag, err := s.pool.Exec(ctx, `UPDATE thumbedge.lease SET until = clock_timestamp() + make_interval(secs => $3)
+	err = s.run(ctx, "prolong", "prolonging the lease on a capture", func(ctx context.Context, conn *pgxpool.Conn) error {
+		return s.either(ctx, conn, func() error {
+			tag, err := conn.Exec(ctx, `UPDATE thumbedge.lease SET until = clock_timestamp() + make_interval(secs => $3)
 				FROM `+unsynced+` WHERE capture_id = $1 AND holder = $2`, int64(id), holder, ttl.Seconds())
 			held = tag.RowsAffected() == 1
 			return err
@@ -163,9 +175,9 @@ func (s *Store) Prolong(ctx context.Context, id thumb.ID, holder string, ttl tim
 
 // Release gives up a lease that holder still has, and does nothing otherwise.
 func (s *Store) Release(ctx context.Context, id thumb.ID, holder string) error {
-	return s.run(ctx, "release", "releasing the lease on a capture", func(ctx context.Context) error {
-		return s.either(ctx, func() error {
-			_, err := s.pool.Exec(ctx, `DELETE FROM thumbedge.lease USING `+unsynced+` WHERE capture_id = $1 AND holder = $2`, int64(id), holder)
+	return s.run(ctx, "release", "releasing the lease on a capture", func(ctx context.Context, conn *pgxpool.Conn) error {
+		return s.either(ctx, conn, func() error {
+			_, err := conn.Exec(ctx, `DELETE FROM thumbedge.lease USING `+unsynced+` WHERE capture_id = $1 AND holder = $2`, int64(id), holder)
 			return err
 		}, func() error { return nil })
 	})

@@ -12,6 +12,7 @@ import (
 type Metrics struct {
 	seconds       *prometheus.HistogramVec // by operation
 	failures      *prometheus.CounterVec   // by operation
+	panics        *prometheus.CounterVec   // by operation
 	installed     *prometheus.GaugeVec     // by part
 	notifications *prometheus.CounterVec   // by kind
 	listening     prometheus.Gauge
@@ -31,6 +32,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "thumbedge_database_failures_total",
 			Help: "Operations on the database that failed.",
+		}, []string{"operation"}),
+		panics: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "thumbedge_database_panics_total",
+			Help: "Panics contained in operations on the database, which count as no failure of it. Any is a bug.",
 		}, []string{"operation"}),
 		installed: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "thumbedge_database_installed",
@@ -54,7 +59,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Buckets: prometheus.ExponentialBuckets(0.00025, 2, 14),
 		}),
 	}
-	reg.MustRegister(m.seconds, m.failures, m.installed, m.notifications, m.listening, m.connects, m.roundTrip,
+	reg.MustRegister(m.seconds, m.failures, m.panics, m.installed, m.notifications, m.listening, m.connects, m.roundTrip,
 		m.poolGauge("thumbedge_database_connections_open", "Connections of the pool that are open.", (*pgxpool.Stat).TotalConns),
 		m.poolGauge("thumbedge_database_connections_busy", "Connections of the pool that are in use.", (*pgxpool.Stat).AcquiredConns),
 		m.poolGauge("thumbedge_database_connections_limit", "Connections that the pool may open (database.max_conns).", (*pgxpool.Stat).MaxConns),

@@ -4,14 +4,16 @@ import (
 	"context"
 	"errors"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 // Original reads what Lease reads and takes no lease: Held is false. A capture that
 // does not exist is thumb.ErrUnknownCapture.
 func (s *Store) Original(ctx context.Context, id thumb.ID) (work thumb.Work, err error) {
-	err = s.run(ctx, "original", "reading where an original lies", func(ctx context.Context) error {
-		rows, err := s.pool.Query(ctx, s.sql(workSQL+noLease), int64(id))
+	err = s.run(ctx, "original", "reading where an original lies", func(ctx context.Context, conn *pgxpool.Conn) error {
+		rows, err := conn.Query(ctx, s.sql(workSQL+noLease), int64(id))
 		if err != nil {
 			return err
 		}
@@ -30,9 +32,9 @@ func (s *Store) CheckTables(ctx context.Context) error {
 	if _, err := s.Original(ctx, 1); err != nil && !errors.Is(err, thumb.ErrUnknownCapture) {
 		return err
 	}
-	return s.run(ctx, "check", "trying the right to write thumbnail rows", func(ctx context.Context) error {
+	return s.run(ctx, "check", "trying the right to write thumbnail rows", func(ctx context.Context, conn *pgxpool.Conn) error {
 		var may bool
-		err := s.pool.QueryRow(ctx, `SELECT has_table_privilege($1, 'INSERT') AND has_table_privilege($1, 'UPDATE')
+		err := conn.QueryRow(ctx, `SELECT has_table_privilege($1, 'INSERT') AND has_table_privilege($1, 'UPDATE')
 			AND NOT current_setting('transaction_read_only')::bool`, s.sql("{thumbnail}")).Scan(&may)
 		if err == nil && !may {
 			err = errReadOnly

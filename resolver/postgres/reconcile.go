@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -23,8 +24,8 @@ type StoredRow struct {
 
 // CountRows returns how many thumbnail rows there are.
 func (s *Store) CountRows(ctx context.Context) (n int64, err error) {
-	err = s.run(ctx, "count_rows", "counting thumbnail rows", func(ctx context.Context) error {
-		return s.pool.QueryRow(ctx, s.sql(`SELECT count(*) FROM {thumbnail}`)).Scan(&n)
+	err = s.run(ctx, "count_rows", "counting thumbnail rows", func(ctx context.Context, conn *pgxpool.Conn) error {
+		return conn.QueryRow(ctx, s.sql(`SELECT count(*) FROM {thumbnail}`)).Scan(&n)
 	})
 	return n, err
 }
@@ -33,9 +34,10 @@ func (s *Store) CountRows(ctx context.Context) (n int64, err error) {
 // the order of these keys: the last one's is the next call's after. None: the walk
 // is over.
 func (s *Store) Rows(ctx context.Context, after int64, limit int) (found []StoredRow, err error) {
-	err = s.run(ctx, "rows", "walking over thumbnail rows", func(ctx context.Context) error {
-		rows, err := s.pool.Query(ctx, s.sql(`
-			SELECT t.id, t.source_image_id, c.last_modified, t.label, t.path, t.width, t.height, t.size, t.last_modified, t.updated_at
+	err = s.run(ctx, "rows", "walking over thumbnail rows", func(ctx context.Context, conn *pgxpool.Conn) error {
+		rows, err := conn.Query(ctx, s.sql(`
+			SELECT t.id, coalesce(t.source_image_id, 0), `+readable("c.last_modified")+`, coalesce(t.label, ''), coalesce(t.path, ''),
+				coalesce(t.width, 0), coalesce(t.height, 0), coalesce(t.size, 0), `+readable("t.last_modified")+`, `+readable("t.updated_at")+`
 			FROM (SELECT * FROM {thumbnail} WHERE id > $1 ORDER BY id LIMIT $2) t
 			LEFT JOIN {capture} c ON c.id = t.source_image_id
 			ORDER BY t.id`), after, limit)
@@ -43,9 +45,9 @@ func (s *Store) Rows(ctx context.Context, after int64, limit int) (found []Store
 			return err
 		}
 		found, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (r StoredRow, err error) {
-			var captureModified, modified *time.Time
-			err = row.Scan(&r.ID, &r.CaptureID, &captureModified, &r.Label, &r.Path, &r.Width, &r.Height, &r.Size, &modified, &r.UpdatedAt)
-			r.CaptureModified, r.LastModified = moment(captureModified), moment(modified)
+			var captureModified, modified, updated *time.Time
+			err = row.Scan(&r.ID, &r.CaptureID, &captureModified, &r.Label, &r.Path, &r.Width, &r.Height, &r.Size, &modified, &updated)
+			r.CaptureModified, r.LastModified, r.UpdatedAt = moment(captureModified), moment(modified), moment(updated)
 			return r, err
 		})
 		return err
@@ -67,8 +69,8 @@ func (s *Store) Named(ctx context.Context, paths []string) (map[string]bool, err
 			named[path] = true
 		}
 	}
-	err := s.run(ctx, "named", "looking which files rows name", func(ctx context.Context) error {
-		rows, err := s.pool.Query(ctx, s.sql(`
+	err := s.run(ctx, "named", "looking which files rows name", func(ctx context.Context, conn *pgxpool.Conn) error {
+		rows, err := conn.Query(ctx, s.sql(`
 			SELECT t.path FROM unnest($1::bigint[], $2::text[]) AS file (capture_id, path)
 			JOIN {thumbnail} t ON t.source_image_id = file.capture_id AND t.path = file.path`), ids, inside)
 		if err != nil {
@@ -91,9 +93,9 @@ func (s *Store) Named(ctx context.Context, paths []string) (map[string]bool, err
 // redirect may still name them. Without schema thumbedge none is.
 func (s *Store) Recorded(ctx context.Context, paths []string) (map[string]bool, error) {
 	recorded := map[string]bool{}
-	err := s.run(ctx, "recorded", "looking which files are recorded for deletion", func(ctx context.Context) error {
-		return s.either(ctx, func() error {
-			rows, err := s.pool.Query(ctx, `SELECT path FROM thumbedge.file_to_delete WHERE path = ANY ($1::text[])`, paths)
+	err := s.run(ctx, "recorded", "looking which files are recorded for deletion", func(ctx context.Context, conn *pgxpool.Conn) error {
+		return s.either(ctx, conn, func() error {
+			rows, err := conn.Query(ctx, `SELECT path FROM thumbedge.file_to_delete WHERE path = ANY ($1::text[])`, paths)
 			if err != nil {
 				return err
 			}
@@ -126,8 +128,8 @@ func (s *Store) folderOf(path string) (thumb.ID, bool) {
 // DeleteRow removes a row, provided that it still names path. It says whether it
 // did.
 func (s *Store) DeleteRow(ctx context.Context, rowID int64, path string) (deleted bool, err error) {
-	err = s.run(ctx, "delete_row", "removing a thumbnail row", func(ctx context.Context) error {
-		tag, err := s.pool.Exec(ctx, s.sql(`DELETE FROM {thumbnail} WHERE id = $1 AND path = $2`), rowID, path)
+	err = s.run(ctx, "delete_row", "removing a thumbnail row", func(ctx context.Context, conn *pgxpool.Conn) error {
+		tag, err := conn.Exec(ctx, s.sql(`DELETE FROM {thumbnail} WHERE id = $1 AND path = $2`), rowID, path)
 		deleted = tag.RowsAffected() == 1
 		return err
 	})
@@ -137,9 +139,9 @@ func (s *Store) DeleteRow(ctx context.Context, rowID int64, path string) (delete
 // Remembered returns what was last remembered under a name, nil for nothing or
 // without schema thumbedge.
 func (s *Store) Remembered(ctx context.Context, name string) (value json.RawMessage, err error) {
-	err = s.run(ctx, "remember", "reading what reconcile remembers", func(ctx context.Context) error {
-		return s.either(ctx, func() error {
-			err := s.pool.QueryRow(ctx, `SELECT value FROM thumbedge.reconcile WHERE name = $1`, name).Scan((*[]byte)(&value))
+	err = s.run(ctx, "remember", "reading what reconcile remembers", func(ctx context.Context, conn *pgxpool.Conn) error {
+		return s.either(ctx, conn, func() error {
+			err := conn.QueryRow(ctx, `SELECT value FROM thumbedge.reconcile WHERE name = $1`, name).Scan((*[]byte)(&value))
 			if errors.Is(err, pgx.ErrNoRows) {
 				return nil
 			}
@@ -152,9 +154,9 @@ func (s *Store) Remembered(ctx context.Context, name string) (value json.RawMess
 // Remember keeps a JSON value under a name, in place of what was there. Without
 // schema thumbedge it is forgotten at once.
 func (s *Store) Remember(ctx context.Context, name string, value json.RawMessage) error {
-	return s.run(ctx, "remember", "keeping what reconcile remembers", func(ctx context.Context) error {
-		return s.either(ctx, func() error {
-			_, err := s.pool.Exec(ctx, `
+	return s.run(ctx, "remember", "keeping what reconcile remembers", func(ctx context.Context, conn *pgxpool.Conn) error {
+		return s.either(ctx, conn, func() error {
+			_, err := conn.Exec(ctx, `
 				INSERT INTO thumbedge.reconcile (name, value, updated_at) VALUES ($1, $2::text::jsonb, clock_timestamp())
 				ON CONFLICT (name) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at`, name, string(value))
 			return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -71,19 +72,48 @@ func (t *Tables) triggered() [3]string {
 
 func quote(name string) string { return pgx.Identifier(strings.Split(name, ".")).Sanitize() }
 
-// run does one operation: bounded, measured, its failure wrapped. Doing says what
-// was being done, as in "reading captures".
-func (s *Store) run(ctx context.Context, operation, doing string, do func(context.Context) error) error {
+// run does one operation on one connection: bounded, measured, its failure wrapped.
+// Doing says what was being done, as in "reading captures".
+func (s *Store) run(ctx context.Context, operation, doing string, do func(context.Context, *pgxpool.Conn) error) error {
 	ctx, cancel := context.WithTimeout(ctx, s.limit)
 	defer cancel()
 	start := time.Now()
-	err := do(ctx)
+	err := s.connected(ctx, operation, do)
 	s.metrics.seconds.WithLabelValues(operation).Observe(time.Since(start).Seconds())
-	if err == nil || errors.Is(err, thumb.ErrUnknownCapture) {
+	switch {
+	case err == nil || errors.Is(err, thumb.ErrUnknownCapture):
 		return err
+	case errors.Is(err, thumb.ErrInternal):
+		return fmt.Errorf("%s: %w", doing, err)
 	}
 	s.metrics.failures.WithLabelValues(operation).Inc()
 	return fmt.Errorf("%s: %w: %w", doing, thumb.ErrDatabase, err)
+}
+
+// connected lends do a connection of the pool, and takes it back whatever becomes
+// of do. A panic, and an answer that cannot be read, are thumb.ErrInternal: the
+// database is well. A connection that is left in the middle of an answer, or in a
+// transaction, is closed by Release.
+func (s *Store) connected(ctx context.Context, operation string, do func(context.Context, *pgxpool.Conn) error) (err error) {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	defer func() {
+		if cause := recover(); cause != nil {
+			s.metrics.panics.WithLabelValues(operation).Inc()
+			s.log.Error("panic in an operation on the database", slog.String("operation", operation),
+				slog.Any("panic", cause), slog.String("stack", string(debug.Stack())))
+			err = fmt.Errorf("%w: panic: %v", thumb.ErrInternal, cause)
+		}
+	}()
+	err = do(ctx, conn)
+	var unread pgx.ScanArgError
+	if errors.As(err, &unread) {
+		return fmt.Errorf("%w: reading an answer: %w", thumb.ErrInternal, err)
+	}
+	return err
 }
 
 // unsynced, called in a statement, has its transaction not wait for the disk. What
@@ -93,6 +123,14 @@ const unsynced = `set_config('synchronous_commit', 'off', true)`
 
 // sql puts the app's table names into a statement.
 func (s *Store) sql(template string) string { return s.place.Replace(template) }
+
+// readable is the SQL for a time that may be null, and that is null where no Go
+// program could read it: infinity, and what lies before or after the four-digit
+// years. One such row would cost all the others of its query.
+func readable(column string) string {
+	column += "::timestamptz"
+	return "CASE WHEN " + column + " BETWEEN '0002-01-01Z' AND '9998-12-31Z' THEN " + column + " END"
+}
 
 // nullable is a time as the database has it: zero is null.
 func nullable(t time.Time) *time.Time {

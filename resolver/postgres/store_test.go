@@ -94,26 +94,48 @@ type store struct {
 	pool    *pgxpool.Pool
 	queries *queryCounter
 	log     *logText
+	metrics *prometheus.Registry
 }
 
 func newStore(t testing.TB, url string, edits ...func(*postgres.Config)) store {
+	t.Helper()
+	counter := new(queryCounter)
+	s := tracedStore(t, url, counter, edits...)
+	s.queries = counter
+	return s
+}
+
+func tracedStore(t testing.TB, url string, tracer pgx.QueryTracer, edits ...func(*postgres.Config)) store {
 	t.Helper()
 	cfg := postgres.Defaults()
 	cfg.URL = url
 	for _, edit := range edits {
 		edit(&cfg)
 	}
-	s := store{queries: new(queryCounter), log: new(logText)}
+	s := store{log: new(logText), metrics: prometheus.NewRegistry()}
 	var err error
-	if s.pool, err = postgres.Open(cfg, s.queries); err != nil {
+	if s.pool, err = postgres.Open(cfg, tracer); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.pool.Close)
-	s.Store, err = postgres.New(cfg, s.pool, slog.New(slog.NewTextHandler(s.log, nil)), postgres.NewMetrics(prometheus.NewRegistry()))
+	s.Store, err = postgres.New(cfg, s.pool, slog.New(slog.NewTextHandler(s.log, nil)), postgres.NewMetrics(s.metrics))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// metric reads a counter that an operation has its own of.
+func (s store) metric(name, operation string) (n float64) {
+	families, _ := s.metrics.Gather()
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			if family.GetName() == name && m.GetLabel()[0].GetValue() == operation {
+				n += m.GetCounter().GetValue()
+			}
+		}
+	}
+	return n
 }
 
 func pooled(cfg *postgres.Config) { cfg.Pooler = true }

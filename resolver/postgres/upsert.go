@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -27,7 +28,7 @@ WITH given AS (
 	UPDATE {thumbnail} t
 	SET path = f.path, width = f.width, height = f.height, size = f.size, last_modified = f.last_modified, updated_at = clock_timestamp()
 	FROM found f
-	WHERE t.id = f.id AND t.path = f.old AND NOT coalesce(t.path <> '' AND t.width = f.width AND t.last_modified > f.last_modified, false)
+	WHERE t.id = f.id AND t.path IS NOT DISTINCT FROM f.old AND NOT coalesce(t.path <> '' AND t.width = f.width AND t.last_modified > f.last_modified, false)
 	RETURNING t.label
 ), inserted AS (
 	INSERT INTO {thumbnail} (created_at, updated_at, source_image_id, label, path, width, height, size, last_modified)
@@ -78,9 +79,9 @@ const upsertedSQL = ` SELECT f.label, f.path, coalesce(f.old, ''), f.newer, w.la
 // the same (an answer to COMMIT can get lost): the files must stay.
 func (s *Store) Upsert(ctx context.Context, id thumb.ID, rows []thumb.Row, deleteAfter time.Duration) ([]thumb.Upserted, error) {
 	ups := map[string]thumb.Upserted{} // by label
-	err := s.run(ctx, "upsert", "upserting thumbnail rows", func(ctx context.Context) error {
+	err := s.run(ctx, "upsert", "upserting thumbnail rows", func(ctx context.Context, conn *pgxpool.Conn) error {
 		for len(ups) < len(rows) {
-			err := s.upsertOnce(ctx, id, rows, deleteAfter, ups)
+			err := s.upsertOnce(ctx, conn, id, rows, deleteAfter, ups)
 			switch {
 			case hasCode(err, foreignKeyViolation):
 				return thumb.ErrUnknownCapture
@@ -108,7 +109,7 @@ func (s *Store) Upsert(ctx context.Context, id thumb.ID, rows []thumb.Row, delet
 
 // upsertOnce tries to write the rows whose labels are not among ups, and adds those
 // of which it can say what became.
-func (s *Store) upsertOnce(ctx context.Context, id thumb.ID, rows []thumb.Row, deleteAfter time.Duration, ups map[string]thumb.Upserted) error {
+func (s *Store) upsertOnce(ctx context.Context, conn *pgxpool.Conn, id thumb.ID, rows []thumb.Row, deleteAfter time.Duration, ups map[string]thumb.Upserted) error {
 	var labels, paths []string
 	var widths, heights []int
 	var sizes []int64
@@ -122,16 +123,16 @@ func (s *Store) upsertOnce(ctx context.Context, id thumb.ID, rows []thumb.Row, d
 		versions = append(versions, nullable(row.LastModified))
 	}
 	given := []any{int64(id), labels, paths, widths, heights, sizes, versions}
-	return s.either(ctx, func() error {
+	return s.either(ctx, conn, func() error {
 		recording := []any{string(s.keys.AppendFolder(nil, id)), deleteAfter.Seconds()}
-		return s.readUpserted(ctx, upsertSQL+recordUnnamedSQL+upsertedSQL, slices.Concat(given, recording), ups)
+		return s.readUpserted(ctx, conn, upsertSQL+recordUnnamedSQL+upsertedSQL, slices.Concat(given, recording), ups)
 	}, func() error {
-		return s.readUpserted(ctx, upsertSQL+upsertedSQL, given, ups)
+		return s.readUpserted(ctx, conn, upsertSQL+upsertedSQL, given, ups)
 	})
 }
 
-func (s *Store) readUpserted(ctx context.Context, sql string, given []any, ups map[string]thumb.Upserted) error {
-	answer, err := s.pool.Query(ctx, s.sql(sql), given...)
+func (s *Store) readUpserted(ctx context.Context, conn *pgxpool.Conn, sql string, given []any, ups map[string]thumb.Upserted) error {
+	answer, err := conn.Query(ctx, s.sql(sql), given...)
 	if err != nil {
 		return err
 	}

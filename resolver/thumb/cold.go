@@ -28,6 +28,9 @@ var (
 	ErrOriginalForApp = errors.New("only the app may render the original")
 	// ErrDatabase: the database did not answer in its time.
 	ErrDatabase = errors.New("database unavailable")
+	// ErrInternal: a fault of thumbedge's own, such as a panic that was contained, or
+	// a row that it cannot read. The database is well.
+	ErrInternal = errors.New("internal fault")
 	// ErrFileMissing: storage has no file under that key.
 	ErrFileMissing = errors.New("file missing")
 )

@@ -100,9 +100,10 @@ func (s *Store) connected(ctx context.Context, operation string, do func(context
 		return err
 	}
 	defer conn.Release()
+	panics := s.metrics.panics.WithLabelValues(operation) // from the first time on, to be seen at 0
 	defer func() {
 		if cause := recover(); cause != nil {
-			s.metrics.panics.WithLabelValues(operation).Inc()
+			panics.Inc()
 			s.log.Error("panic in an operation on the database", slog.String("operation", operation),
 				slog.Any("panic", cause), slog.String("stack", string(debug.Stack())))
 			err = fmt.Errorf("%w: panic: %v", thumb.ErrInternal, cause)

@@ -23,7 +23,7 @@ func TestNullsCostNobodyAnything(t *testing.T) {
 
 	shown := s.thumbnailsOf(s.page(s.url, "project_id=1"))
 	for id, warm := range map[int64]bool{blank: true, narrow: false, plain: true} {
-		if got := shown[id]["small"]; strings.HasPrefix(got, "/media/") != warm {
+		if got := shown[id]["small"]; strings.Contains(got, "/media/") != warm {
 			t.Errorf("capture %d is shown as %s", id, got)
 		}
 	}
@@ -44,7 +44,7 @@ func TestNullsCostNobodyAnything(t *testing.T) {
 	}
 	s.exec(`UPDATE main_sourceimagethumbnail SET path = path || '.jpg' WHERE source_image_id = $1`, later)
 	s.eventually("others' pages are rewritten", func() bool {
-		return strings.HasPrefix(s.thumbnailsOf(s.page(s.url, "project_id=1"))[later]["small"], fmt.Sprintf("/media/thumbnails/capture_%d/small.jpg.jpg", later))
+		return strings.HasSuffix(s.thumbnailsOf(s.page(s.url, "project_id=1"))[later]["small"], fmt.Sprintf("/media/thumbnails/capture_%d/small.jpg.jpg", later))
 	})
 	s.eventually("no connection is out", func() bool { return s.metric("thumbedge_database_connections_busy") == 0 })
 }

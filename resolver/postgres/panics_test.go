@@ -75,9 +75,9 @@ func TestAPanicCostsNoConnection(t *testing.T) {
 				}
 			}
 			tracer.where = ""
-			if busy := s.pool.Stat().AcquiredConns(); busy != 0 {
-				t.Fatalf("%s: after panics %s, %d connections are out", name, where, busy)
-			}
+			eventually(t, name+" has given back its connections after panics "+where, func() bool {
+				return s.pool.Stat().AcquiredConns() == 0
+			})
 			if err := operation(); err != nil {
 				t.Errorf("%s: after panics %s: %v", name, where, err)
 			}

@@ -166,9 +166,9 @@ func (s *Store) Remember(ctx context.Context, name string, value json.RawMessage
 
 // Unremember drops what is remembered under every name that begins with prefix.
 func (s *Store) Unremember(ctx context.Context, prefix string) error {
-	return s.run(ctx, "remember", "dropping what reconcile remembers", func(ctx context.Context) error {
-		return s.either(ctx, func() error {
-			_, err := s.pool.Exec(ctx, `DELETE FROM thumbedge.reconcile WHERE starts_with(name, $1)`, prefix)
+	return s.run(ctx, "remember", "dropping what reconcile remembers", func(ctx context.Context, conn *pgxpool.Conn) error {
+		return s.either(ctx, conn, func() error {
+			_, err := conn.Exec(ctx, `DELETE FROM thumbedge.reconcile WHERE starts_with(name, $1)`, prefix)
 			return err
 		}, func() error { return nil })
 	})

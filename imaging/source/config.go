@@ -36,7 +36,7 @@ func Defaults() Config {
 		ReadTimeout:    30 * time.Second,
 		MaxBytes:       64 << 20,
 		MaxPixels:      100_000_000,
-		MaxRedirects:   3,
+		MaxRedirects:   10,
 		RetryAfter:     30 * time.Second,
 		UpstreamURL:    "http://127.0.0.1:8000",
 	}

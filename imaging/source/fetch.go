@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/thumbedge/thumbedge/resolver/thumb"
@@ -62,12 +63,6 @@ func (f *Fetcher) ask(ctx context.Context, at Location, first bool, room Room) (
 	}
 	defer response.Body.Close()
 	switch response.StatusCode {
-	case http.StatusOK:
-		if encoding := response.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
-			return nil, nil, fmt.Errorf("%w: it comes encoded", thumb.ErrOriginalUnusable)
-		}
-		original, err = f.readAll(ctx, response.Body, response.ContentLength, room)
-		return original, nil, err
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 		next, err := at.url.Parse(response.Header.Get("Location"))
 		if err != nil || !isHTTP(next) || next.Hostname() == "" || next.User != nil {
@@ -75,7 +70,56 @@ func (f *Fetcher) ask(ctx context.Context, at Location, first bool, room Room) (
 		}
 		return nil, next, nil
 	}
-	return nil, nil, fmt.Errorf("%w: %s answered %d", thumb.ErrOriginalUnavailable, at.url.Host, response.StatusCode)
+	if response.StatusCode/100 != 2 {
+		return nil, nil, fmt.Errorf("%w: %s answered %d", thumb.ErrOriginalUnavailable, at.url.Host, response.StatusCode)
+	}
+	if response.StatusCode == http.StatusPartialContent && !complete(response.Header.Get("Content-Range")) {
+		return nil, nil, fmt.Errorf("%w: %s sent a part of it", thumb.ErrOriginalUnavailable, at.url.Host)
+	}
+	original, err = f.readBody(ctx, response, room)
+	return original, nil, err
+}
+
+// complete says whether the range that a 206 names is all there is. Nobody asked for a
+// range; where none is named, the bytes are as good as those of a 200.
+func complete(contentRange string) bool {
+	var first, last, length int64
+	n, _ := fmt.Sscanf(strings.ToLower(contentRange), "bytes %d-%d/%d", &first, &last, &length)
+	switch n {
+	case 3:
+		return first == 0 && last == length-1
+	case 2:
+		return first == 0 && strings.HasSuffix(contentRange, "/*") // nobody knows
+	}
+	return contentRange == ""
+}
+
+// readBody reads the body of a response, with its codings undone.
+func (f *Fetcher) readBody(ctx context.Context, response *http.Response, room Room) ([]byte, error) {
+	size := response.ContentLength
+	if size > f.cfg.MaxBytes {
+		return nil, errTooLarge
+	}
+	body, coded := decoded(response.Header, &limited{Reader: response.Body, left: f.cfg.MaxBytes})
+	if coded {
+		size = -1 // what it comes to is not known
+	}
+	return f.readAll(ctx, response.Body, body, size, room)
+}
+
+// limited is a body of which no more than source.max_bytes are read, however little
+// they come to.
+type limited struct {
+	io.Reader
+	left int64
+}
+
+func (l *limited) Read(p []byte) (int, error) {
+	n, err := l.Reader.Read(p)
+	if l.left -= int64(n); l.left < 0 {
+		return n, errTooLarge
+	}
+	return n, err
 }
 
 // get sends one request and returns the head of its answer. It carries nothing
@@ -102,9 +146,10 @@ func (f *Fetcher) get(ctx context.Context, at Location, first bool) (*http.Respo
 	return f.app.RoundTrip(request)
 }
 
-// readAll reads an original of the declared size (negative: not declared). Room is
-// made for as much as it may come to, before the first byte is read.
-func (f *Fetcher) readAll(ctx context.Context, body io.ReadCloser, size int64, room Room) ([]byte, error) {
+// readAll reads an original of the declared size (negative: not declared) from a body,
+// which is closed where the read has to end. Room is made for as much as it may come to,
+// before the first byte is read.
+func (f *Fetcher) readAll(ctx context.Context, closer io.Closer, body io.Reader, size int64, room Room) ([]byte, error) {
 	if size > f.cfg.MaxBytes {
 		return nil, errTooLarge
 	}
@@ -120,7 +165,7 @@ func (f *Fetcher) readAll(ctx context.Context, body io.ReadCloser, size int64, r
 	defer cancel(nil)
 	stalled := time.AfterFunc(f.cfg.ReadTimeout, func() { cancel(errStalled) })
 	defer stalled.Stop()
-	defer context.AfterFunc(ctx, func() { _ = body.Close() })()
+	defer context.AfterFunc(ctx, func() { _ = closer.Close() })()
 
 	buf := make([]byte, 0, min(most, max(size, 512<<10))+1)
 	for {
@@ -138,6 +183,8 @@ func (f *Fetcher) readAll(ctx context.Context, body io.ReadCloser, size int64, r
 			return nil, fmt.Errorf("%w: %d of %d bytes came", thumb.ErrOriginalUnavailable, len(buf), size)
 		case errors.Is(err, io.EOF):
 			return buf, nil
+		case errors.Is(err, thumb.ErrOriginalUnusable):
+			return nil, err
 		case err != nil:
 			return nil, unanswered(ctx, fmt.Errorf("reading its bytes: %w", err))
 		case len(buf) == cap(buf):

@@ -6,21 +6,21 @@ import (
 	"strings"
 )
 
-// join resolves a capture's path against its public base URL as RFC 3986 says, the
-// path's leading slashes dropped, which is what the app does. Both come from people
-// and cameras: bytes that no URL may hold, such as spaces, are escaped, and a
-// percent sign that begins no escape stands for itself.
+// join resolves a capture's path against its public base URL as the app does: by
+// urljoin, the path's leading slashes dropped. Both come from people and cameras: bytes
+// that no URL may hold, such as spaces, are escaped, and a percent sign that begins no
+// escape stands for itself, as in the app's HTTP client.
 func join(base, path string) (*url.URL, error) {
-	b, err := parseLoosely(base)
-	if err != nil {
-		return nil, fmt.Errorf("the capture's public base URL: %w", err)
+	if scheme := splitURL(base).scheme; scheme != "" && scheme != "http" && scheme != "https" {
+		return nil, fmt.Errorf("the capture's public base URL is a %s URL", scheme)
 	}
-	reference, err := parseLoosely(strings.TrimLeft(path, "/"))
+	joined, err := parseLoosely(urljoin(base, strings.TrimLeft(path, "/")))
 	if err != nil {
-		return nil, fmt.Errorf("the capture's path: %w", err)
+		return nil, fmt.Errorf("joining the capture's public base URL and path: %w", err)
 	}
-	joined := b.ResolveReference(reference)
-	joined.Fragment, joined.RawFragment = "", ""
+	if joined.Scheme == "" && joined.Host == "" && !strings.HasPrefix(joined.Path, "/") {
+		joined.Path, joined.RawPath = "/"+joined.Path, "/"+joined.RawPath // a path of the site
+	}
 	return joined, nil
 }
 
@@ -30,6 +30,10 @@ func parseLoosely(text string) (*url.URL, error) {
 	rest, _, _ := strings.Cut(text, "#")
 	if scheme, after, ok := strings.Cut(rest, ":"); ok && isScheme(scheme) {
 		u.Scheme, rest = strings.ToLower(scheme), after
+	}
+	if u.Scheme != "" && !strings.HasPrefix(rest, "/") {
+		u.Opaque = escapeIllegal(rest)
+		return u, nil
 	}
 	rest, query, _ := strings.Cut(rest, "?")
 	u.RawQuery = escapeIllegal(query)

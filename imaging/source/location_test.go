@@ -26,6 +26,8 @@ func TestWhereOriginalsLie(t *testing.T) {
 		{"https://site.example/media/", "b.jpg", "http://127.0.0.1:8000/media/b.jpg", "b.jpg", true},
 		{"https://SITE.example:443/static/", "b.jpg", "http://127.0.0.1:8000/static/b.jpg", "", true},
 		{"http://site.example/media/", "b.jpg", "http://127.0.0.1:8000/media/b.jpg", "b.jpg", true},
+		{"https://photos.example/a//x/", "2024//b.jpg", "https://photos.example/a/x/2024/b.jpg", "", false},
+		{"/media//", "/2024//b.jpg", "http://127.0.0.1:8000/media/2024/b.jpg", "2024/b.jpg", true},
 		{"/media/", "../secret.jpg", "http://127.0.0.1:8000/secret.jpg", "", true},
 		{"/media/", "%2e%2e/secret.jpg", "http://127.0.0.1:8000/media/%2e%2e/secret.jpg", "", true},
 		// Look-alikes are others.
@@ -42,7 +44,7 @@ func TestWhereOriginalsLie(t *testing.T) {
 		}
 	}
 	for _, o := range []thumb.Original{{}, {Path: "x"}, {PublicBaseURL: "https://h/"}, {PublicBaseURL: "file:///etc/", Path: "passwd"},
-		{PublicBaseURL: "//h/", Path: "x"}, {PublicBaseURL: "https:///", Path: "x"}, {PublicBaseURL: "https://h:port/", Path: "x"}} {
+		{PublicBaseURL: "cam:/h/", Path: "x"}, {PublicBaseURL: "//h/", Path: "x"}, {PublicBaseURL: "https:///", Path: "x"}, {PublicBaseURL: "https://h:port/", Path: "x"}} {
 		if at, err := s.find(o); err == nil {
 			t.Errorf("%+v lies at %v", o, at.url)
 		}

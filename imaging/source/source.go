@@ -10,7 +10,8 @@
 //   - Only the site's own files are exempt: they are read from the proxy's storage, or
 //     from the app (location), by a pool of connections of its own, so that no capture's
 //     URL can ride on a connection that was opened to the app.
-//   - An original is at most Config.MaxBytes long, whatever length its server declares.
+//   - An original is at most Config.MaxBytes long, whatever length its server declares,
+//     coded and as it is (coding).
 //     Room for its bytes is asked for before the first of them is read (Room).
 //   - Every wait ends: for a connection, for the response's head, for each next byte,
 //     and for all of it (Fetcher.Limit). A host that makes several fetches in a row wait
@@ -180,5 +181,5 @@ func (f *Fetcher) readStored(ctx context.Context, key string, room Room) ([]byte
 		return nil, fmt.Errorf("%w: opening %s: %w", thumb.ErrOriginalUnavailable, key, err)
 	}
 	defer body.Close()
-	return f.readAll(ctx, body, size, room)
+	return f.readAll(ctx, body, body, size, room)
 }

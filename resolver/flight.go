@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/thumbedge/thumbedge/resolver/store"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -123,7 +124,7 @@ func (w *WarmSet) boardSome(b *boarding, from, to int) {
 		if s, ok := w.flights.open[id]; ok && w.joins(len(b.missing), s.flight, now) {
 			b.seats[i] = s
 		} else if e, _ := w.find(id, now, connected); e != nil {
-			e.fill(&b.answers[b.missing[i]])
+			e.Fill(&b.answers[b.missing[i]])
 		} else {
 			b.seats[i] = w.ownSeat(b, id, now)
 		}
@@ -281,12 +282,12 @@ func (w *WarmSet) keepSome(f *flight, from, to int) {
 		return
 	}
 	for i := from; i < to; i++ {
-		e := newEntry(&f.answers[i], f.seq, f.begun)
+		e := store.NewEntry(&f.answers[i], f.seq, f.begun)
 		if !w.outdated(f.ids[i], e) {
-			w.store.put(f.ids[i], e)
+			w.store.Put(f.ids[i], e)
 		}
 	}
-	w.store.settle()
+	w.store.Settle()
 }
 
 // tellBreaker counts a fault of our own as an answer: the database gave one.

@@ -56,7 +56,7 @@ func (w *WarmSet) changeSome(ids []thumb.ID) {
 	w.flights.seq++
 	for _, id := range ids {
 		if w.store != nil {
-			w.store.marks.of(id).Store(w.flights.seq)
+			w.store.Mark(id, w.flights.seq)
 		}
 		if s, ok := w.flights.open[id]; ok {
 			s.flight.shut = true

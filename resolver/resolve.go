@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/thumbedge/thumbedge/resolver/curve"
+	"github.com/thumbedge/thumbedge/resolver/store"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -102,7 +103,7 @@ func (w *WarmSet) lookUpSome(ids []thumb.ID, answers []thumb.Answer, from, to in
 		e, result := w.find(ids[i], now, connected)
 		tally[result]++
 		if e != nil {
-			e.fill(&answers[i])
+			e.Fill(&answers[i])
 			continue
 		}
 		answers[i] = thumb.Answer{}
@@ -116,32 +117,32 @@ func (w *WarmSet) lookUpSome(ids []thumb.ID, answers []thumb.Answer, from, to in
 
 // find returns the entry of a capture if it is to be believed, nil otherwise,
 // and what the look-up came to. The caller holds mu.
-func (w *WarmSet) find(id thumb.ID, now time.Duration, connected bool) (*entry, int) {
+func (w *WarmSet) find(id thumb.ID, now time.Duration, connected bool) (*store.Entry, int) {
 	if w.store == nil {
 		return nil, lookUpAbsent
 	}
-	e := w.store.get(id)
+	e := w.store.Get(id)
 	switch {
 	case e == nil:
 		return nil, lookUpAbsent
 	case w.outdated(id, e):
 		return nil, lookUpOutdated
-	case now-e.read >= w.trust(e, connected):
+	case now-e.Read() >= w.trust(e, connected):
 		return nil, lookUpExpired
 	}
-	return e, int(e.standing())
+	return e, int(e.Standing())
 }
 
 // outdated says whether a notification has overtaken the entry. The caller holds mu.
-func (w *WarmSet) outdated(id thumb.ID, e *entry) bool {
-	seq := e.seq()
-	return seq < w.floor.Load() || seq < w.store.marks.of(id).Load()
+func (w *WarmSet) outdated(id thumb.ID, e *store.Entry) bool {
+	seq := e.Seq()
+	return seq < w.floor.Load() || seq < w.store.Marked(id)
 }
 
 // trust is how long an entry is believed from when its query began. That a
 // capture appears is not notified.
-func (w *WarmSet) trust(e *entry, connected bool) time.Duration {
-	if connected && e.standing() != thumb.Missing {
+func (w *WarmSet) trust(e *store.Entry, connected bool) time.Duration {
+	if connected && e.Standing() != thumb.Missing {
 		return w.cfg.TTL
 	}
 	return w.cfg.TTLUnlistened

@@ -31,8 +31,8 @@ func (w *WarmSet) State() State {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	if w.store != nil {
-		state.MaxSize, state.Used = w.store.size, w.store.used()
-		state.Captures, state.Evictions = max(w.store.entries.Load(), 0), w.store.evicted.Load()
+		state.MaxSize, state.Used = w.store.Size(), w.store.Used()
+		state.Captures, state.Evictions = w.store.Entries(), w.store.Evicted()
 	}
 	return state
 }
@@ -66,13 +66,13 @@ func (w *WarmSet) Lookup(id thumb.ID) (Entry, bool) {
 		return Entry{}, false
 	}
 	found := Entry{
-		ID: id, Standing: e.standing().String(), Age: now - e.read, Left: e.read + w.trust(e, connected) - now, Size: e.cost(),
+		ID: id, Standing: e.Standing().String(), Age: now - e.Read(), Left: e.Read() + w.trust(e, connected) - now, Size: e.Cost(),
 	}
-	if e.standing() != thumb.Public {
+	if e.Standing() != thumb.Public {
 		return found, true
 	}
 	var answer thumb.Answer
-	e.fill(&answer)
+	e.Fill(&answer)
 	for i, spec := range w.cfg.Specs {
 		label := EntryLabel{Label: spec.Label, Verdict: answer.Verdicts[i].String()}
 		if answer.Verdicts[i] == thumb.Warm {
@@ -91,5 +91,5 @@ func (w *WarmSet) meanCost() float64 {
 	if w.store == nil {
 		return 0
 	}
-	return w.store.meanCost()
+	return w.store.MeanCost()
 }

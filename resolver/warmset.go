@@ -4,10 +4,10 @@
 // that it knows costs none.
 //
 // The story of an answer: Resolve (resolve.go) looks each capture up in the store
-// (store.go: ristretto). What is missing boards a flight (flight.go: one query on
+// (resolver/store: ristretto). What is missing boards a flight (flight.go: one query on
 // its way, shared), whose answers go to the pages that wait for it and into the
-// store, packed (entry.go). Notifications (notifications.go) raise the marks
-// (marks.go) of the captures that changed.
+// store. Notifications (notifications.go) raise the marks of the captures that
+// changed. What other sizes would bring is told by resolver/curve.
 //
 // What always holds:
 //
@@ -30,6 +30,7 @@ import (
 	"time"
 
 	"github.com/thumbedge/thumbedge/resolver/curve"
+	"github.com/thumbedge/thumbedge/resolver/store"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -64,8 +65,8 @@ type WarmSet struct {
 	// a flight's entries), so that it can be replaced as a whole: ristretto cannot
 	// be shrunk, nor cleared beside other calls. Taken before flights.mu.
 	mu       sync.RWMutex
-	store    *store     // nil: closed. Replaced under resizing and mu
-	resizing sync.Mutex // one replacement at a time; taken before mu
+	store    *store.Store //  nil: closed. Replaced under resizing and mu
+	resizing sync.Mutex   // one replacement at a time; taken before mu
 
 	curve *curve.Estimator
 }
@@ -88,13 +89,13 @@ func New(cfg Config, deps Deps) (*WarmSet, error) {
 	if deps.Metrics == nil {
 		deps.Metrics = NewMetrics(nil)
 	}
-	store, err := newStore(cfg.MaxSize)
+	empty, err := store.New(cfg.MaxSize)
 	if err != nil {
 		return nil, err
 	}
 	w := &WarmSet{
 		cfg: cfg, db: deps.Database, urls: deps.URLs, log: deps.Log, metrics: deps.Metrics,
-		start: time.Now(), store: store, curve: curve.New(cfg.MaxSize, imitated()),
+		start: time.Now(), store: empty, curve: curve.New(cfg.MaxSize, imitated()),
 	}
 	w.flights.shutAll()
 	w.heard.Store(never)
@@ -105,8 +106,8 @@ func New(cfg Config, deps Deps) (*WarmSet, error) {
 // imitated is what the size curve has to know of the store.
 func imitated() curve.Imitated {
 	return curve.Imitated{
-		MinSize: MinSize, Room: roomFor, Counters: countersFor, Batch: bufferItems,
-		OfferAgain: offerAgain, Cost: ristrettoSize + entrySize,
+		MinSize: MinSize, Room: store.Room, Counters: store.Counters, Batch: store.Batch,
+		OfferAgain: store.OfferAgain, Cost: store.UsualCost,
 	}
 }
 
@@ -127,7 +128,7 @@ func (w *WarmSet) Close() {
 	w.resizing.Lock()
 	defer w.resizing.Unlock()
 	if old := w.swap(nil); old != nil {
-		old.close(nil)
+		old.Close(nil)
 	}
 }
 
@@ -142,12 +143,12 @@ func (w *WarmSet) Clear() {
 	if w.store == nil {
 		return
 	}
-	_, old, err := w.rebuild(w.store.size)
+	_, old, err := w.rebuild(w.store.Size())
 	if err != nil {
 		w.log.Error("warm set is empty, but its memory could not be let go", "error", err)
 		return
 	}
-	old.close(nil)
+	old.Close(nil)
 }
 
 // Resize changes how much the warm set may hold (cache.max_size). The new limit
@@ -166,20 +167,20 @@ func (w *WarmSet) Resize(bytes int64) error {
 	if err != nil {
 		return err
 	}
-	moved, fits := 0, next.sample(old)
-	old.close(func(id thumb.ID, e *entry) {
+	moved, fits := 0, next.Sample(old)
+	old.Close(func(id thumb.ID, e *store.Entry) {
 		if !fits(id) || w.outdated(id, e) {
 			return
 		}
 		// A copy: what stays of the old entries would keep the memory of all of them,
 		// as Go hands back no page on which anything is left.
 		moving := *e
-		next.put(id, &moving)
+		next.Put(id, &moving)
 		if moved++; moved%atOnce == 0 {
-			next.settle()
+			next.Settle()
 		}
 	})
-	next.settle()
+	next.Settle()
 	w.curve.Resize(bytes, w.now())
 	w.log.Info("warm set resized", "max_size", bytes, "captures_moved", moved)
 	return nil
@@ -187,8 +188,8 @@ func (w *WarmSet) Resize(bytes int64) error {
 
 // rebuild puts an empty store of size bytes in the place of the old one, which
 // is the caller's to close. The caller holds resizing.
-func (w *WarmSet) rebuild(size int64) (next, old *store, err error) {
-	if next, err = newStore(size); err != nil {
+func (w *WarmSet) rebuild(size int64) (next, old *store.Store, err error) {
+	if next, err = store.New(size); err != nil {
 		return nil, nil, err
 	}
 	return next, w.swap(next), nil
@@ -196,12 +197,12 @@ func (w *WarmSet) rebuild(size int64) (next, old *store, err error) {
 
 // swap replaces the store. When it returns, nobody has the old one in hand. The
 // caller holds resizing.
-func (w *WarmSet) swap(next *store) (old *store) {
+func (w *WarmSet) swap(next *store.Store) (old *store.Store) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	old = w.store
 	if next != nil {
-		next.marks = newMarks(next.size, old.marks)
+		next.Inherit(old)
 	}
 	w.store = next
 	return old

@@ -1,4 +1,4 @@
-package resolver
+package store
 
 import (
 	"time"
@@ -6,9 +6,9 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-// entry is an answer as the warm set keeps it: 48 bytes where there are at most
-// three labels whose paths follow the key scheme. It never changes once made.
-type entry struct {
+// Entry is what is known of a capture, as the store keeps it: 48 bytes where there are at
+// most three labels whose paths follow the key scheme. It never changes once made.
+type Entry struct {
 	// packed holds the sequence number at which the query began (44 bits), the
 	// standing (2 bits, 2 spare) and the verdicts (2 bits each, 16 together).
 	packed uint64
@@ -30,8 +30,10 @@ const (
 	seqShift      = standingShift + 4
 )
 
-func newEntry(a *thumb.Answer, seq uint64, read time.Duration) *entry {
-	e := &entry{packed: seq<<seqShift | uint64(a.Standing)<<standingShift, read: read}
+// NewEntry makes the entry of what a query told. The query began at read, since the warm
+// set was made; seq is the sequence number of the last notification before.
+func NewEntry(a *thumb.Answer, seq uint64, read time.Duration) *Entry {
+	e := &Entry{packed: seq<<seqShift | uint64(a.Standing)<<standingShift, read: read}
 	for i, v := range a.Verdicts {
 		e.packed |= uint64(v) << (verdictBits * i)
 	}
@@ -47,16 +49,20 @@ func newEntry(a *thumb.Answer, seq uint64, read time.Duration) *entry {
 	return e
 }
 
-// seq is the sequence number of the last notification before the query began.
-func (e *entry) seq() uint64 { return e.packed >> seqShift }
+// Read is when the query began, since the warm set was made.
+func (e *Entry) Read() time.Duration { return e.read }
 
-func (e *entry) standing() thumb.Standing {
+// Seq is the sequence number of the last notification before the query began.
+func (e *Entry) Seq() uint64 { return e.packed >> seqShift }
+
+// Standing is the capture's.
+func (e *Entry) Standing() thumb.Standing {
 	return thumb.Standing(e.packed >> standingShift & 3)
 }
 
-// fill writes the answer that the entry was made of. It allocates nothing.
-func (e *entry) fill(a *thumb.Answer) {
-	*a = thumb.Answer{Standing: e.standing()}
+// Fill writes what the entry was made of. It allocates nothing.
+func (e *Entry) Fill(a *thumb.Answer) {
+	*a = thumb.Answer{Standing: e.Standing()}
 	for i := range a.Verdicts {
 		a.Verdicts[i] = thumb.Verdict(e.packed >> (verdictBits * i) & (1<<verdictBits - 1))
 	}
@@ -83,9 +89,12 @@ const (
 	pathsSize     = 128
 )
 
-// cost is the live heap that the entry takes, in bytes, ristretto's part included.
-func (e *entry) cost() int64 {
-	size := int64(ristrettoSize + entrySize)
+// UsualCost is the cost of most entries.
+const UsualCost = ristrettoSize + entrySize
+
+// Cost is the live heap that the entry takes, in bytes, ristretto's part included.
+func (e *Entry) Cost() int64 {
+	size := int64(UsualCost)
 	if e.more == nil {
 		return size
 	}

@@ -9,6 +9,7 @@ GOBUILD = go build -trimpath -buildvcs=false -ldflags '-s -w -buildid= $(LDFLAGS
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -X main.version=$(VERSION)
 TOOLS   := $(CURDIR)/.tools
+FUZZTIME ?= 10s
 export PATH := $(TOOLS):$(PATH)
 
 # Debian and Ubuntu packages. Pinned Go tools are built apart from go.mod.
@@ -74,6 +75,27 @@ test-asan: packages-build
 	go test -asan -tags $(TAGS) -timeout 20m -run 'Cameras|CutOff|Bad|Eighth|Fuzz' ./imaging/render/...
 	go test -asan -tags $(TAGS) -run '^$$' -fuzz FuzzDecode -fuzztime $(FUZZTIME) -parallel 1 ./imaging/render/libjpeg
 
+## quick: every test that needs no service, without the race detector
+.PHONY: quick
+quick: packages-build
+	go test -tags $(TAGS) $$(go list -tags $(TAGS) -f '{{.ImportPath}} {{.Imports}} {{.TestImports}} {{.XTestImports}}' ./... | grep -v -e internal/testenv -e '/deploy ' | cut -d' ' -f1)
+
+## test-bare: `make demo` and `make test` in a new Debian that has nothing else; as root
+.PHONY: test-bare
+test-bare: packages-image
+	.ci/bare .ci/demo 'make test'
+
+## fuzz: each fuzz target for some seconds (FUZZTIME=10s)
+.PHONY: fuzz
+fuzz: packages-build
+	.ci/fuzz $(FUZZTIME)
+
+## cross: builds for the systems that nothing here runs on
+.PHONY: cross
+cross:
+	@for platform in darwin/amd64 darwin/arm64 freebsd/amd64 linux/arm64; do echo "building for $$platform"; \
+	  CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} go build -o /dev/null ./cmd/thumbedge || exit 1; done
+
 ## pictures: take the README's pictures anew
 .PHONY: pictures
 pictures: packages-test tools
@@ -90,9 +112,10 @@ test-release: packages-build
 test-image: packages-image
 	go test -tags image -count=1 -v -timeout 20m ./deploy/image
 
-## lint: formatting, vet, golangci-lint with the import rules, the formats of deploy/
+## lint: formatting, go.mod, golangci-lint with the import rules, the formats of deploy/, licences
 .PHONY: lint
 lint: packages-build $(TOOLS)/golangci-lint
+	go mod tidy -diff
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "not gofmt'ed: $$unformatted"; exit 1; }
 	golangci-lint run --build-tags $(TAGS),image,release ./...
 	cd deploy/lint && go test ./...

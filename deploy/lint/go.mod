@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/compose-spec/compose-go/v2 v2.16.2
+	github.com/google/licensecheck v0.3.1
 	github.com/moby/buildkit v0.31.0
 	k8s.io/api v0.37.2
 	sigs.k8s.io/yaml v1.6.0

@@ -3,9 +3,10 @@ package proxy
 import (
 	"bytes"
 
+	"github.com/valyala/fasthttp"
+
 	"github.com/thumbedge/thumbedge/proxy/wire"
 	"github.com/thumbedge/thumbedge/proxy/wire/field"
-	"github.com/valyala/fasthttp"
 )
 
 // The reasons why a page stays as the app sent it, beside passThrough's own.

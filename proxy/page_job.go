@@ -39,11 +39,12 @@ type job struct {
 
 	body    []byte // as the app sent it; raw, or the connection's own buffer
 	raw     []byte
-	text    []byte // decoded, where it was encoded
-	out     []byte // rewritten
-	urls    uint64 // hash of the URLs put into it, and where
-	tag     []byte // its entity tag
-	packed  []byte // compressed
+	text    []byte  // decoded, where it was encoded
+	out     []byte  // rewritten
+	urls    uint64  // hash of the URLs put into it, and where
+	tag     []byte  // its entity tag
+	packed  []byte  // encoded
+	coding  *coding // of the answer; nil: none
 	found   page.Found
 	known   []thumb.Answer // of found.IDs
 	cold    []int32        // of found.Refs: to start rendering
@@ -85,7 +86,7 @@ func (j *job) reset() {
 		j.known = nil
 	}
 	clear(j.known) // they hold on to paths
-	j.body = nil
+	j.body, j.coding = nil, nil
 	j.cold = j.cold[:0]
 	j.labels = labelCounts{}
 	j.soonest = expiry{}

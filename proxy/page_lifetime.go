@@ -3,30 +3,63 @@ package proxy
 import (
 	"bytes"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
+	"github.com/valyala/fasthttp"
+
 	"github.com/thumbedge/thumbedge/proxy/wire"
 	"github.com/thumbedge/thumbedge/proxy/wire/field"
-	"github.com/valyala/fasthttp"
 )
 
 // clampLifetime lets no cache keep an answer until a URL in it expires. A
 // lifetime that the app did not give is not added.
 func clampLifetime(h *wire.Header, expires, now time.Time) {
 	limit := max(0, int64(expires.Sub(now)/time.Second)-1)
-	if lines := h.PeekAll(fasthttp.HeaderCacheControl); len(lines) > 0 {
+	for _, name := range lifetimeFields(h) {
 		var clamped []byte
-		for _, line := range lines {
+		for _, line := range h.PeekAll(name) {
 			clamped = appendClamped(clamped, line, limit)
 		}
-		h.SetBytesV(fasthttp.HeaderCacheControl, clamped)
+		h.SetBytesV(name, clamped)
+	}
+	if stated := h.Peek(accelExpires); len(stated) > 0 {
+		h.SetBytesV(accelExpires, clampedAccel(stated, limit, now))
 	}
 	if stated := h.Peek(fasthttp.HeaderExpires); len(stated) > 0 {
 		if at, err := fasthttp.ParseHTTPDate(stated); err == nil && at.Sub(now) > time.Duration(limit)*time.Second {
 			h.SetBytesV(fasthttp.HeaderExpires, fasthttp.AppendHTTPDate(nil, now.Add(time.Duration(limit)*time.Second)))
 		}
 	}
+}
+
+// accelExpires gives nginx a lifetime: in seconds, or until "@" a Unix time.
+const accelExpires = "X-Accel-Expires"
+
+// lifetimeFields returns the names of the fields with directives that give an answer a
+// lifetime: Cache-Control, those that are targeted at some caches (CDN-Cache-Control and
+// its like, RFC 9213), and Surrogate-Control.
+func lifetimeFields(h *wire.Header) []string {
+	var names []string
+	for name := range h.Lines() {
+		lower := bytes.ToLower(name)
+		if string(lower) != "cache-control" && !bytes.HasSuffix(lower, []byte("-cache-control")) && string(lower) != "surrogate-control" {
+			continue
+		}
+		if !slices.Contains(names, string(lower)) {
+			names = append(names, string(lower))
+		}
+	}
+	return names
+}
+
+func clampedAccel(stated []byte, limit int64, now time.Time) []byte {
+	at, absolute := bytes.CutPrefix(stated, []byte("@"))
+	if !absolute {
+		return strconv.AppendInt(nil, min(limit, seconds(stated)), 10)
+	}
+	return strconv.AppendInt([]byte("@"), min(now.Unix()+limit, seconds(at)), 10)
 }
 
 // appendClamped appends the directives of a Cache-Control line. Those that let a

@@ -3,24 +3,44 @@ package proxy
 import (
 	"context"
 	"log/slog"
-	"math/bits"
-	"strconv"
 	"time"
 
-	"github.com/cespare/xxhash/v2"
-	"github.com/thumbedge/thumbedge/proxy/wire"
 	"github.com/valyala/fasthttp"
+
+	"github.com/thumbedge/thumbedge/proxy/wire"
 )
 
-// send answers with j.out, under the app's own head as far as that holds.
-func (p *pages) send(r *wire.Request, j *job, answer *wire.Answer) {
+// send answers with j.out, under the app's own head as far as that holds. It returns
+// false, and has changed nothing, where there is no memory to encode it.
+func (p *pages) send(r *wire.Request, j *job, answer *wire.Answer) bool {
 	h := &answer.Header
+	appTag := h.Peek(fasthttp.HeaderETag)
+	j.tag = j.tag[:0]
+	if len(appTag) > 0 || len(h.Peek(fasthttp.HeaderLastModified)) > 0 {
+		j.tag = appendTag(j.tag, appTag, j.urls, j.out)
+	}
+	has := notModified(r.Header(), j.tag, nil)
 	body := j.out
-	validated := len(h.Peek(fasthttp.HeaderETag)) > 0 || len(h.Peek(fasthttp.HeaderLastModified)) > 0
+	if j.coding != nil && !has {
+		if !j.coding.encode(j) {
+			return false
+		}
+		body = j.packed
+	}
+	p.rewritten(r, j)
+	p.describe(h, j)
+	if has {
+		p.notModified(r, answer)
+	} else {
+		answer.Replace(body)
+	}
+	return true
+}
+
+// describe makes the app's header describe what the client gets.
+func (p *pages) describe(h *wire.Header, j *job) {
 	removeDescriptions(h)
-	h.Del(fasthttp.HeaderContentEncoding)
-	if validated {
-		j.tag = appendTag(j.tag[:0], h.Peek(fasthttp.HeaderETag), j.urls, body)
+	if len(j.tag) > 0 {
 		h.SetBytesV(fasthttp.HeaderETag, j.tag)
 	}
 	if j.soonest.set {
@@ -28,17 +48,12 @@ func (p *pages) send(r *wire.Request, j *job, answer *wire.Answer) {
 	}
 	if p.compress {
 		vary(h)
-		if name := p.encodings.compress(j, r.Header().Peek(fasthttp.HeaderAcceptEncoding)); name != "" {
-			h.Set(fasthttp.HeaderContentEncoding, name)
-			body = j.packed
-		}
 	}
-	p.rewritten(r, j)
-	if unchanged(r, h) {
-		p.notModified(r, answer)
-		return
+	if j.coding == nil {
+		h.Del(fasthttp.HeaderContentEncoding)
+	} else {
+		h.Set(fasthttp.HeaderContentEncoding, j.coding.name)
 	}
-	answer.Replace(body)
 }
 
 // unchanged says whether an answer with this head is what the client has already.
@@ -53,24 +68,6 @@ func removeDescriptions(h *wire.Header) {
 	} {
 		h.Del(name)
 	}
-}
-
-// appendTag appends the weak entity tag of a rewritten body, which every replica
-// gives alike. Where the app's own tag says which body was rewritten, that and the
-// URLs put into it, and where, say the rest; otherwise the body itself is hashed, all of it.
-func appendTag(dst, appTag []byte, urls uint64, body []byte) []byte {
-	sum := mixHash(urls, appTag)
-	if len(appTag) == 0 {
-		sum = xxhash.Sum64(body)
-	}
-	dst = append(dst, `W/"t`...)
-	dst = strconv.AppendUint(dst, sum, 16)
-	return append(dst, '"')
-}
-
-// mixHash adds one more text to a hash of texts in their order.
-func mixHash(sum uint64, text []byte) uint64 {
-	return (bits.RotateLeft64(sum, 29) ^ xxhash.Sum64(text)) * 0x9e3779b97f4a7c15
 }
 
 // notModified answers 304 in place of an answer that the client has.

@@ -25,20 +25,19 @@ const pageWait = 5 * time.Second
 // resolved, and written with other URLs; wherever that cannot be done, what was read
 // and what is still to come goes to the client as the app sent it.
 type pages struct {
-	resolver  pageResolver
-	renderer  prefetcher
-	scanner   *page.Scanner
-	maxBody   int64 // of a page, decoded
-	memory    memory
-	jobs      sync.Pool
-	decodings []*decoding
-	encodings encodings
-	compress  bool                 // towards clients
-	prefetch  [thumb.MaxSpecs]bool // by position: start rendering where a page shows it cold
-	form      wire.Form
-	passing   passing
-	metrics   *pageMetrics
-	log       *slog.Logger
+	resolver pageResolver
+	renderer prefetcher
+	scanner  *page.Scanner
+	maxBody  int64 // of a page, decoded
+	memory   memory
+	jobs     sync.Pool
+	codings  []*coding
+	compress bool                 // towards clients, what the app did not
+	prefetch [thumb.MaxSpecs]bool // by position: start rendering where a page shows it cold
+	form     wire.Form
+	passing  passing
+	metrics  *pageMetrics
+	log      *slog.Logger
 }
 
 // pageResolver is what pages take of a Resolver.
@@ -65,7 +64,8 @@ func newPages(cfg Config, deps Deps, passing passing) (*pages, error) {
 	}
 	p := &pages{
 		resolver: deps.Resolver, renderer: deps.Renderer, scanner: scanner, maxBody: cfg.Rewrite.MaxBody,
-		decodings: newDecodings(), compress: cfg.Server.Compress, form: pageForm(),
+		codings: newCodings(), compress: cfg.Server.Compress,
+		form:    wire.Form{Without: field.NewSet("if-none-match", "if-modified-since", "if-range")},
 		passing: passing, metrics: deps.Metrics.pages, log: deps.Log,
 	}
 	p.memory.limit = cfg.Rewrite.Memory
@@ -76,14 +76,14 @@ func newPages(cfg Config, deps Deps, passing passing) (*pages, error) {
 	return p, nil
 }
 
-// pageForm asks the app for a page whole and plain. The client gets another body: what
-// the answer would depend on is left out, the codings that the client accepts, and its
-// validators, which are compared with the body that it gets.
-func pageForm() wire.Form {
-	return wire.Form{
-		Without: field.NewSet("accept-encoding", "if-none-match", "if-modified-since", "if-range"),
-		Lines:   []byte("Accept-Encoding: identity\r\n"),
+// formOf asks the app for a page whole, in a coding that can be decoded. The client may
+// get another body: its validators are left out, and compared with the body that it gets.
+func (p *pages) formOf(h *fasthttp.RequestHeader) wire.Form {
+	form := withAppTags(h, p.form, "if-match")
+	if accepted := p.cutAccepted(h.PeekAll(fasthttp.HeaderAcceptEncoding)); accepted != nil {
+		form = withLine(form, "accept-encoding", accepted)
 	}
+	return form
 }
 
 // serve answers GET and HEAD under rewrite.paths.
@@ -92,7 +92,7 @@ func (p *pages) serve(r *wire.Request) {
 		p.passing.pass(r, reasonRange)
 		return
 	}
-	answer, err := r.Ask(p.form)
+	answer, err := r.Ask(p.formOf(r.Header()))
 	if err != nil {
 		r.Fail(err)
 		return
@@ -111,9 +111,10 @@ func (p *pages) serve(r *wire.Request) {
 	if reason == "" {
 		reason = p.rewrite(r, j, answer.Header.Peek(fasthttp.HeaderContentEncoding))
 	}
-	if reason == "" {
-		p.send(r, j, answer)
-	} else {
+	if reason == "" && !p.send(r, j, answer) {
+		reason = reasonMemory
+	}
+	if reason != "" {
 		answer.Unread(j.raw)
 		p.passAnswer(r, answer, reason)
 	}
@@ -173,7 +174,11 @@ func (p *pages) read(j *job, answer *wire.Answer) passReason {
 func (p *pages) rewrite(r *wire.Request, j *job, encoding []byte) passReason {
 	body := j.body
 	if len(encoding) > 0 && string(encoding) != "identity" {
-		if err := p.decode(j, encoding); err != nil {
+		coding := p.codingOf(encoding)
+		if coding == nil {
+			return reasonEncoding
+		}
+		if err := p.decode(j, coding); err != nil {
 			switch {
 			case errors.Is(err, errTooLarge):
 				return reasonTooLarge
@@ -182,7 +187,7 @@ func (p *pages) rewrite(r *wire.Request, j *job, encoding []byte) passReason {
 			}
 			return reasonEncoding
 		}
-		body = j.text
+		body, j.coding = j.text, coding
 	}
 	hosts := page.Hosts{r.AppHost(), r.ForwardedHost()}
 	weight := j.found.Weight()
@@ -206,7 +211,25 @@ func (p *pages) rewrite(r *wire.Request, j *job, encoding []byte) passReason {
 		p.metrics.unresolved.Inc()
 		p.log.Debug("page resolved in part", slog.String("error", err.Error()))
 	}
-	return p.write(j, body)
+	if reason := p.write(j, body); reason != "" {
+		return reason
+	}
+	j.coding = p.codingTo(r, j)
+	return ""
+}
+
+// codingTo returns the coding in which the client gets what was rewritten: the one that
+// the app used, or where server.compress is on one that the client likes. A page with
+// signed URLs stays plain for a client with cookies: the app may echo parts of the
+// request in it, and its size would tell them apart (the BREACH attack).
+func (p *pages) codingTo(r *wire.Request, j *job) *coding {
+	switch {
+	case j.soonest.set && len(r.Header().Peek(fasthttp.HeaderCookie)) > 0:
+		return nil
+	case j.coding != nil || !p.compress || len(j.out) < minPacked:
+		return j.coding
+	}
+	return p.liked(r.Header().Peek(fasthttp.HeaderAcceptEncoding))
 }
 
 // passAnswer sends the app's answer on as it is, or says that the client has it.

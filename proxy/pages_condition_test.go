@@ -101,9 +101,41 @@ func TestRewrittenPageHasValidatorsOfItsOwn(t *testing.T) {
 func TestTagIsStable(t *testing.T) {
 	t.Parallel()
 	body := []byte(`{"a":1}`)
-	for appTag, want := range map[string]string{"": `W/"tca0b885a32fc8b48"`, `"app"`: `W/"t8f4753e889cb1530"`, `W/"app"`: `W/"t3d86f365dc5b15e"`} {
+	for appTag, want := range map[string]string{"": `W/"te-ca0b885a32fc8b48"`, `"app"`: `W/"te-8f4753e889cb1530-s-app"`, `W/"app"`: `W/"te-3d86f365dc5b15e-w-app"`} {
 		if tag := string(appendTag(nil, []byte(appTag), 7, body)); tag != want {
 			t.Errorf("where the app's tag is %q, the tag is %s, not %s", appTag, tag, want)
+		}
+	}
+}
+
+// A client that changes what it saw sends its tag back: the app gets its own, whatever
+// the method, and so its comparison is about its own body. What is none of our tags, and
+// conditions that only hold for the bytes a client has, stay as they are.
+func TestAppGetsItsOwnTagBack(t *testing.T) {
+	t.Parallel()
+	for _, appTag := range []string{`"app"`, `W/"app"`, `"a-s-b!#"`} {
+		p, a := startPages(t, warmCaptures(), nil, func(string) string { return jsonAnswer(thumbnailsOf(1), "ETag: "+appTag) })
+		tag := joinedField(conditional(p, "GET"), "ETag")
+		if tag == appTag || !strings.HasPrefix(tag, "W/") {
+			t.Fatalf("the page's tag is %s", tag)
+		}
+		for _, c := range []struct{ method, target, sent, name, want string }{
+			{"PATCH", pageTarget, tag, "If-Match", appTag},
+			{"PUT", "/elsewhere/", strings.TrimPrefix(tag, "W/"), "If-Match", appTag},
+			{"DELETE", pageTarget, `"x", ` + tag + `, W/"y"`, "If-Match", `"x", ` + appTag + `, W/"y"`},
+			{"POST", pageTarget, tag, "If-None-Match", appTag},
+			{"GET", pageTarget, tag, "If-Match", appTag},
+			{"GET", "/elsewhere/", tag, "If-Match", appTag},
+			{"GET", "/elsewhere/", tag, "If-None-Match", tag},
+			{"PATCH", pageTarget, `W/"te-x-s-a"`, "If-Match", `W/"te-x-s-a"`},
+			{"PATCH", pageTarget, "*", "If-Match", "*"},
+			{"PATCH", pageTarget, tag, "If-Range", tag},
+		} {
+			p.Exchange(c.method + " " + c.target + " HTTP/1.1\r\nHost: site.test\r\nContent-Length: 0\r\n" + c.name + ": " + c.sent + "\r\n\r\n")
+			requests := a.Seen()
+			if got := joinedField(requests[len(requests)-1], c.name); got != c.want {
+				t.Errorf("%s %s: %s: the app was sent %s, want %s", c.method, c.name, c.sent, got, c.want)
+			}
 		}
 	}
 }
@@ -196,7 +228,7 @@ func TestPageHead(t *testing.T) {
 			t.Errorf("%s: %s may be a lie", name, value)
 		}
 	}
-	if got := joinedField(a.Seen()[0], "Accept-Encoding"); got != "identity" {
+	if got := joinedField(a.Seen()[0], "Accept-Encoding"); got != "" {
 		t.Errorf("the app was asked for %q", got)
 	}
 	answer = conditional(p, "HEAD", "X: html")
@@ -246,6 +278,31 @@ func TestSignedURLsBoundTheLifetime(t *testing.T) {
 	}
 	if answer := p.Exchange(wiretest.Get("/api/v2/captures/?cold")); joinedField(answer, "Cache-Control") != control.Load() {
 		t.Errorf("the lifetime of an untouched page became %q", joinedField(answer, "Cache-Control"))
+	}
+}
+
+// Every field that gives a lifetime is clamped, those for some caches too.
+func TestEveryLifetimeIsBounded(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_800_000_000, 0)
+	for line, want := range map[string]string{
+		"cdn-cache-control: max-age=86400":                  "max-age=100",
+		"Cloudflare-CDN-Cache-Control: s-maxage=50, public": "s-maxage=50, public",
+		"Surrogate-Control: max-age=3600, stale-if-error=9": "max-age=100",
+		"Surrogate-Control: max-age=3600+600":               "max-age=0",
+		"X-Accel-Expires: 3600":                             "100",
+		"X-Accel-Expires: @1900000000":                      "@1800000100",
+		"X-Accel-Expires: 7":                                "7",
+		"X-Accel-Expires: off":                              "0",
+		"X-Cache-Control-Of-Mine: max-age=9999":             "max-age=9999",
+	} {
+		name, value, _ := strings.Cut(line, ": ")
+		var h wire.Header
+		h.Add(name, value)
+		clampLifetime(&h, now.Add(101*time.Second), now)
+		if got := string(h.Peek(name)); got != want {
+			t.Errorf("%s became %q, want %q", line, got, want)
+		}
 	}
 }
 

@@ -8,12 +8,14 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/zstd"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
+	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 // pack encodes text as a content coding says; "raw deflate" is DEFLATE without
@@ -57,6 +59,12 @@ func unpack(t *testing.T, answer string) string {
 			t.Fatal(err)
 		}
 		body = r
+	case "deflate":
+		r, err := zlib.NewReader(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body = r
 	case "br":
 		body = brotli.NewReader(body)
 	case "zstd":
@@ -76,7 +84,8 @@ func unpack(t *testing.T, answer string) string {
 	return string(text)
 }
 
-// Every coding that the app may send with every one that a client may accept.
+// Every coding that the app may send with every one that a client may accept. What the
+// app encoded stays so; what it did not is encoded where server.compress is on.
 func TestPageEncodings(t *testing.T) {
 	t.Parallel()
 	page := thumbnailsOf(1) + strings.Repeat(" ", 2000)
@@ -99,8 +108,12 @@ func TestPageEncodings(t *testing.T) {
 				"": "", "identity": "", "gzip": "gzip", "br": "br", "zstd": "zstd", "deflate": "", "gzip, deflate, br, zstd": "zstd",
 				"gzip;q=1.0, br;q=0.5": "gzip", "*": "zstd", "*, zstd;q=0": "br", "gzip;q=0": "", "GZIP": "gzip", "x": "", "br;q=x": "",
 			} {
-				if !compress {
+				if sent != "" {
+					encoding = strings.TrimPrefix(sent, "raw ")
+				} else if !compress {
 					encoding = ""
+				}
+				if !compress {
 					if accepted != "" && accepted != "gzip, deflate, br, zstd" {
 						continue
 					}
@@ -200,5 +213,44 @@ func TestPageMemory(t *testing.T) {
 	}
 	if got := count(metrics.passed[reasonMemory]); got != passed || passed < 3 || count(metrics.pages.rewritten) < 3 {
 		t.Errorf("%d pages passed for want of memory (the client saw %d), %d were rewritten", got, passed, count(metrics.pages.rewritten))
+	}
+}
+
+// The app is asked for what the client accepts, as it came, but for codings in which a
+// page could not be looked at.
+func TestAcceptEncodingReachesTheApp(t *testing.T) {
+	t.Parallel()
+	p, a := startPages(t, warmCaptures(), nil, func(string) string { return jsonAnswer(thumbnailsOf(1)) })
+	for sent, want := range map[string]string{
+		"Accept-Encoding: gzip, deflate, br, zstd":  "gzip, deflate, br, zstd",
+		"Accept-Encoding: GZIP;q=0.5,*;q=0":         "GZIP;q=0.5,*;q=0",
+		"Accept-Encoding: gzip, dcb;q=1.0, br":      "gzip, br",
+		"Accept-Encoding: compress":                 "identity",
+		"Accept-Encoding: x\r\nAccept-Encoding: br": "br",
+		"X: no Accept-Encoding":                     "",
+	} {
+		p.Exchange("GET " + pageTarget + " HTTP/1.1\r\nHost: site.test\r\n" + sent + "\r\n\r\n")
+		requests := a.Seen()
+		if got := joinedField(requests[len(requests)-1], "Accept-Encoding"); got != want {
+			t.Errorf("%q became %q, want %q", sent, got, want)
+		}
+	}
+}
+
+// A page with signed URLs tells nothing by its size to whoever can make a browser with
+// cookies ask for it (BREACH).
+func TestSignedPageStaysPlainForCookies(t *testing.T) {
+	t.Parallel()
+	captures := warmCaptures()
+	captures.url = func(id thumb.ID, label string) (string, time.Time) {
+		return storageURL(id, label) + "?X-Amz-Signature=0", time.Now().Add(time.Hour)
+	}
+	page := pack(t, "gzip", thumbnailsOf(1)+strings.Repeat(" ", 2000))
+	p, _ := startPages(t, captures, nil, func(string) string { return jsonAnswer(page, "Content-Encoding: gzip") })
+	for header, want := range map[string]string{"Cookie: a=b": "", "Authorization: Token a": "gzip"} {
+		answer := p.Exchange("GET " + pageTarget + " HTTP/1.1\r\nHost: site.test\r\nAccept-Encoding: gzip\r\n" + header + "\r\n\r\n")
+		if got := joinedField(answer, "Content-Encoding"); got != want || !strings.Contains(unpack(t, answer), "X-Amz-Signature") {
+			t.Errorf("with %s it comes as %q, want %q: %q", header, got, want, answer)
+		}
 	}
 }

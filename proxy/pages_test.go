@@ -170,7 +170,7 @@ func TestPageIsRewrittenByVerdict(t *testing.T) {
 		}
 	}
 	request := a.Seen()[0]
-	if got := wiretest.Fields(request, "Accept-Encoding"); len(got) != 1 || got[0] != "identity" {
+	if got := wiretest.Fields(request, "Accept-Encoding"); len(got) != 1 || got[0] != "gzip, br" {
 		t.Errorf("the app was asked for %q", got)
 	}
 	if got := wiretest.Fields(request, "Cookie"); len(got) != 1 || got[0] != "a=b" {

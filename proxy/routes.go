@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/valyala/fasthttp"
 
 	"github.com/thumbedge/thumbedge/proxy/wire"
 )
@@ -90,7 +91,7 @@ type passing struct {
 
 func (p passing) pass(r *wire.Request, reason passReason) {
 	p.mark(r, reason)
-	answer, err := r.Ask(wire.Form{})
+	answer, err := r.Ask(formOf(r.Header()))
 	if err != nil {
 		r.Fail(err)
 		return
@@ -102,4 +103,14 @@ func (p passing) pass(r *wire.Request, reason passReason) {
 func (p passing) mark(r *wire.Request, reason passReason) {
 	p.passed[reason].Inc()
 	r.MarkCache("fwd=bypass", string(reason))
+}
+
+// formOf returns the form of a request that is passed: as it came, but for the tags of
+// rewritten pages, in whose place the app gets its own. If-None-Match of a GET that is
+// not rewritten is left alone: the client may have a rewritten body.
+func formOf(h *fasthttp.RequestHeader) wire.Form {
+	if h.IsGet() || h.IsHead() {
+		return withAppTags(h, wire.Form{}, "if-match")
+	}
+	return withAppTags(h, wire.Form{}, "if-match", "if-none-match")
 }

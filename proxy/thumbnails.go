@@ -10,6 +10,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/thumbedge/thumbedge/proxy/wire"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )

@@ -1,0 +1,97 @@
+package proxy
+
+import (
+	"bytes"
+	"math/bits"
+	"regexp"
+	"slices"
+	"strconv"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/valyala/fasthttp"
+
+	"github.com/thumbedge/thumbedge/proxy/wire"
+	"github.com/thumbedge/thumbedge/proxy/wire/field"
+)
+
+// The entity tag of a rewritten page is W/"te-<hash>-<s or w>-<the app's tag>", where
+// s or w says whether the app's tag was a strong one; the last two parts are missing
+// where the app gave none. A client that changes what it saw sends the tag back in
+// If-Match: the app is given its own tag again.
+const tagPrefix = `"te-`
+
+var carryingTag = regexp.MustCompile(`(?:W/)?"te-[0-9a-f]{1,16}-([sw])-([^"]*)"`)
+
+// appendTag appends the weak entity tag of a rewritten body, which every replica
+// gives alike. Where the app's own tag says which body was rewritten, that and the
+// URLs put into it, and where, say the rest; otherwise the body itself is hashed, all of it.
+func appendTag(dst, appTag []byte, urls uint64, body []byte) []byte {
+	sum := mixHash(urls, appTag)
+	if len(appTag) == 0 {
+		sum = xxhash.Sum64(body)
+	}
+	dst = append(append(dst, "W/"...), tagPrefix...)
+	dst = strconv.AppendUint(dst, sum, 16)
+	if opaque := bytes.TrimPrefix(appTag, []byte("W/")); isQuoted(opaque) {
+		kind := "-s-"
+		if len(opaque) < len(appTag) {
+			kind = "-w-"
+		}
+		dst = append(append(dst, kind...), opaque[1:len(opaque)-1]...)
+	}
+	return append(dst, '"')
+}
+
+// isQuoted says whether a tag is written as RFC 9110 section 8.8.3 has it.
+func isQuoted(tag []byte) bool {
+	return len(tag) >= 2 && tag[0] == '"' && bytes.IndexByte(tag[1:], '"') == len(tag)-2
+}
+
+// mixHash adds one more text to a hash of texts in their order.
+func mixHash(sum uint64, text []byte) uint64 {
+	return (bits.RotateLeft64(sum, 29) ^ xxhash.Sum64(text)) * 0x9e3779b97f4a7c15
+}
+
+// appTags returns the lines of a condition with the app's tags in place of those that
+// carry them; nil where none does.
+func appTags(lines [][]byte) []byte {
+	list := bytes.Join(lines, []byte(", "))
+	if !bytes.Contains(list, []byte(tagPrefix)) {
+		return nil
+	}
+	return carryingTag.ReplaceAllFunc(list, func(tag []byte) []byte {
+		parts := carryingTag.FindSubmatch(tag)
+		weak := ""
+		if parts[1][0] == 'w' {
+			weak = "W/"
+		}
+		return append(append([]byte(weak+`"`), parts[2]...), '"')
+	})
+}
+
+// withAppTags returns a form in which the conditions of these names, in lower case,
+// reach the app with its own tags, added to what the form has already.
+func withAppTags(h *fasthttp.RequestHeader, form wire.Form, names ...string) wire.Form {
+	for _, name := range names {
+		lines := h.PeekAll(name)
+		if len(lines) == 0 {
+			continue
+		}
+		if tags := appTags(lines); tags != nil {
+			form = withLine(form, name, tags)
+		}
+	}
+	return form
+}
+
+// withLine returns a form in which a header has this value instead of the client's.
+func withLine(form wire.Form, name string, value []byte) wire.Form {
+	without := new(field.Set)
+	if form.Without != nil {
+		*without = *form.Without
+	}
+	without[len(name)] = slices.Clip(without[len(name)]) // shared with the form's
+	without.Put(name, true)
+	lines := append(append(bytes.Clone(form.Lines), name...), ": "...)
+	return wire.Form{Without: without, Lines: append(append(lines, value...), "\r\n"...)}
+}

@@ -52,6 +52,7 @@ type DjangoConfig struct {
 //	/poll/<pipe>/               the first line of a Pipe
 //	/early/<status>/            that status, the body unread
 //	/die/[?read=1][?after=n]    the worker ends: at once, after n bytes of a body of 1000000, after the body was read
+//	/api/v2/captures/gallery/<id>/  a list of that capture, gzipped and conditional: its tag is "v1"
 //	anything else               an Arrival
 type DjangoApp struct {
 	Address string // host:port

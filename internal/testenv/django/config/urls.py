@@ -10,5 +10,6 @@ urlpatterns = [
     path("early/<int:status>/", views.early, name="early"),
     path("die/", views.die, name="die"),
     path("api/v2/captures/thumbnails/<int:pk>/", views.arrival, name="thumbnail"),
+    path("api/v2/captures/gallery/<int:pk>/", views.conditional_gallery, name="gallery"),
     re_path(r"", views.arrival, name="any"),
 ]

@@ -3,6 +3,7 @@ package imaging
 import (
 	"container/list"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -45,10 +46,12 @@ func versionOf(w *thumb.Work) version {
 //   - an original that cannot be fetched, for source.retry_after;
 //   - a picture that was rendered and could not be kept, for as long: the picture
 //     itself is what clients get meanwhile, and storage is left alone;
-//   - an original that cannot be rendered, until its capture changes. For a minute
-//     at a time, or until a notification names the capture, no questions are asked;
-//     then the next job compares the capture's version with the one that failed,
-//     and fetches nothing where it is the same.
+//   - an original that cannot be rendered, or only by the app, until its capture
+//     changes. For a minute at a time, or until a notification names the capture, no
+//     questions are asked; then the next job compares the capture's version with the
+//     one that failed, and fetches nothing where it is the same;
+//   - that the app did not render such an original either: for as long where it said so,
+//     for source.retry_after where it failed.
 //
 // Its memory is bounded: the oldest are forgotten first.
 type failures struct {
@@ -64,11 +67,15 @@ type failures struct {
 type failure struct {
 	id thumb.ID
 
-	err    error // unavailable or unusable; nil: neither
+	err    error // unavailable, unusable or for the app; nil: none
 	labels labels
 	until  time.Time
-	// unusable is the version that cannot be rendered; nil where err is another.
-	unusable *version
+	// version is the one that cannot be rendered here; nil where err is unavailable.
+	version *version
+	// The labels that the app refused to render of that version, and those at which it
+	// failed lately.
+	refused, failed labels
+	failedUntil     time.Time
 
 	pictures  [thumb.MaxSpecs][]byte // that could not be kept
 	keepUntil time.Time
@@ -91,34 +98,52 @@ func (f *failures) recall(id thumb.ID, position int) (made Thumbnail, err error,
 		return Thumbnail{JPEG: known.pictures[position]}, nil, true
 	}
 	if known.err != nil && known.labels&labelAt(position) != 0 && now.Before(known.until) {
-		return Thumbnail{}, known.err, true
+		return Thumbnail{}, known.errorOf(position), true
 	}
-	// An unusable version stays, to be compared by the next job.
-	if known.unusable == nil && !now.Before(known.until) && !now.Before(known.keepUntil) {
+	// A version stays, to be compared by the next job.
+	if known.version == nil && !now.Before(known.until) && !now.Before(known.keepUntil) {
 		f.forget(element)
 	}
 	return Thumbnail{}, nil, false
 }
 
-// unusable returns the labels of this work that are known not to be renderable,
-// and why. The version being the same, they are believed for another minute.
-func (f *failures) unusable(work *thumb.Work) (labels, error) {
+var (
+	errAppRefused = fmt.Errorf("%w: the app does not render it either: %w", thumb.ErrOriginalUnusable, thumb.ErrUnshowable)
+	errAppFailed  = fmt.Errorf("%w: the app failed to render it: %w", thumb.ErrOriginalUnavailable, thumb.ErrUnshowable)
+)
+
+// errorOf returns what is to be answered for a label.
+func (known *failure) errorOf(position int) error {
+	switch at := labelAt(position); {
+	case !errors.Is(known.err, thumb.ErrOriginalForApp):
+	case known.refused&at != 0:
+		return errAppRefused
+	case known.failed&at != 0 && time.Now().Before(known.failedUntil):
+		return errAppFailed
+	}
+	return known.err
+}
+
+// ofVersion returns, by position, why labels of this work are known not to be
+// renderable here. The version being the same, they are believed for another minute.
+func (f *failures) ofVersion(work *thumb.Work) (errs [thumb.MaxSpecs]error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	element := f.byID[work.Capture.ID]
 	if element == nil {
-		return 0, nil
+		return errs
 	}
 	known := element.Value.(*failure)
 	switch {
-	case known.unusable == nil:
-		return 0, nil
-	case *known.unusable != versionOf(work):
+	case known.version == nil:
+		return errs
+	case *known.version != versionOf(work):
 		f.forget(element)
-		return 0, nil
+		return errs
 	}
 	known.until = time.Now().Add(relook)
-	return known.labels, known.err
+	known.labels.each(func(position int) { errs[position] = known.errorOf(position) })
+	return errs
 }
 
 // rememberUnavailable remembers that the original of a capture cannot be fetched:
@@ -129,20 +154,45 @@ func (f *failures) rememberUnavailable(id thumb.ID, err error) {
 		until = alone.Until
 	}
 	f.remember(id, func(known *failure) {
-		known.err, known.labels, known.unusable, known.until = err, ^labels(0), nil, until
+		known.err, known.labels, known.version, known.until = err, ^labels(0), nil, until
 	})
 }
 
-// rememberUnusable remembers that these labels of this version cannot be rendered.
-func (f *failures) rememberUnusable(work *thumb.Work, which labels, err error) {
+// rememberVersion remembers that these labels of this version cannot be rendered here.
+func (f *failures) rememberVersion(work *thumb.Work, which labels, err error) {
 	v := versionOf(work)
 	f.remember(work.Capture.ID, func(known *failure) {
-		if known.unusable != nil && *known.unusable == v {
+		if known.version != nil && *known.version == v {
 			which |= known.labels
+		} else {
+			known.refused, known.failed = 0, 0
 		}
-		known.err, known.labels, known.unusable = err, which, &v
+		known.err, known.labels, known.version = err, which, &v
 		known.until = time.Now().Add(relook)
 	})
+}
+
+// rememberApp remembers that the app did not render a label of an original that is the
+// app's to render: since it refuses to, or since it failed.
+func (f *failures) rememberApp(id thumb.ID, position int, refused bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	element := f.byID[id]
+	if element == nil {
+		return
+	}
+	known := element.Value.(*failure)
+	switch now := time.Now(); {
+	case !errors.Is(known.err, thumb.ErrOriginalForApp):
+	case refused:
+		known.refused |= labelAt(position)
+	default:
+		if !now.Before(known.failedUntil) {
+			known.failed = 0
+		}
+		known.failed |= labelAt(position)
+		known.failedUntil = now.Add(f.retryAfter)
+	}
 }
 
 // rememberPicture keeps a picture that could not be stored or recorded.
@@ -170,7 +220,7 @@ func (f *failures) remember(id thumb.ID, note func(*failure)) {
 }
 
 // changed heeds a notification that names a capture: what is remembered of it is
-// not to be relied upon. An unusable original is compared by the next job, since
+// not to be relied upon. An original that cannot be rendered here is compared by the next job, since
 // most notifications are of rows and not of originals.
 func (f *failures) changed(id thumb.ID) {
 	f.mu.Lock()
@@ -180,7 +230,7 @@ func (f *failures) changed(id thumb.ID) {
 		return
 	}
 	known := element.Value.(*failure)
-	if known.unusable == nil {
+	if known.version == nil {
 		f.forget(element)
 	} else {
 		f.drop(known)
@@ -194,7 +244,7 @@ func (f *failures) changedAll() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for e := f.age.Front(); e != nil; e = e.Next() {
-		if known := e.Value.(*failure); known.unusable != nil {
+		if known := e.Value.(*failure); known.version != nil {
 			known.until = time.Time{}
 		}
 	}

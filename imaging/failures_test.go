@@ -135,6 +135,55 @@ func TestNotificationsEndWhatIsRemembered(t *testing.T) {
 	})
 }
 
+// An original that only the app may render is fetched once, and left to the app until
+// its capture changes. What the app refuses, it is not asked for again; where it fails,
+// it is asked again after a while.
+func TestOriginalForTheAppIsRememberedUntilItChanges(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newColdPath(t)
+		c.stored(1, "foreign")
+		opens := c.opens()
+		for range 20 {
+			c.want(t, 1, small, thumb.ErrOriginalForApp)
+			c.want(t, 1, medium, thumb.ErrOriginalForApp)
+			c.Prefetch(1, large)
+		}
+		if *opens != 1 || c.database.taken != 1 {
+			t.Errorf("%d fetches and %d leases, want 1 and 1", *opens, c.database.taken)
+		}
+		refused := func(err error) bool {
+			return errors.Is(err, thumb.ErrOriginalUnusable) && errors.Is(err, thumb.ErrUnshowable)
+		}
+		c.AppFailed(1, small, false)
+		c.want(t, 1, small, thumb.ErrOriginalUnavailable)
+		c.want(t, 1, medium, thumb.ErrOriginalForApp)
+		time.Sleep(30 * time.Second)
+		c.want(t, 1, small, thumb.ErrOriginalForApp)
+		c.AppFailed(1, small, true)
+		for range 48 {
+			if _, err := c.Thumbnail(t.Context(), 1, small); !refused(err) {
+				t.Fatalf("what the app refused gives %v", err)
+			}
+			c.want(t, 1, medium, thumb.ErrOriginalForApp)
+			c.Changed([]thumb.ID{1}) // of something else
+			time.Sleep(30 * time.Minute)
+		}
+		if *opens != 1 {
+			t.Errorf("%d fetches in a day", *opens)
+		}
+		c.storage.put("uploads/1.jpg", "foreign, and another")
+		c.database.edit(1, func(w *thumb.Work) { w.Capture.LastModified = noon.Add(time.Hour) })
+		c.want(t, 1, small, thumb.ErrOriginalForApp)
+		c.storage.put("uploads/1.jpg", "a photo")
+		c.database.edit(1, func(w *thumb.Work) { w.Capture.LastModified = noon.Add(2 * time.Hour) })
+		c.Changed([]thumb.ID{1})
+		c.want(t, 1, small, nil)
+		c.AppFailed(1, small, true) // too late: it is not the app's any more
+		c.want(t, 1, small, nil)
+	})
+}
+
 func TestWhatIsRememberedIsBounded(t *testing.T) {
 	t.Parallel()
 	f := newFailures(time.Hour)

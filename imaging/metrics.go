@@ -109,6 +109,8 @@ func outcomeOf(made Thumbnail, err error) string {
 		return "unavailable"
 	case errors.Is(err, thumb.ErrOriginalUnusable):
 		return "unusable"
+	case errors.Is(err, thumb.ErrOriginalForApp):
+		return "for_app"
 	case errors.Is(err, thumb.ErrDatabase):
 		return "database"
 	case errors.Is(err, thumb.ErrInternal):

@@ -48,6 +48,9 @@ func newColdPath(t *testing.T, edit ...func(*Config, *Deps)) *coldPath {
 		if strings.HasPrefix(string(original), "broken") {
 			return nil, fmt.Errorf("%w: not an image", thumb.ErrOriginalUnusable)
 		}
+		if strings.HasPrefix(string(original), "foreign") {
+			return nil, fmt.Errorf("%w: a format of the app's", thumb.ErrOriginalForApp)
+		}
 		return &plan{memory: c.price(specs), render: func(ctx context.Context, _ int) ([]render.Picture, error) {
 			c.decodes.Add(1)
 			c.decoding()

@@ -188,6 +188,14 @@ func (r *Renderer) Prefetch(id thumb.ID, position int) {
 	}
 }
 
+// AppFailed is told that the app was asked to render a label, since Thumbnail gave
+// thumb.ErrOriginalForApp, and did not: because it refuses this original, which is
+// remembered until the capture changes, or because it failed, which is remembered for
+// source.retry_after.
+func (r *Renderer) AppFailed(id thumb.ID, position int, refused bool) {
+	r.failures.rememberApp(id, position, refused)
+}
+
 // Changed heeds notifications that name captures: remembered failures are looked
 // at again, and jobs that wait for another replica look whether it is finished.
 func (r *Renderer) Changed(ids []thumb.ID) {

@@ -177,8 +177,12 @@ func (r *Renderer) finishFromRows(j *job, work *thumb.Work) labels {
 // finishFromFailures finishes the labels that this version of the original is known
 // not to give. It returns those that are left; the job leaves where none is.
 func (r *Renderer) finishFromFailures(j *job, work *thumb.Work) labels {
-	which, err := r.failures.unusable(work)
-	(r.jobs.wanted(j) & which).each(func(position int) { r.finish(j, labelAt(position), Thumbnail{}, err) })
+	errs := r.failures.ofVersion(work)
+	r.jobs.wanted(j).each(func(position int) {
+		if err := errs[position]; err != nil {
+			r.finish(j, labelAt(position), Thumbnail{}, err)
+		}
+	})
 	return r.jobs.leaveUnlessWanted(j)
 }
 
@@ -198,8 +202,11 @@ func (r *Renderer) fault(work *thumb.Work, which labels, err error) error {
 	switch {
 	case errors.Is(err, thumb.ErrOriginalUnavailable):
 		r.failures.rememberUnavailable(work.Capture.ID, err)
+	case errors.Is(err, thumb.ErrOriginalForApp):
+		r.failures.rememberVersion(work, which, err)
+		r.log.Info("original is left to the app", slog.Int64("capture", int64(work.Capture.ID)), slog.Any("reason", err))
 	case errors.Is(err, thumb.ErrOriginalUnusable):
-		r.failures.rememberUnusable(work, which, err)
+		r.failures.rememberVersion(work, which, err)
 	}
 	return err
 }

@@ -3,7 +3,7 @@ package render
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
+	"fmt"
 	"image"
 	"image/color"
 	"image/gif"
@@ -13,6 +13,8 @@ import (
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
 	"golang.org/x/image/webp"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 // header is what is known of an original before it is decoded.
@@ -43,7 +45,7 @@ func codecs() []codec {
 	}
 }
 
-var errNotAnImage = errors.New("not an image of a known format")
+var errNotAnImage = fmt.Errorf("not an image of a known format: %w", thumb.ErrUnshowable)
 
 // readHeader finds out what an original is and how large.
 func readHeader(original []byte) (h header, err error) {

@@ -26,6 +26,10 @@ var (
 	// app is asked for the thumbnail. An error never wraps this and
 	// ErrOriginalUnusable at once.
 	ErrOriginalForApp = errors.New("only the app may render the original")
+	// ErrUnshowable comes beside another of these errors: no browser could show the
+	// original either, since it is not an image, or is one that only the app might have
+	// rendered and did not.
+	ErrUnshowable = errors.New("no browser can show it")
 	// ErrDatabase: the database did not answer in its time.
 	ErrDatabase = errors.New("database unavailable")
 	// ErrInternal: a fault of thumbedge's own, such as a panic that was contained, or

@@ -51,16 +51,17 @@ func newRouter(cfg Config, deps Deps) (*router, error) {
 // Serve hands a request to the part that answers it. Routes are matched on the
 // canonical path; what is passed to the app is the target as it was sent.
 func (rt *router) Serve(r *wire.Request) {
-	reads := r.Header().IsGet() || r.Header().IsHead()
-	if !reads || r.Upgrades() {
-		rt.passing.pass(r, reasonNotEligible)
-		return
-	}
 	path := r.Path()
+	plain := !r.Upgrades() && (r.Header().IsGet() || r.Header().IsHead())
 	switch {
-	case len(path) > len(rt.route) && bytes.HasPrefix(path, rt.route):
+	case plain && isThumbnail(path, rt.route):
 		r.MarkRoute(routeThumbnail)
 		rt.thumbnails.serve(r, path[len(rt.route):])
+	case rt.couldBeThumbnail(r):
+		r.MarkRoute(routeThumbnail)
+		rt.thumbnails.passBounded(r, &wanted{}, reasonOddForm)
+	case !plain:
+		rt.passing.pass(r, reasonNotEligible)
 	case rt.files != nil && bytes.HasPrefix(path, rt.filesPath):
 		r.MarkRoute(routeFile)
 		rt.files.serve(r, path[len(rt.filesPath):])
@@ -70,6 +71,14 @@ func (rt *router) Serve(r *wire.Request) {
 	default:
 		rt.passing.pass(r, reasonNotEligible)
 	}
+}
+
+// isThumbnail says whether a path is the route, and one segment below it; a slash may
+// follow.
+func isThumbnail(path, route []byte) bool {
+	below, ok := bytes.CutPrefix(path, route)
+	slash := bytes.IndexByte(below, '/')
+	return ok && len(below) > 0 && slash != 0 && (slash < 0 || slash == len(below)-1)
 }
 
 // onPagePath says whether path is under one of rewrite.paths. The list of

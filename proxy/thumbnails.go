@@ -57,22 +57,17 @@ func (w *wanted) warm() bool {
 	return w.known.Standing == thumb.Public && w.known.Verdicts[w.position] == thumb.Warm
 }
 
-// serve answers a GET or HEAD of what is below rewrite.route.
+// serve answers a GET or HEAD of one segment below rewrite.route.
 func (t *thumbnails) serve(r *wire.Request, below []byte) {
-	text := bytes.TrimSuffix(below, []byte("/"))
-	if len(text) == 0 || bytes.IndexByte(text, '/') >= 0 {
-		t.pass(r, reasonNotEligible)
-		return
-	}
 	label := lastLabel(r.Query())
 	w := wanted{position: t.specs.Index(label)}
 	if w.position < 0 {
-		t.pass(r, reasonLabel)
+		t.passBounded(r, &w, reasonLabel) // which the app may have nevertheless
 		return
 	}
 	w.spec = t.specs[w.position]
 	var ok bool
-	if w.id, ok = thumb.ParseID(text); !ok {
+	if w.id, ok = thumb.ParseID(bytes.TrimSuffix(below, []byte("/"))); !ok {
 		t.fail(r, &w, thumb.ErrUnknownCapture)
 		return
 	}

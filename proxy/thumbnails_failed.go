@@ -42,13 +42,14 @@ var thumbnailOutcomes = []thumbnailOutcome{
 // Why requests for thumbnails are the app's to answer.
 const (
 	reasonLabel    passReason = "unknown_label"
+	reasonOddForm  passReason = "odd_form" // a request that only the app may take for one
 	reasonPrivate  passReason = "private"
 	reasonDatabase passReason = "database"
 	reasonNoURL    passReason = "no_storage_url"
 	reasonError    passReason = "error"
 )
 
-var thumbnailReasons = []passReason{reasonLabel, reasonPrivate, reasonDatabase, reasonNoURL, reasonError}
+var thumbnailReasons = []passReason{reasonLabel, reasonOddForm, reasonPrivate, reasonDatabase, reasonNoURL, reasonError}
 
 func newThumbnailMetrics(reg prometheus.Registerer) map[thumbnailOutcome]prometheus.Counter {
 	vec := promauto.With(reg).NewCounterVec(prometheus.CounterOpts{

@@ -21,6 +21,7 @@ var (
 	rejectVersion     = &rejection{400, "version"}
 	rejectTarget      = &rejection{400, "target"}
 	rejectMethod      = &rejection{405, "method"}
+	rejectSpelling    = &rejection{501, "method_spelling"}
 	rejectLineEnd     = &rejection{400, "line_end"}
 	rejectFold        = &rejection{400, "folded_header"}
 	rejectName        = &rejection{400, "header_name"}
@@ -37,7 +38,7 @@ var (
 	rejectTimeout     = &rejection{408, "timeout"}
 
 	rejections = []*rejection{
-		rejectLine, rejectVersion, rejectTarget, rejectMethod, rejectLineEnd, rejectFold, rejectName,
+		rejectLine, rejectVersion, rejectTarget, rejectMethod, rejectSpelling, rejectLineEnd, rejectFold, rejectName,
 		rejectValue, rejectHost, rejectLength, rejectEncoding, rejectBoth, rejectExpectation,
 		rejectHeaderSize, rejectTargetSize, rejectBodySize, rejectChunk, rejectTimeout,
 	}
@@ -128,6 +129,10 @@ func (h *head) requestLine(line []byte) (authority []byte, err error) {
 	switch {
 	case string(method) == "CONNECT":
 		return nil, rejectMethod
+	case misspelled(method):
+		return nil, rejectSpelling
+	case !isTarget(target):
+		return nil, rejectTarget
 	case target[0] == '/', string(target) == "*" && string(method) == "OPTIONS":
 		return nil, nil
 	}
@@ -145,6 +150,30 @@ func (h *head) requestLine(line []byte) (authority []byte, err error) {
 	}
 	h.target = after[end:]
 	return after[:end], nil
+}
+
+// methods are those that apps know. Names of methods are case-sensitive (RFC 9110
+// section 9.1), but some apps take "get" for GET.
+var methods = []string{"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"}
+
+func misspelled(method []byte) bool {
+	for _, known := range methods {
+		if len(method) == len(known) && string(method) != known && bytes.EqualFold(method, []byte(known)) {
+			return true
+		}
+	}
+	return false
+}
+
+// isTarget says whether a target holds nothing that may not stand in one. Apps drop what
+// follows a "#", or the white space around it.
+func isTarget(target []byte) bool {
+	for _, c := range target {
+		if c <= ' ' || c == 0x7f || c == '#' {
+			return false
+		}
+	}
+	return true
 }
 
 // field takes note of a header that has to do with framing. An underscore counts

@@ -83,7 +83,6 @@ func (c *client) canonicalPath() []byte {
 // Query is what follows the target's first question mark, as it was sent.
 func (r *Request) Query() []byte {
 	_, query, _ := bytes.Cut(r.target, []byte{'?'})
-	query, _, _ = bytes.Cut(query, []byte{'#'})
 	return query
 }
 

@@ -14,9 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/term"
 
 	"github.com/thumbedge/thumbedge/internal/sampleapp/scene"
 )
@@ -110,11 +108,6 @@ func drawFile(s scene.Scene, photo Photo) (int64, error) {
 
 // progress returns what to call after each of the photos.
 func progress(out io.Writer, photos int) func() {
-	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
-		bar := progressbar.NewOptions(photos, progressbar.OptionSetWriter(out), progressbar.OptionSetDescription("drawing moths"),
-			progressbar.OptionShowCount(), progressbar.OptionSetWidth(30), progressbar.OptionOnCompletion(func() { fmt.Fprintln(out) }))
-		return func() { _ = bar.Add(1) }
-	}
 	fmt.Fprintf(out, "drawing %d photos\n", photos)
 	var drawn atomic.Int64
 	return func() {

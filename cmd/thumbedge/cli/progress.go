@@ -17,8 +17,7 @@ import (
 const lineEvery = 10 * time.Second
 
 // progress shows how far reconcile is: a bar on a terminal, lines elsewhere. It
-// belongs to one goroutine. The library that draws the demo's bar is wider than a
-// narrow terminal, and would take what an interrupted run did for this one's rate.
+// belongs to one goroutine.
 type progress struct {
 	w        io.Writer
 	terminal *os.File // w, where it is a terminal

@@ -168,5 +168,8 @@ func valid(key string) bool {
 	return fs.ValidPath(key) && key != "." && !strings.ContainsRune(key, 0) && !temporary(path.Base(key))
 }
 
-// temporary says whether a file's name is that of one being written.
-func temporary(name string) bool { return strings.HasPrefix(name, temporaryPrefix) }
+// temporary says whether a file's name is that of one being written. That of the
+// site's identity counts as one, so that nothing but Site and SetSite comes by it.
+func temporary(name string) bool {
+	return strings.HasPrefix(name, temporaryPrefix) || strings.HasSuffix(name, imaging.SiteFile)
+}

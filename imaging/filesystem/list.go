@@ -32,7 +32,7 @@ func (s *Storage) List(ctx context.Context, prefix, after string, each func(imag
 // within seconds.
 func (s *Storage) RemoveLeftovers(ctx context.Context, prefix string, before time.Time) (removed int, err error) {
 	w := walk{ctx: ctx, prefix: prefix, visit: func(key string, stat fs.FileInfo) error {
-		if !temporary(path.Base(key)) || !stat.ModTime().Before(before) {
+		if !temporary(path.Base(key)) || strings.HasSuffix(key, imaging.SiteFile) || !stat.ModTime().Before(before) {
 			return nil
 		}
 		err := s.root.Remove(key)

@@ -23,7 +23,7 @@ const cacheControl = "public, max-age=31536000, immutable"
 // Put stores a JPEG. The request is signed over its bytes: what a server
 // acknowledges is what was sent.
 func (s *Storage) Put(ctx context.Context, key string, jpeg []byte) error {
-	if key == "" || strings.HasSuffix(key, "/") {
+	if key == "" || strings.HasSuffix(key, "/") || siteFile(key) {
 		return fmt.Errorf("storing %q: not the key of a file", key)
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
@@ -127,8 +127,8 @@ func (s *Storage) List(ctx context.Context, prefix, after string, each func(imag
 		}
 		for _, object := range page.Contents {
 			key := strings.TrimPrefix(aws.ToString(object.Key), s.cfg.Location)
-			if key == "" || strings.HasSuffix(key, "/") {
-				continue // a folder, as consoles make them
+			if key == "" || strings.HasSuffix(key, "/") || siteFile(key) {
+				continue // a folder, as consoles make them, or no thumbnail
 			}
 			if err := each(imaging.File{Key: key, Size: aws.ToInt64(object.Size), Modified: aws.ToTime(object.LastModified)}); err != nil {
 				return err

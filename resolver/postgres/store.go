@@ -156,6 +156,7 @@ const (
 	serializationFailure = "40001" // where the role's default is stricter than read committed
 	deadlockDetected     = "40P01"
 	noSuchTable          = "42P01"
+	noSuchFunction       = "42883"
 	noPrivilege          = "42501"
 )
 

@@ -2,11 +2,16 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"text/tabwriter"
+	"time"
 
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/site"
 	"github.com/thumbedge/thumbedge/migrations"
+	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 func migrate() command {
@@ -19,8 +24,11 @@ func migrate() command {
 up      installs what is missing: the schema thumbedge (leases, files to delete), the
         triggers that notify of changes, and the thumbnail table where the app has none.
         Safe on a live database: one table a transaction, and never waiting for a lock
-        longer than 3 s. Run it as the owner of the app's tables.
-down    removes it all again, the newest first. Rows and files of thumbnails stay.
+        longer than 3 s. Run it as the owner of the app's tables. Then it gives database
+        and storage the identity that reconcile looks at, once the files of the newest
+        rows were found there.
+down    removes it all again, the newest first, and the storage's identity. Rows and files
+        of thumbnails stay.
 status  shows which are installed.
 
 The proxy works without them, degraded as the README says.`,
@@ -44,13 +52,52 @@ The proxy works without them, degraded as the README says.`,
 			}
 			switch verb {
 			case "up":
-				return m.Up(ctx)
+				if err := m.Up(ctx); err != nil {
+					return err
+				}
+				pair(ctx, env, file)
+				return nil
 			case "down":
+				if err := withSite(ctx, file, site.Part); err != nil {
+					fmt.Fprintf(env.Stdout, "site: the storage keeps its identity: %v\n", err)
+				}
 				return m.Down(ctx, 0)
 			}
 			return status(ctx, env, m)
 		},
 	}
+}
+
+// siteLimit bounds how long migrate looks at what database and storage bear.
+const siteLimit = 30 * time.Second
+
+// pair gives database and storage their identity where neither has one. Only reconcile
+// needs it: what keeps it from being made is said, and fails nothing.
+func pair(ctx context.Context, env Env, file *config.File) {
+	err := withSite(ctx, file, site.Check)
+	if errors.Is(err, site.ErrNotPaired) {
+		err = withSite(ctx, file, func(ctx context.Context, db site.Database, storage site.Storage, keys thumb.Keys) error {
+			return site.Adopt(ctx, db, storage, keys, 0)
+		})
+		if err == nil {
+			fmt.Fprintln(env.Stdout, "site: database and storage are a pair from now on")
+		}
+	}
+	if err != nil {
+		fmt.Fprintf(env.Stdout, "site: %v\nUntil then thumbedge reconcile --apply is refused.\n", err)
+	}
+}
+
+// withSite does something with the database and the storage, and bounds it in time.
+func withSite(ctx context.Context, file *config.File, do func(context.Context, site.Database, site.Storage, thumb.Keys) error) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, siteLimit)
+	defer cancel()
+	p, err := openParts(ctx, file)
+	if err != nil {
+		return err
+	}
+	defer p.close(&err)
+	return do(ctx, p.store, p.storage, file.Storage.Prefix)
 }
 
 func status(ctx context.Context, env Env, m *migrations.Migrator) error {

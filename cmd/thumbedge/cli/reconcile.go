@@ -6,24 +6,19 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"log/slog"
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
-	"github.com/thumbedge/thumbedge/cmd/thumbedge/program"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/reconcile"
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/site"
 	"github.com/thumbedge/thumbedge/imaging/filesystem"
-	"github.com/thumbedge/thumbedge/resolver/postgres"
 )
 
 func reconcileCommand() command {
 	return command{
 		name:     "reconcile",
-		synopsis: "--config FILE [--apply [--force N]] [--since WHEN] [--json]",
+		synopsis: "--config FILE [--adopt | --apply] [--force N] [--since WHEN] [--json]",
 		summary:  "find and repair rows without files and files without rows",
 		text: `
 Looks at every thumbnail row and every stored file, and reports rows whose file is
@@ -39,6 +34,12 @@ proxy and app.
 or of the files would go: that is mostly the wrong database, the wrong bucket or a
 volume that is not mounted. --force N allows it, for N rows and files at most. A grace
 below 30 minutes needs it too: a file's row may come that much later.
+
+Database and storage bear the identity of their site, which thumbedge migrate up gives
+to both. Where they do not agree, or the database is a dump that was restored elsewhere,
+nothing is looked at, but for --adopt: it gives them a new identity, once the files of
+the newest 20 rows were found in the storage. Whatever was paired with either of them
+before is refused from then on. A dry run works without an identity, --apply does not.
 
 A run that was interrupted goes on where it was when it is started with the same
 flags again. That needs schema thumbedge (thumbedge migrate up), and so does --apply.
@@ -56,9 +57,14 @@ Exit status 0 when it came to its end, whatever it found; 1 when it could not.`,
 			flags.StringVar(&cfg.SinceText, "since", "", "only rows updated since `WHEN`: 36h ago, a date, or a time as RFC 3339 has it")
 			flags.BoolVar(&cfg.Restart, "restart", false, "begin anew, not where the last run was interrupted")
 			flags.Int64Var(&cfg.Force, "force", 0, "with --apply, remove up to `N` rows and files although they are a large share, or the grace is short")
+			adopt := flags.Bool("adopt", false, "say that database and storage belong together, and do nothing else")
 			asJSON := flags.Bool("json", false, "print the summary as JSON")
 			if _, err := parse(); err != nil {
 				return err
+			}
+			if *adopt && cfg.Apply {
+				fmt.Fprintln(env.Stderr, "thumbedge reconcile: --adopt and --apply are two commands, a dry run between them")
+				return errUsage
 			}
 			var err error
 			if cfg.Since, err = since(cfg.SinceText, time.Now()); err != nil {
@@ -69,34 +75,27 @@ Exit status 0 when it came to its end, whatever it found; 1 when it could not.`,
 			if err != nil {
 				return err
 			}
-			return reconcileWith(ctx, env, file, cfg, *asJSON)
+			return reconcileWith(ctx, env, file, cfg, *adopt, *asJSON)
 		},
 	}
 }
 
 // reconcileWith runs it on the parts that the configuration names.
-func reconcileWith(ctx context.Context, env Env, file *config.File, cfg reconcile.Config, asJSON bool) (err error) {
-	log := slog.New(slog.DiscardHandler) // progress and errors are what this command says of itself
-	database := file.Postgres()
-	pool, err := postgres.Open(database, nil)
+func reconcileWith(ctx context.Context, env Env, file *config.File, cfg reconcile.Config, adopt, asJSON bool) (err error) {
+	p, err := openParts(ctx, file)
 	if err != nil {
 		return err
 	}
-	defer pool.Close()
-	store, err := postgres.New(database, pool, log, postgres.NewMetrics(prometheus.NewRegistry()))
-	if err != nil {
-		return err
-	}
-	storage, _, _, err := program.NewStorage(ctx, file, log)
-	if err != nil {
-		return err
-	}
-	if closer, ok := storage.(io.Closer); ok {
-		defer func() { err = errors.Join(err, closer.Close()) }()
-	}
-	cfg.Specs, cfg.Keys, cfg.Place = file.Thumbnails, database.Keys, place(file)
+	defer p.close(&err)
+	cfg.Specs, cfg.Keys, cfg.Place = file.Thumbnails, file.Storage.Prefix, place(file)
 	cfg.Rate, cfg.Grace = file.Reconcile.Rate, file.Reconcile.Grace
-	installed, err := store.Installed(ctx)
+	if adopt {
+		return adoptSite(ctx, env, p, cfg)
+	}
+	if err := checkSite(ctx, env, p, cfg); err != nil {
+		return err
+	}
+	installed, err := p.store.Installed(ctx)
 	if err != nil {
 		return err
 	}
@@ -104,7 +103,7 @@ func reconcileWith(ctx context.Context, env Env, file *config.File, cfg reconcil
 		fmt.Fprintln(env.Stderr, "schema thumbedge is not installed (thumbedge migrate up): a run that is interrupted begins anew, and the status page is told of none")
 	}
 	shown := newProgress(env.Stderr)
-	summary, err := reconcile.Run(ctx, cfg, store, storage, shown.tell)
+	summary, err := reconcile.Run(ctx, cfg, p.store, p.storage, shown.tell)
 	shown.end()
 	var refused *reconcile.RefusedError
 	switch {
@@ -117,7 +116,7 @@ func reconcileWith(ctx context.Context, env Env, file *config.File, cfg reconcil
 	case err != nil:
 		return err
 	}
-	if files, ok := storage.(*filesystem.Storage); ok && cfg.Apply {
+	if files, ok := p.storage.(*filesystem.Storage); ok && cfg.Apply {
 		if err := removeLeftovers(ctx, env, files, string(cfg.Keys), cfg.Grace); err != nil {
 			return err
 		}
@@ -133,6 +132,44 @@ func show(env Env, summary reconcile.Summary, asJSON bool) error {
 		return encoder.Encode(summary)
 	}
 	summary.WriteText(env.Stdout)
+	return nil
+}
+
+// checkSite refuses a database and a storage that do not belong together. A dry run goes
+// on where nobody has said yet whether they do.
+func checkSite(ctx context.Context, env Env, p *parts, cfg reconcile.Config) error {
+	err := site.Check(ctx, p.store, p.storage, cfg.Keys)
+	switch {
+	case errors.Is(err, site.ErrNotPaired) && !cfg.Apply:
+		fmt.Fprintf(env.Stderr, "%v (thumbedge migrate up does it): --apply would be refused\n", err)
+		return nil
+	case errors.Is(err, site.ErrNotPaired):
+		return fmt.Errorf("refused: %w; thumbedge migrate up does it, or reconcile --adopt", err)
+	case errors.Is(err, site.ErrOther):
+		return fmt.Errorf("refused: %w Where they are: thumbedge reconcile --adopt", err)
+	}
+	return err
+}
+
+// adoptSite makes a pair of database and storage.
+func adoptSite(ctx context.Context, env Env, p *parts, cfg reconcile.Config) error {
+	if installed, err := p.store.Installed(ctx); err != nil {
+		return err
+	} else if !installed.Schema {
+		return errors.New("the identity lies in schema thumbedge, which is not installed: run thumbedge migrate up first")
+	}
+	before := site.Check(ctx, p.store, p.storage, cfg.Keys)
+	if before == nil {
+		fmt.Fprintln(env.Stdout, "database and storage are a pair already: nothing to do")
+		return nil
+	}
+	if err := site.Adopt(ctx, p.store, p.storage, cfg.Keys, cfg.Force); err != nil {
+		return err
+	}
+	fmt.Fprintln(env.Stdout, "database and storage are a pair from now on")
+	if errors.Is(before, site.ErrOther) {
+		fmt.Fprintf(env.Stdout, "before: %v\nWhatever was paired with either of them is refused from now on, until it is adopted itself.\n", before)
+	}
 	return nil
 }
 

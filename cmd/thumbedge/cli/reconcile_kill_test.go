@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -15,8 +16,6 @@ import (
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/reconcile"
 	"github.com/thumbedge/thumbedge/internal/testenv"
-	"github.com/thumbedge/thumbedge/migrations"
-	"github.com/thumbedge/thumbedge/resolver/postgres"
 )
 
 // asCommand in its environment makes the test's own binary the command itself, so that
@@ -89,13 +88,11 @@ func newKillSite(t *testing.T, migrated bool) *killSite {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = k.conn.Close(context.Background()) })
-	if migrated {
-		m, err := migrations.New(k.url, migrations.Names(postgres.Antenna), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := m.Up(t.Context()); err != nil {
-			t.Fatal(err)
+	if migrated { // a pair, too, while there is nothing on either side
+		var out bytes.Buffer
+		env := Env{Stdout: &out, Stderr: &out, LookupEnv: os.LookupEnv}
+		if code := Main(t.Context(), env, []string{"migrate", "up", "--config", k.config(1)}); code != exitDone || !strings.Contains(out.String(), "are a pair") {
+			t.Fatalf("migrate up ends with %d and says %s", code, &out)
 		}
 	}
 	for _, sql := range []string{
@@ -125,15 +122,21 @@ func (k *killSite) command(rate int) *testenv.Process {
 
 func (k *killSite) cmd(rate int) *exec.Cmd {
 	k.Helper()
-	path := filepath.Join(k.TempDir(), "config.toml")
+	cmd := exec.Command(os.Args[0], "reconcile", "--json", "--config", k.config(rate))
+	cmd.Env = append(os.Environ(), asCommand+"=1")
+	return cmd
+}
+
+// config writes a configuration file with a rate.
+func (k *killSite) config(rate int) (path string) {
+	k.Helper()
+	path = filepath.Join(k.TempDir(), "config.toml")
 	text := fmt.Sprintf("[upstream]\nurl = \"http://127.0.0.1:1\"\n[[thumbnails]]\nlabel = \"small\"\nwidth = 240\n"+
 		"[database]\nurl = %q\n[storage]\ndriver = \"filesystem\"\nroot = %q\n[reconcile]\nrate = %d\n", k.url, k.media, rate)
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		k.Fatal(err)
 	}
-	cmd := exec.Command(os.Args[0], "reconcile", "--json", "--config", path)
-	cmd.Env = append(os.Environ(), asCommand+"=1")
-	return cmd
+	return path
 }
 
 func (k *killSite) count(sql string) (n int) {

@@ -12,8 +12,6 @@ import (
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/reconcile"
 	"github.com/thumbedge/thumbedge/internal/testenv"
-	"github.com/thumbedge/thumbedge/migrations"
-	"github.com/thumbedge/thumbedge/resolver/postgres"
 )
 
 // The whole command on a configuration file.
@@ -65,12 +63,12 @@ func TestReconcile(t *testing.T) {
 	if _, code := start("--apply", "--force", "1"); code != exitFailed {
 		t.Errorf("--apply without schema thumbedge ended with %d", code)
 	}
-	m, err := migrations.New(url, migrations.Names(postgres.Antenna), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := m.Up(t.Context()); err != nil {
-		t.Fatal(err)
+	for _, command := range []string{"migrate up", "reconcile --adopt --force 1"} {
+		var out bytes.Buffer
+		env := Env{Stdout: &out, Stderr: &out, LookupEnv: func(string) (string, bool) { return path, true }}
+		if code := Main(t.Context(), env, strings.Fields(command)); code != exitDone {
+			t.Fatalf("%s: %d, %s", command, code, &out)
+		}
 	}
 	out, code := start("--apply", "--force", "1", "--json", "--since", "36h")
 	var summary reconcile.Summary

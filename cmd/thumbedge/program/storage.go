@@ -3,19 +3,28 @@ package program
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/site"
 	"github.com/thumbedge/thumbedge/imaging"
 	"github.com/thumbedge/thumbedge/imaging/filesystem"
 	"github.com/thumbedge/thumbedge/imaging/s3"
 	"github.com/thumbedge/thumbedge/proxy"
 )
 
+// Storage is what both drivers are.
+type Storage interface {
+	imaging.Storage
+	site.Storage
+	io.Closer
+}
+
 // NewStorage makes the configured storage, what signs URLs of originals in
 // deployments' own buckets, and the files that the proxy serves itself (nil for
 // none).
-func NewStorage(ctx context.Context, file *config.File, log *slog.Logger) (imaging.Storage, imaging.Buckets, proxy.Files, error) {
+func NewStorage(ctx context.Context, file *config.File, log *slog.Logger) (Storage, imaging.Buckets, proxy.Files, error) {
 	buckets := s3.Buckets{}
 	if file.Storage.Driver == config.DriverS3 {
 		storage, err := s3.New(ctx, file.Storage.S3, log)

@@ -1,0 +1,2 @@
+-- table:
+DROP TABLE thumbedge.site;

@@ -15,15 +15,15 @@ type Resolver interface {
 	// configured page timeout. On an error the answers that were in memory are
 	// there all the same and the others are Unresolved: a page goes out as the app
 	// wrote it where nothing better is known.
-	Resolve(ctx context.Context, ids []thumb.ID, answers []thumb.Answer) error
+	Resolve(ctx context.Context, ids []thumb.ID, answers []thumb.Known) error
 	// Fresh reads one capture past the warm set, and remembers the answer. An
 	// error wraps thumb.ErrDatabase.
-	Fresh(ctx context.Context, id thumb.ID) (thumb.Answer, error)
+	Fresh(ctx context.Context, id thumb.ID) (thumb.Known, error)
 	// AppendURL appends the storage URL of a warm label to dst. The URL holds no
 	// byte that JSON would escape. One that begins with a slash is on the site
 	// itself. Expires is the moment from which it no longer works; zero: it has
 	// none. The same label gives the same bytes until shortly before that.
-	AppendURL(dst []byte, id thumb.ID, answer *thumb.Answer, position int) (url []byte, expires time.Time)
+	AppendURL(dst []byte, id thumb.ID, answer *thumb.Known, position int) (url []byte, expires time.Time)
 }
 
 // Renderer makes thumbnails that are not there yet. The imaging package

@@ -46,8 +46,8 @@ type job struct {
 	packed  []byte  // encoded
 	coding  *coding // of the answer; nil: none
 	found   page.Found
-	known   []thumb.Answer // of found.IDs
-	cold    []int32        // of found.Refs: to start rendering
+	known   []thumb.Known // of found.IDs
+	cold    []int32       // of found.Refs: to start rendering
 	labels  labelCounts
 	soonest expiry
 }
@@ -148,7 +148,7 @@ func (j *job) within(buf []byte, limit int64) error {
 	return nil
 }
 
-// knownSize is what a thumb.Answer takes, roughly.
+// knownSize is what a thumb.Known takes, roughly.
 const knownSize = 96
 
 // makeKnown makes room for what is known of each of the page's captures.
@@ -158,7 +158,7 @@ func (j *job) makeKnown() bool {
 		if !j.charge((n - cap(j.known)) * knownSize) {
 			return false
 		}
-		j.known = make([]thumb.Answer, n)
+		j.known = make([]thumb.Known, n)
 	}
 	j.known = j.known[:n]
 	return true

@@ -30,7 +30,7 @@ func (v labelVerdict) String() string {
 // labelCounts are how many route URLs of a page had each verdict.
 type labelCounts [labelVerdicts]int32
 
-func verdictOf(known *thumb.Answer, position int) labelVerdict {
+func verdictOf(known *thumb.Known, position int) labelVerdict {
 	switch known.Standing {
 	case thumb.Missing:
 		return labelMissing
@@ -103,7 +103,7 @@ func (p *pages) write(j *job, body []byte) passReason {
 // writeURL puts the storage URL in the reference's place. One on the site itself
 // keeps the scheme and authority of the route URL: to a page on another origin it
 // would be elsewhere without them.
-func (p *pages) writeURL(j *job, w *page.Rewriter, ref *page.Ref, id thumb.ID, known *thumb.Answer, body []byte) {
+func (p *pages) writeURL(j *job, w *page.Rewriter, ref *page.Ref, id thumb.ID, known *thumb.Known, body []byte) {
 	dst := w.Open(ref)
 	start := len(dst)
 	dst, expires := p.resolver.AppendURL(dst, id, known, ref.Position)

@@ -42,8 +42,8 @@ type pages struct {
 
 // pageResolver is what pages take of a Resolver.
 type pageResolver interface {
-	Resolve(ctx context.Context, ids []thumb.ID, answers []thumb.Answer) error
-	AppendURL(dst []byte, id thumb.ID, answer *thumb.Answer, position int) (url []byte, expires time.Time)
+	Resolve(ctx context.Context, ids []thumb.ID, answers []thumb.Known) error
+	AppendURL(dst []byte, id thumb.ID, answer *thumb.Known, position int) (url []byte, expires time.Time)
 }
 
 // prefetcher is what pages take of a Renderer.

@@ -68,14 +68,14 @@ var pageRequest = []byte("GET " + pageTarget + " HTTP/1.1\r\nHost: site.test\r\n
 // warmAll is a Resolver to which everything is warm.
 type warmAll struct{ Resolver }
 
-func (warmAll) Resolve(_ context.Context, _ []thumb.ID, answers []thumb.Answer) error {
+func (warmAll) Resolve(_ context.Context, _ []thumb.ID, answers []thumb.Known) error {
 	for i := range answers {
-		answers[i] = thumb.Answer{Standing: thumb.Public, Verdicts: [thumb.MaxSpecs]thumb.Verdict{thumb.Warm, thumb.Warm, thumb.Warm}}
+		answers[i] = thumb.Known{Standing: thumb.Public, Verdicts: [thumb.MaxSpecs]thumb.Verdict{thumb.Warm, thumb.Warm, thumb.Warm}}
 	}
 	return nil
 }
 
-func (warmAll) AppendURL(dst []byte, id thumb.ID, answer *thumb.Answer, position int) ([]byte, time.Time) {
+func (warmAll) AppendURL(dst []byte, id thumb.ID, answer *thumb.Known, position int) ([]byte, time.Time) {
 	dst = append(dst, "https://cdn.test/"...)
 	label := [...]string{"small", "medium", "large"}[position]
 	return answer.AppendPath(dst, "thumbnails/", id, label, position), time.Time{}

@@ -22,7 +22,7 @@ import (
 // knownCaptures is a Resolver that knows some captures.
 type knownCaptures struct {
 	mu      sync.Mutex
-	answers map[thumb.ID]thumb.Answer
+	answers map[thumb.ID]thumb.Known
 	err     error
 	asked   [][]thumb.ID
 	url     func(id thumb.ID, label string) (string, time.Time) // nil: storageURL
@@ -34,7 +34,7 @@ func storageURL(id thumb.ID, label string) string {
 	return fmt.Sprintf("https://cdn.test/thumbnails/capture_%d/%s_0123456789abcdef.jpg", id, label)
 }
 
-func (k *knownCaptures) Resolve(_ context.Context, ids []thumb.ID, answers []thumb.Answer) error {
+func (k *knownCaptures) Resolve(_ context.Context, ids []thumb.ID, answers []thumb.Known) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.asked != nil {
@@ -46,11 +46,11 @@ func (k *knownCaptures) Resolve(_ context.Context, ids []thumb.ID, answers []thu
 	return k.err
 }
 
-func (k *knownCaptures) Fresh(context.Context, thumb.ID) (thumb.Answer, error) {
-	return thumb.Answer{}, thumb.ErrDatabase
+func (k *knownCaptures) Fresh(context.Context, thumb.ID) (thumb.Known, error) {
+	return thumb.Known{}, thumb.ErrDatabase
 }
 
-func (k *knownCaptures) AppendURL(dst []byte, id thumb.ID, _ *thumb.Answer, position int) ([]byte, time.Time) {
+func (k *knownCaptures) AppendURL(dst []byte, id thumb.ID, _ *thumb.Known, position int) ([]byte, time.Time) {
 	if k.url != nil {
 		url, expires := k.url(id, pageSpecs[position].Label)
 		return append(dst, url...), expires
@@ -61,7 +61,7 @@ func (k *knownCaptures) AppendURL(dst []byte, id thumb.ID, _ *thumb.Answer, posi
 func (k *knownCaptures) set(id thumb.ID, verdicts ...thumb.Verdict) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	answer := thumb.Answer{Standing: thumb.Public}
+	answer := thumb.Known{Standing: thumb.Public}
 	copy(answer.Verdicts[:], verdicts)
 	k.answers[id] = answer
 }
@@ -69,7 +69,7 @@ func (k *knownCaptures) set(id thumb.ID, verdicts ...thumb.Verdict) {
 // warmCaptures are captures 1 (warm), 2 (small warm, medium cold), 3 (stale), 4
 // (private), 5 (missing); all others are unresolved.
 func warmCaptures() *knownCaptures {
-	k := &knownCaptures{answers: map[thumb.ID]thumb.Answer{4: {Standing: thumb.Private}, 5: {Standing: thumb.Missing}}}
+	k := &knownCaptures{answers: map[thumb.ID]thumb.Known{4: {Standing: thumb.Private}, 5: {Standing: thumb.Missing}}}
 	// A private capture's verdicts are not looked at, whatever they are.
 	private := k.answers[4]
 	private.Verdicts = [thumb.MaxSpecs]thumb.Verdict{thumb.Warm, thumb.Warm}
@@ -244,7 +244,7 @@ func TestPageFraming(t *testing.T) {
 		t.Fatal(err)
 	}
 	large := "[" + strings.TrimSuffix(strings.Repeat(string(recorded)+",", 5), ",") + "]"
-	captures := &knownCaptures{answers: map[thumb.ID]thumb.Answer{}}
+	captures := &knownCaptures{answers: map[thumb.ID]thumb.Known{}}
 	for i := range 40 {
 		captures.set(thumb.ID(1000001+i), thumb.Warm, thumb.Warm)
 	}

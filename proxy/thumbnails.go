@@ -50,7 +50,7 @@ type wanted struct {
 	id       thumb.ID
 	position int
 	spec     thumb.Spec
-	known    thumb.Answer
+	known    thumb.Known
 }
 
 func (w *wanted) warm() bool {
@@ -93,7 +93,7 @@ const freshWait = 2 * time.Second
 
 // resolve asks the warm set, and answers by what it says.
 func (t *thumbnails) resolve(r *wire.Request, w *wanted) {
-	var known [1]thumb.Answer
+	var known [1]thumb.Known
 	_ = t.resolver.Resolve(context.Background(), []thumb.ID{w.id}, known[:]) // an error leaves it unresolved
 	w.known = known[0]
 	if w.warm() {

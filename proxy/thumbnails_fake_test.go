@@ -15,14 +15,14 @@ import (
 
 // scriptedResolver says what a test has it say.
 type scriptedResolver struct {
-	answers map[thumb.ID]thumb.Answer // others are Missing
-	fresh   map[thumb.ID]thumb.Answer // likewise
-	err     error                     // of what is not in answers
-	url     string                    // "": one that names capture and position
+	answers map[thumb.ID]thumb.Known // others are Missing
+	fresh   map[thumb.ID]thumb.Known // likewise
+	err     error                    // of what is not in answers
+	url     string                   // "": one that names capture and position
 	expires time.Time
 }
 
-func (r *scriptedResolver) Resolve(_ context.Context, ids []thumb.ID, answers []thumb.Answer) error {
+func (r *scriptedResolver) Resolve(_ context.Context, ids []thumb.ID, answers []thumb.Known) error {
 	var err error
 	for i, id := range ids {
 		answer, known := r.answers[id]
@@ -36,14 +36,14 @@ func (r *scriptedResolver) Resolve(_ context.Context, ids []thumb.ID, answers []
 	return err
 }
 
-func (r *scriptedResolver) Fresh(_ context.Context, id thumb.ID) (thumb.Answer, error) {
+func (r *scriptedResolver) Fresh(_ context.Context, id thumb.ID) (thumb.Known, error) {
 	if answer, known := r.fresh[id]; known || r.err != nil {
 		return answer, r.err
 	}
-	return thumb.Answer{Standing: thumb.Missing}, nil
+	return thumb.Known{Standing: thumb.Missing}, nil
 }
 
-func (r *scriptedResolver) AppendURL(dst []byte, id thumb.ID, _ *thumb.Answer, position int) ([]byte, time.Time) {
+func (r *scriptedResolver) AppendURL(dst []byte, id thumb.ID, _ *thumb.Known, position int) ([]byte, time.Time) {
 	if r.url == "none" {
 		return dst, time.Time{}
 	}
@@ -94,8 +94,8 @@ func (r *scriptedRenderer) called() string {
 	return strings.Join(r.calls, " ")
 }
 
-func verdict(small, medium thumb.Verdict) thumb.Answer {
-	return thumb.Answer{Standing: thumb.Public, Verdicts: [thumb.MaxSpecs]thumb.Verdict{small, medium}}
+func verdict(small, medium thumb.Verdict) thumb.Known {
+	return thumb.Known{Standing: thumb.Public, Verdicts: [thumb.MaxSpecs]thumb.Verdict{small, medium}}
 }
 
 // The captures of the tests, by what is known of them.
@@ -105,11 +105,11 @@ const (
 
 func scripted() *scriptedResolver {
 	return &scriptedResolver{
-		answers: map[thumb.ID]thumb.Answer{
+		answers: map[thumb.ID]thumb.Known{
 			idWarm: verdict(thumb.Warm, thumb.Warm), idCold: verdict(thumb.Cold, thumb.Cold), idStale: verdict(thumb.Stale, thumb.Warm),
 			idPrivate: {Standing: thumb.Private},
 		},
-		fresh: map[thumb.ID]thumb.Answer{
+		fresh: map[thumb.ID]thumb.Known{
 			idNewlyPublic: verdict(thumb.Cold, thumb.Cold), idNewlyWarm: verdict(thumb.Warm, thumb.Warm), idNewlyPrivate: {Standing: thumb.Private},
 		},
 	}

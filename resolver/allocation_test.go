@@ -18,7 +18,7 @@ func TestWarmPageAllocatesNothing(t *testing.T) {
 	w := newWarmSet(t, newTable(append(warmRange(1, 500), legacy(501))...), patient)
 	for n, want := range map[thumb.ID]float64{1: 0, 40: 0, 401: 0, 501: 1} {
 		ids := idRange(1, n)
-		answers := make([]thumb.Answer, n)
+		answers := make([]thumb.Known, n)
 		buf := make([]byte, 0, 256)
 		resolve := func() {
 			if err := w.Resolve(t.Context(), ids, answers); err != nil {

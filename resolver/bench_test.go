@@ -40,7 +40,7 @@ func BenchmarkPage(b *testing.B) {
 }
 
 func resolvePages(b *testing.B, w *resolver.WarmSet, size, seed thumb.ID, pages int) {
-	ids, answers, buf := make([]thumb.ID, size), make([]thumb.Answer, size), make([]byte, 0, 256)
+	ids, answers, buf := make([]thumb.ID, size), make([]thumb.Known, size), make([]byte, 0, 256)
 	for n := range thumb.ID(pages) {
 		first := 1 + (seed*6151+n*size)%(100_000-size)
 		for i := range ids {

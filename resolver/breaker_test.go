@@ -14,7 +14,7 @@ func poll(t *testing.T, w *resolver.WarmSet, id *thumb.ID, d time.Duration) (fai
 	t.Helper()
 	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		*id++
-		if w.Resolve(t.Context(), []thumb.ID{*id}, make([]thumb.Answer, 1)) != nil {
+		if w.Resolve(t.Context(), []thumb.ID{*id}, make([]thumb.Known, 1)) != nil {
 			failed++
 		}
 		synctest.Wait()
@@ -51,7 +51,7 @@ func TestDeadDatabaseIsNotAskedForEveryPage(t *testing.T) {
 				w.Listening()
 				w.Heard()
 				start := time.Now()
-				_ = w.Resolve(t.Context(), []thumb.ID{id}, make([]thumb.Answer, 1))
+				_ = w.Resolve(t.Context(), []thumb.ID{id}, make([]thumb.Known, 1))
 				if time.Since(start) > config().PageTimeout {
 					t.Errorf("a page waited %v", time.Since(start))
 				}

@@ -16,7 +16,7 @@ type Config struct {
 	// handed back. Before that Go lets garbage lie as it does for any live heap: up to as
 	// much again and more, unless GOGC or GOMEMLIMIT say otherwise.
 	MaxSize int64 `toml:"max_size,bytes"`
-	// TTL is how long an answer is believed while the database's notifications
+	// TTL is how long an entry is believed while the database's notifications
 	// are heard, and TTLUnlistened while they are not, from the moment its query began.
 	TTL           time.Duration `toml:"ttl"`
 	TTLUnlistened time.Duration `toml:"ttl_unlistened"`

@@ -20,8 +20,8 @@ func BenchmarkCurve(b *testing.B) {
 		b.Run(fmt.Sprintf("size=%dMiB", mib), func(b *testing.B) {
 			for b.Loop() {
 				w := newWarmSet(b, &everyCapture{}, patient, sized(mib<<20))
-				pages := func(each func(ids []thumb.ID, answers []thumb.Answer)) time.Duration {
-					answers := make([]thumb.Answer, pageSize)
+				pages := func(each func(ids []thumb.ID, answers []thumb.Known)) time.Duration {
+					answers := make([]thumb.Known, pageSize)
 					ids := make([]thumb.ID, pageSize)
 					before := cpuTime(b)
 					for _, first := range trace {
@@ -32,7 +32,7 @@ func BenchmarkCurve(b *testing.B) {
 					}
 					return (cpuTime(b) - before) / time.Duration(len(trace))
 				}
-				resolve := func(ids []thumb.ID, answers []thumb.Answer) {
+				resolve := func(ids []thumb.ID, answers []thumb.Known) {
 					if err := w.Resolve(b.Context(), ids, answers); err != nil {
 						b.Fatal(err)
 					}
@@ -40,7 +40,7 @@ func BenchmarkCurve(b *testing.B) {
 				pages(resolve)
 				lookUp := pages(resolve)
 				var buf []byte
-				urls := pages(func(ids []thumb.ID, answers []thumb.Answer) {
+				urls := pages(func(ids []thumb.ID, answers []thumb.Known) {
 					resolve(ids, answers)
 					for i := range answers {
 						for position := range specs {

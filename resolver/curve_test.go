@@ -93,7 +93,7 @@ func expiring(c *resolver.Config) { c.TTL, c.TTLUnlistened = 20*time.Second, 20*
 // askFor asks for the pages of a trace, a hundred a second.
 func askFor(t *testing.T, w *resolver.WarmSet, trace []thumb.ID) {
 	t.Helper()
-	answers := make([]thumb.Answer, pageSize)
+	answers := make([]thumb.Known, pageSize)
 	for _, first := range trace {
 		if err := w.Resolve(t.Context(), idRange(first, first+pageSize-1), answers); err != nil {
 			t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 // Database is what the warm set asks; resolver/postgres implements it.
 type Database interface {
 	// Captures reads the captures and their thumbnail rows in one statement. An id
-	// that the database does not have is absent from the answer. Ending ctx ends
+	// that the database does not have is absent from what is returned. Ending ctx ends
 	// the wait and the query, not the connection. Errors wrap thumb.ErrDatabase.
 	Captures(ctx context.Context, ids []thumb.ID) ([]thumb.Capture, error)
 }

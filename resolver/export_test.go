@@ -6,7 +6,7 @@ import (
 )
 
 // ShowCurve does what Resolve does for the size curve, and only that.
-func (w *WarmSet) ShowCurve(ids []thumb.ID, answers []thumb.Answer) { w.tellCurve(ids, answers, nil) }
+func (w *WarmSet) ShowCurve(ids []thumb.ID, known []thumb.Known) { w.tellCurve(ids, known, nil) }
 
 // ShowAll has the size curve be shown every page, whatever memory that takes.
 func (w *WarmSet) ShowAll() {

@@ -151,9 +151,9 @@ func sized(bytes int64) func(*resolver.Config) {
 }
 
 // page resolves ids as a page does.
-func page(t testing.TB, w *resolver.WarmSet, ids ...thumb.ID) []thumb.Answer {
+func page(t testing.TB, w *resolver.WarmSet, ids ...thumb.ID) []thumb.Known {
 	t.Helper()
-	answers := make([]thumb.Answer, len(ids))
+	answers := make([]thumb.Known, len(ids))
 	if err := w.Resolve(t.Context(), ids, answers); err != nil {
 		t.Fatalf("resolving %d captures: %v", len(ids), err)
 	}
@@ -162,7 +162,7 @@ func page(t testing.TB, w *resolver.WarmSet, ids ...thumb.ID) []thumb.Answer {
 
 // smallDigits returns the digits of the small label, or 0 where it is not warm:
 // what the tests tell answers apart by.
-func smallDigits(a thumb.Answer) uint64 {
+func smallDigits(a thumb.Known) uint64 {
 	if a.Standing != thumb.Public || a.Verdicts[0] != thumb.Warm {
 		return 0
 	}

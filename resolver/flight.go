@@ -12,17 +12,17 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-// flight is one query on its way, for the ids that a page lacked. Its answers
+// flight is one query on its way, for the ids that a page lacked. What it brings
 // and err are set before done is closed, and never change.
 type flight struct {
-	ids     []thumb.ID // distinct; complete when the query begins
-	lacked  int        // by the page that it is for: ids are as many at most
-	seq     uint64     // of the last notification before the query began
-	begun   time.Duration
-	shut    bool // a notification has touched it: nobody else joins; under flights.mu
-	done    chan struct{}
-	answers []thumb.Answer // of ids, in their order
-	err     error
+	ids    []thumb.ID // distinct; complete when the query begins
+	lacked int        // by the page that it is for: ids are as many at most
+	seq    uint64     // of the last notification before the query began
+	begun  time.Duration
+	shut   bool // a notification has touched it: nobody else joins; under flights.mu
+	done   chan struct{}
+	known  []thumb.Known // of ids, in their order
+	err    error
 }
 
 // seat is the place of a capture in a flight.
@@ -31,26 +31,26 @@ type seat struct {
 	at int
 }
 
-// wait returns the answer of the seat when it is there, or an error when ctx
+// wait returns what is known of the seat's capture when it is there, or an error when ctx
 // ends. Giving up ends nothing for the others in the flight.
-func (s seat) wait(ctx context.Context) (thumb.Answer, error) {
+func (s seat) wait(ctx context.Context) (thumb.Known, error) {
 	select {
 	case <-s.done: // also where ctx has ended
 	default:
 		select {
 		case <-s.done:
 		case <-ctx.Done():
-			return thumb.Answer{}, fmt.Errorf("%w: waiting for captures: %w", thumb.ErrDatabase, ctx.Err())
+			return thumb.Known{}, fmt.Errorf("%w: waiting for captures: %w", thumb.ErrDatabase, ctx.Err())
 		}
 	}
 	if s.err != nil {
-		return thumb.Answer{}, s.err
+		return thumb.Known{}, s.err
 	}
-	return s.answers[s.at], nil
+	return s.known[s.at], nil
 }
 
 // flights are the queries on their way. A flight is open to be joined from its
-// beginning until ristretto has taken in its answers, so that between the two no
+// beginning until ristretto has taken in what it brings, so that between the two no
 // page asks again; a notification that touches one of its captures shuts it. A large
 // page boards a part at a time: others may have seats in its flight before its query
 // has begun.
@@ -92,7 +92,7 @@ var (
 // boarding is a page that looks for seats.
 type boarding struct {
 	ids     []thumb.ID
-	answers []thumb.Answer
+	known   []thumb.Known
 	missing []int // positions
 	seats   []seat
 	own     *flight // nil: none was needed yet, or refused says why there is none
@@ -101,10 +101,10 @@ type boarding struct {
 
 // board returns a seat for ids[i], for every i of missing: in an open flight, or else
 // in one new flight, which the caller lets go. The seat is empty where none is needed
-// any more, as the answer has come into memory since it was looked up, and where the
+// any more, as the capture has come into memory since it was looked up, and where the
 // capture cannot be asked for; err then says why.
-func (w *WarmSet) board(ids []thumb.ID, answers []thumb.Answer, missing []int) (seats []seat, own *flight, err error) {
-	b := boarding{ids: ids, answers: answers, missing: missing, seats: make([]seat, len(missing))}
+func (w *WarmSet) board(ids []thumb.ID, known []thumb.Known, missing []int) (seats []seat, own *flight, err error) {
+	b := boarding{ids: ids, known: known, missing: missing, seats: make([]seat, len(missing))}
 	for from := 0; from < len(missing); from += atOnce {
 		w.boardSome(&b, from, min(from+atOnce, len(missing)))
 	}
@@ -124,7 +124,7 @@ func (w *WarmSet) boardSome(b *boarding, from, to int) {
 		if s, ok := w.flights.open[id]; ok && w.joins(len(b.missing), s.flight, now) {
 			b.seats[i] = s
 		} else if e, _ := w.find(id, now, connected); e != nil {
-			e.Fill(&b.answers[b.missing[i]])
+			e.Fill(&b.known[b.missing[i]])
 		} else {
 			b.seats[i] = w.ownSeat(b, id, now)
 		}
@@ -227,7 +227,7 @@ func (w *WarmSet) fly(f *flight) {
 		close(f.done)
 		return
 	}
-	f.answers = w.decide(f.ids, captures)
+	f.known = w.decide(f.ids, captures)
 	close(f.done)
 	w.keep(f)
 }
@@ -249,23 +249,23 @@ func (w *WarmSet) captures(ctx context.Context, ids []thumb.ID) (captures []thum
 	return w.db.Captures(ctx, ids)
 }
 
-// decide makes the answers of ids from what the database has of them.
-func (w *WarmSet) decide(ids []thumb.ID, captures []thumb.Capture) []thumb.Answer {
+// decide makes what is known of ids from what the database has of them.
+func (w *WarmSet) decide(ids []thumb.ID, captures []thumb.Capture) []thumb.Known {
 	found := make(map[thumb.ID]*thumb.Capture, len(captures))
 	for i := range captures {
 		found[captures[i].ID] = &captures[i]
 	}
-	answers := make([]thumb.Answer, len(ids))
+	known := make([]thumb.Known, len(ids))
 	for i, id := range ids {
-		answers[i].Standing = thumb.Missing
+		known[i].Standing = thumb.Missing
 		if c := found[id]; c != nil {
-			answers[i] = thumb.Decide(c, w.cfg.Specs, w.cfg.Keys)
+			known[i] = thumb.Decide(c, w.cfg.Specs, w.cfg.Keys)
 		}
 	}
-	return answers
+	return known
 }
 
-// keep stores the answers of a flight, apart from those that a notification has
+// keep stores what a flight has brought, apart from those that a notification has
 // overtaken, and returns when ristretto has taken them in.
 func (w *WarmSet) keep(f *flight) {
 	for from := 0; from < len(f.ids); from += atOnce {
@@ -273,8 +273,7 @@ func (w *WarmSet) keep(f *flight) {
 	}
 }
 
-// keepSome stores the answers from one on to before another. It waits for ristretto, so
-// that what it queues stays well below the 32 Ki from which on it drops.
+// keepSome stores what is known of ids[from:to]. It waits for ristretto, so that what it queues stays well below the 32 Ki from which on it drops.
 func (w *WarmSet) keepSome(f *flight, from, to int) {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
@@ -282,7 +281,7 @@ func (w *WarmSet) keepSome(f *flight, from, to int) {
 		return
 	}
 	for i := from; i < to; i++ {
-		e := store.NewEntry(&f.answers[i], f.seq, f.begun)
+		e := store.NewEntry(&f.known[i], f.seq, f.begun)
 		if !w.outdated(f.ids[i], e) {
 			w.store.Put(f.ids[i], e)
 		}
@@ -290,7 +289,7 @@ func (w *WarmSet) keepSome(f *flight, from, to int) {
 	w.store.Settle()
 }
 
-// tellBreaker counts a fault of our own as an answer: the database gave one.
+// tellBreaker counts a fault of our own as a success: the database has answered.
 func (w *WarmSet) tellBreaker(begun time.Duration, err error) {
 	answered := err == nil || errors.Is(err, thumb.ErrInternal)
 	if !w.breaker.report(answered, begun, w.now()) {

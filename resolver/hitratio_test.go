@@ -43,7 +43,7 @@ func replay(t testing.TB, trace []thumb.ID, size int64) replayed {
 	t.Helper()
 	db := &everyCapture{}
 	w := newWarmSet(t, db, patient, sized(size))
-	answers := make([]thumb.Answer, pageSize)
+	answers := make([]thumb.Known, pageSize)
 	for _, first := range trace {
 		queries := db.queries.Load()
 		if err := w.Resolve(t.Context(), idRange(first, first+pageSize-1), answers); err != nil {

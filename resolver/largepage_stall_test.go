@@ -20,15 +20,15 @@ import (
 const largePage = 100_000
 
 // worst are what one client does without pause while others ask for their pages.
-var worst = map[string]func(w *resolver.WarmSet, ids []thumb.ID, answers []thumb.Answer){
-	"a page that is in memory": func(w *resolver.WarmSet, ids []thumb.ID, answers []thumb.Answer) {
+var worst = map[string]func(w *resolver.WarmSet, ids []thumb.ID, answers []thumb.Known){
+	"a page that is in memory": func(w *resolver.WarmSet, ids []thumb.ID, answers []thumb.Known) {
 		_ = w.Resolve(context.Background(), ids, answers)
 	},
-	"a page that is not": func(w *resolver.WarmSet, ids []thumb.ID, answers []thumb.Answer) {
+	"a page that is not": func(w *resolver.WarmSet, ids []thumb.ID, answers []thumb.Known) {
 		w.Changed(ids[:20_000])
 		_ = w.Resolve(context.Background(), ids[:20_000], answers)
 	},
-	"a page that nobody knows": func(w *resolver.WarmSet, ids []thumb.ID, answers []thumb.Answer) {
+	"a page that nobody knows": func(w *resolver.WarmSet, ids []thumb.ID, answers []thumb.Known) {
 		for i := range ids {
 			ids[i] += 1 << 40
 		}
@@ -48,7 +48,7 @@ func ofLargePages(t testing.TB) *resolver.WarmSet {
 // be asked for.
 func waits(t testing.TB, w *resolver.WarmSet) []time.Duration {
 	t.Helper()
-	answers, took := make([]thumb.Answer, 40), make([]time.Duration, 500)
+	answers, took := make([]thumb.Known, 40), make([]time.Duration, 500)
 	for i := range took {
 		first := thumb.ID(1 + 40*i)
 		ids := idRange(first, first+39)
@@ -66,14 +66,14 @@ func waits(t testing.TB, w *resolver.WarmSet) []time.Duration {
 // stalled returns how many times as long pages take while one client does its worst, of
 // a hundred pages the one that is percent from the fastest, in the best of some rounds:
 // what a lock costs shows in every one.
-func stalled(t testing.TB, w *resolver.WarmSet, do func(*resolver.WarmSet, []thumb.ID, []thumb.Answer), percent, rounds int) (best float64) {
+func stalled(t testing.TB, w *resolver.WarmSet, do func(*resolver.WarmSet, []thumb.ID, []thumb.Known), percent, rounds int) (best float64) {
 	t.Helper()
 	for range rounds {
 		idle := waits(t, w)[500*percent/100]
 		var stop atomic.Bool
 		var client sync.WaitGroup
 		client.Go(func() {
-			answers := make([]thumb.Answer, largePage)
+			answers := make([]thumb.Known, largePage)
 			for first := thumb.ID(1); !stop.Load(); first = 1 + (first+31)%32_000 {
 				do(w, idRange(first, first+largePage-1), answers)
 			}

@@ -16,7 +16,7 @@ func TestLargePageIsAskedForInParts(t *testing.T) {
 		w := newWarmSet(t, db, sized(16<<20))
 		ids := idRange(1, 25_000)
 		for i, known := range []int{10_000, 20_000, 25_000} {
-			answers := make([]thumb.Answer, len(ids))
+			answers := make([]thumb.Known, len(ids))
 			err := w.Resolve(t.Context(), ids, answers)
 			if wrong := errors.Is(err, thumb.ErrDatabase); wrong != (known < len(ids)) {
 				t.Errorf("page %d: error %v", i, err)

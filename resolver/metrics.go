@@ -28,7 +28,7 @@ type Metrics struct {
 	state         atomic.Pointer[WarmSet] // whose state the gauges show
 }
 
-// What a page's answers came from.
+// What told a page what it asked for.
 const (
 	fromMemory = iota
 	fromQuery

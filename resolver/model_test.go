@@ -83,7 +83,7 @@ func (s *modelled) Captures(ctx context.Context, ids []thumb.ID) ([]thumb.Captur
 	return captures, err
 }
 
-func (s *modelled) Page(ids []thumb.ID, answers []thumb.Answer) error {
+func (s *modelled) Page(ids []thumb.ID, answers []thumb.Known) error {
 	return s.Resolve(context.Background(), ids, answers)
 }
 

@@ -33,7 +33,7 @@ func (w *WarmSet) Heard() { w.heard.Store(int64(w.now())) }
 func (w *WarmSet) Lost() { w.heard.Store(never) }
 
 // Changed says that what is known of these captures is out of date. When it
-// returns, no page that begins later is given an answer from before.
+// returns, no page that begins later is told what was true before.
 func (w *WarmSet) Changed(ids []thumb.ID) { w.change(ids, scopeCaptures) }
 
 // ChangedAll says that what is known of any capture may be out of date.

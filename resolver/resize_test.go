@@ -104,7 +104,7 @@ func TestEverythingAtOnce(t *testing.T) {
 	var pages, operator sync.WaitGroup
 	for worker := range thumb.ID(4) {
 		pages.Go(func() {
-			ids, answers := make([]thumb.ID, 40), make([]thumb.Answer, 40)
+			ids, answers := make([]thumb.ID, 40), make([]thumb.Known, 40)
 			for round := range thumb.ID(300) {
 				for i := range ids {
 					ids[i] = 1 + (worker*7+round*31)%20_000 + thumb.ID(i)

@@ -10,24 +10,24 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-// Resolve fills answers[i] with what is known of ids[i]. The ids are distinct,
-// and there are as many answers. Captures that are in memory cost no query; the
+// Resolve fills known[i] with what is known of ids[i]. The ids are distinct,
+// and known is as long. Captures that are in memory cost no query; the
 // others cost one at most, for which Resolve waits until the page timeout, or
-// until ctx ends. On an error, which wraps thumb.ErrDatabase, the answers that
-// could not be had are Unresolved, and the others are right.
-func (w *WarmSet) Resolve(ctx context.Context, ids []thumb.ID, answers []thumb.Answer) error {
+// until ctx ends. On an error, which wraps thumb.ErrDatabase, captures of
+// which nothing could be learned are Unresolved, and the others are right.
+func (w *WarmSet) Resolve(ctx context.Context, ids []thumb.ID, known []thumb.Known) error {
 	var tally tally
-	missing := w.lookUp(ids, answers, &tally)
+	missing := w.lookUp(ids, known, &tally)
 	w.metrics.lookUps(&tally)
 	if len(missing) == 0 {
 		w.metrics.pages[fromMemory].Inc()
-		w.tellCurve(ids, answers, nil)
+		w.tellCurve(ids, known, nil)
 		return nil
 	}
 	began := w.now()
 	ctx, cancel := context.WithTimeout(ctx, w.cfg.PageTimeout)
 	defer cancel()
-	seats, own, err := w.board(ids, answers, missing)
+	seats, own, err := w.board(ids, known, missing)
 	if own != nil {
 		go w.fly(own)
 	}
@@ -36,12 +36,12 @@ func (w *WarmSet) Resolve(ctx context.Context, ids []thumb.ID, answers []thumb.A
 		if s.flight == nil {
 			continue
 		}
-		answer, waitErr := s.wait(ctx)
+		told, waitErr := s.wait(ctx)
 		if waitErr != nil {
 			err = waitErr
 			continue
 		}
-		answers[missing[i]] = answer
+		known[missing[i]] = told
 		if s.flight != own {
 			shared++
 		}
@@ -53,17 +53,17 @@ func (w *WarmSet) Resolve(ctx context.Context, ids []thumb.ID, answers []thumb.A
 	if source == fromMemory { // what it lacked has come into memory meanwhile
 		missing = nil
 	}
-	w.tellCurve(ids, answers, missing)
+	w.tellCurve(ids, known, missing)
 	return err
 }
 
 // tellCurve tells the size curve of a page, and what was not in memory of it.
-func (w *WarmSet) tellCurve(ids []thumb.ID, answers []thumb.Answer, missing []int) {
+func (w *WarmSet) tellCurve(ids []thumb.ID, known []thumb.Known, missing []int) {
 	if len(ids) == 0 || !w.curve.Count(ids[0], len(ids), len(missing)) {
 		return
 	}
 	p := curve.Page{
-		IDs: ids, Answers: answers, Missing: missing, Now: w.now(),
+		IDs: ids, Known: known, Missing: missing, Now: w.now(),
 		Trust: w.cfg.TTLUnlistened, TrustMissing: w.cfg.TTLUnlistened, Cost: w.meanCost(),
 	}
 	if w.connected(p.Now) {
@@ -84,17 +84,17 @@ func pageSource(own *flight, shared int, err error) int {
 	return fromMemory
 }
 
-// lookUp fills the answers that are in memory, and returns the positions of the
-// others, whose answers it leaves Unresolved. It allocates only for those.
-func (w *WarmSet) lookUp(ids []thumb.ID, answers []thumb.Answer, tally *tally) (missing []int) {
+// lookUp fills in what is in memory, and returns the positions of the other captures,
+// which it leaves Unresolved. It allocates only for those.
+func (w *WarmSet) lookUp(ids []thumb.ID, known []thumb.Known, tally *tally) (missing []int) {
 	for from := 0; from < len(ids); from += atOnce {
-		missing = w.lookUpSome(ids, answers, from, min(from+atOnce, len(ids)), missing, tally)
+		missing = w.lookUpSome(ids, known, from, min(from+atOnce, len(ids)), missing, tally)
 	}
 	return missing
 }
 
 // lookUpSome looks up ids[from:to].
-func (w *WarmSet) lookUpSome(ids []thumb.ID, answers []thumb.Answer, from, to int, missing []int, tally *tally) []int {
+func (w *WarmSet) lookUpSome(ids []thumb.ID, known []thumb.Known, from, to int, missing []int, tally *tally) []int {
 	now := w.now()
 	connected := w.connected(now)
 	w.mu.RLock()
@@ -103,10 +103,10 @@ func (w *WarmSet) lookUpSome(ids []thumb.ID, answers []thumb.Answer, from, to in
 		e, result := w.find(ids[i], now, connected)
 		tally[result]++
 		if e != nil {
-			e.Fill(&answers[i])
+			e.Fill(&known[i])
 			continue
 		}
-		answers[i] = thumb.Answer{}
+		known[i] = thumb.Known{}
 		if missing == nil {
 			missing = make([]int, 0, len(ids)-i)
 		}
@@ -149,9 +149,9 @@ func (w *WarmSet) trust(e *store.Entry, connected bool) time.Duration {
 }
 
 // Fresh reads one capture past the warm set, by a query that begins after the
-// call, and remembers the answer. It waits until the query's own limit (a second
+// call, and remembers what it told. It waits until the query's own limit (a second
 // or so), or until ctx ends. An error wraps thumb.ErrDatabase.
-func (w *WarmSet) Fresh(ctx context.Context, id thumb.ID) (thumb.Answer, error) {
+func (w *WarmSet) Fresh(ctx context.Context, id thumb.ID) (thumb.Known, error) {
 	w.flights.mu.Lock()
 	own, err := w.begin(1, w.now())
 	var s seat
@@ -160,7 +160,7 @@ func (w *WarmSet) Fresh(ctx context.Context, id thumb.ID) (thumb.Answer, error) 
 	}
 	w.flights.mu.Unlock()
 	if err != nil {
-		return thumb.Answer{}, fmt.Errorf("reading capture %d: %w", id, err)
+		return thumb.Known{}, fmt.Errorf("reading capture %d: %w", id, err)
 	}
 	go w.fly(own)
 	return s.wait(ctx)
@@ -169,10 +169,10 @@ func (w *WarmSet) Fresh(ctx context.Context, id thumb.ID) (thumb.Answer, error) 
 // AppendURL appends the storage URL of a warm label to dst, and returns when it
 // stops working (zero: never). It allocates nothing where dst has room for the
 // URL and the path.
-func (w *WarmSet) AppendURL(dst []byte, id thumb.ID, answer *thumb.Answer, position int) (url []byte, expires time.Time) {
+func (w *WarmSet) AppendURL(dst []byte, id thumb.ID, known *thumb.Known, position int) (url []byte, expires time.Time) {
 	// The path is built behind dst, the URL behind the path, and then moved down.
 	start := len(dst)
-	dst = answer.AppendPath(dst, w.cfg.Keys, id, w.cfg.Specs[position].Label, position)
+	dst = known.AppendPath(dst, w.cfg.Keys, id, w.cfg.Specs[position].Label, position)
 	pathEnd := len(dst)
 	dst, expires = w.urls.AppendURL(dst, dst[start:pathEnd:pathEnd])
 	n := copy(dst[start:], dst[pathEnd:])

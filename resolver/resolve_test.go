@@ -61,7 +61,7 @@ func TestEveryKindOfAnswerIsRemembered(t *testing.T) {
 		read := page(t, w, 1, 2, 3, 4)
 		synctest.Wait()
 		kept := page(t, w, 1, 2, 3, 4)
-		want := []thumb.Answer{
+		want := []thumb.Known{
 			{Standing: thumb.Public, Verdicts: [8]thumb.Verdict{thumb.Warm, thumb.Warm, thumb.Warm}, Digits: [8]uint64{1, 1, 1}},
 			{Standing: thumb.Private},
 			{Standing: thumb.Public, Verdicts: [8]thumb.Verdict{thumb.Warm, thumb.Stale, thumb.Cold}, Paths: &[8]string{"thumbnails/capture_3/small.jpg"}},
@@ -101,13 +101,13 @@ func TestDatabaseFailureLeavesTheRestAlone(t *testing.T) {
 			page(t, w, 1)
 			synctest.Wait()
 			db.set(c.fail)
-			answers := make([]thumb.Answer, 2)
-			answers[1] = thumb.Answer{Standing: thumb.Public} // whatever the caller left there
+			answers := make([]thumb.Known, 2)
+			answers[1] = thumb.Known{Standing: thumb.Public} // whatever the caller left there
 			err := w.Resolve(t.Context(), []thumb.ID{1, 2}, answers)
 			if !errors.Is(err, c.want) {
 				t.Errorf("%s: error %v, want %v", name, err, c.want)
 			}
-			if smallDigits(answers[0]) != 1 || answers[1] != (thumb.Answer{}) {
+			if smallDigits(answers[0]) != 1 || answers[1] != (thumb.Known{}) {
 				t.Errorf("%s: answers %v", name, answers)
 			}
 		}
@@ -120,7 +120,7 @@ func TestPageLeavesAtItsTimeoutAndTheQueryGoesOn(t *testing.T) {
 		w := newWarmSet(t, db)
 		release := db.held()
 		start := time.Now()
-		answers := make([]thumb.Answer, 1)
+		answers := make([]thumb.Known, 1)
 		err := w.Resolve(t.Context(), []thumb.ID{1}, answers)
 		if waited := time.Since(start); waited != config().PageTimeout || !errors.Is(err, thumb.ErrDatabase) {
 			t.Errorf("left after %v with %v", waited, err)
@@ -141,7 +141,7 @@ func TestWaiterThatLeavesTakesNobodyAlong(t *testing.T) {
 		release := db.held()
 		ctx, leave := context.WithCancel(t.Context())
 		first := make(chan error, 1)
-		go func() { first <- w.Resolve(ctx, []thumb.ID{1, 2}, make([]thumb.Answer, 2)) }()
+		go func() { first <- w.Resolve(ctx, []thumb.ID{1, 2}, make([]thumb.Known, 2)) }()
 		synctest.Wait()
 		second := make(chan uint64, 1)
 		go func() { second <- smallDigits(page(t, w, 2)[0]) }()
@@ -204,7 +204,7 @@ func TestClosedWarmSetAnswersWithErrors(t *testing.T) {
 		page(t, w, 1)
 		w.Close()
 		w.Close()
-		if err := w.Resolve(t.Context(), []thumb.ID{1}, make([]thumb.Answer, 1)); !errors.Is(err, thumb.ErrDatabase) {
+		if err := w.Resolve(t.Context(), []thumb.ID{1}, make([]thumb.Known, 1)); !errors.Is(err, thumb.ErrDatabase) {
 			t.Errorf("Resolve: %v", err)
 		}
 		if _, err := w.Fresh(t.Context(), 1); !errors.Is(err, thumb.ErrDatabase) {

@@ -13,16 +13,16 @@ import (
 )
 
 // inFlight starts a page and returns when its query has begun and it waits.
-func inFlight(t *testing.T, w *resolver.WarmSet, ids ...thumb.ID) (answers func() []thumb.Answer) {
+func inFlight(t *testing.T, w *resolver.WarmSet, ids ...thumb.ID) (answers func() []thumb.Known) {
 	t.Helper()
-	done := make(chan []thumb.Answer, 1)
+	done := make(chan []thumb.Known, 1)
 	go func() {
-		got := make([]thumb.Answer, len(ids))
+		got := make([]thumb.Known, len(ids))
 		_ = w.Resolve(t.Context(), ids, got)
 		done <- got
 	}()
 	synctest.Wait()
-	return func() []thumb.Answer { return <-done }
+	return func() []thumb.Known { return <-done }
 }
 
 func TestEqualPagesAtOnceCostOneQuery(t *testing.T) {
@@ -66,7 +66,7 @@ func TestPageAsksOnlyForWhatIsNotOnItsWay(t *testing.T) {
 		}
 		release()
 		for _, c := range []struct {
-			answers func() []thumb.Answer
+			answers func() []thumb.Known
 			want    []uint64
 		}{{first, []uint64{1, 2}}, {second, []uint64{3, 4}}, {third, []uint64{9, 1, 5, 3, 6}}} {
 			var got []uint64
@@ -172,7 +172,7 @@ func TestManyPagesOfASlowDatabase(t *testing.T) {
 		start := time.Now()
 		var pages sync.WaitGroup
 		for id := range thumb.ID(200) {
-			pages.Go(func() { _ = w.Resolve(t.Context(), []thumb.ID{id + 1}, make([]thumb.Answer, 1)) })
+			pages.Go(func() { _ = w.Resolve(t.Context(), []thumb.ID{id + 1}, make([]thumb.Known, 1)) })
 		}
 		pages.Wait()
 		if waited := time.Since(start); waited > config().PageTimeout || db.count() != 200 {

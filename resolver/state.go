@@ -71,12 +71,12 @@ func (w *WarmSet) Lookup(id thumb.ID) (Entry, bool) {
 	if e.Standing() != thumb.Public {
 		return found, true
 	}
-	var answer thumb.Answer
-	e.Fill(&answer)
+	var known thumb.Known
+	e.Fill(&known)
 	for i, spec := range w.cfg.Specs {
-		label := EntryLabel{Label: spec.Label, Verdict: answer.Verdicts[i].String()}
-		if answer.Verdicts[i] == thumb.Warm {
-			label.Path = string(answer.AppendPath(nil, w.cfg.Keys, id, spec.Label, i))
+		label := EntryLabel{Label: spec.Label, Verdict: known.Verdicts[i].String()}
+		if known.Verdicts[i] == thumb.Warm {
+			label.Path = string(known.AppendPath(nil, w.cfg.Keys, id, spec.Label, i))
 		}
 		found.Labels = append(found.Labels, label)
 	}

@@ -3,9 +3,9 @@
 // database query, together with whoever else asks for the same captures; a page
 // that it knows costs none.
 //
-// The story of an answer: Resolve (resolve.go) looks each capture up in the store
+// The story of a page: Resolve (resolve.go) looks each capture up in the store
 // (resolver/store: ristretto). What is missing boards a flight (flight.go: one query on
-// its way, shared), whose answers go to the pages that wait for it and into the
+// its way, shared), which goes to the pages that wait for it and into the
 // store. Notifications (notifications.go) raise the marks of the captures that
 // changed. What other sizes would bring is told by resolver/curve.
 //

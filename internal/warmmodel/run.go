@@ -15,7 +15,7 @@ import (
 // goroutines; the rest from one.
 type System interface {
 	// Page asks for captures as a page does.
-	Page(ids []thumb.ID, answers []thumb.Answer) error
+	Page(ids []thumb.ID, answers []thumb.Known) error
 	// Write makes captures, with their rows, what is given, in one transaction:
 	// new ones, changed ones, one that only changed its visibility.
 	Write(captures []thumb.Capture) error
@@ -129,7 +129,7 @@ func (r *runner) page() {
 	}
 	r.pages.Go(func() {
 		start, stale := time.Now(), r.stale()
-		answers := make([]thumb.Answer, len(asked))
+		answers := make([]thumb.Known, len(asked))
 		_ = r.system.Page(asked, answers) // what it could not say it leaves Unresolved
 		end := time.Now()
 		for i, id := range asked {

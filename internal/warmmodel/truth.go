@@ -29,7 +29,7 @@ type Truth struct {
 // version is an answer that was right from a moment until another. Where a
 // transaction commits within an interval, both answers are right during it.
 type version struct {
-	answer      thumb.Answer
+	answer      thumb.Known
 	from, until time.Time // zero until: still
 }
 
@@ -43,7 +43,7 @@ func NewTruth(specs thumb.Specs, keys thumb.Keys) *Truth {
 // has not, or where it failed and nobody knows, both answers are right. One
 // transaction at a time.
 func (t *Truth) Becomes(id thumb.ID, capture *thumb.Capture) (committed func()) {
-	answer := thumb.Answer{Standing: thumb.Missing}
+	answer := thumb.Known{Standing: thumb.Missing}
 	if capture != nil {
 		answer = thumb.Decide(capture, t.specs, t.keys)
 	}
@@ -62,13 +62,13 @@ func (t *Truth) history(id thumb.ID) []version {
 	if h := t.versions[id]; h != nil {
 		return h
 	}
-	return []version{{answer: thumb.Answer{Standing: thumb.Missing}}}
+	return []version{{answer: thumb.Known{Standing: thumb.Missing}}}
 }
 
 // Check says whether an answer that a page got, which ran from start to end, was
 // true at some moment of that time, or at most stale before. Nobody is wrong who
 // says nothing.
-func (t *Truth) Check(id thumb.ID, got thumb.Answer, start, end time.Time, stale time.Duration) error {
+func (t *Truth) Check(id thumb.ID, got thumb.Known, start, end time.Time, stale time.Duration) error {
 	if got.Standing == thumb.Unresolved {
 		return nil
 	}
@@ -92,7 +92,7 @@ func (v version) ended(start time.Time) string {
 	return fmt.Sprintf("%v before its start", start.Sub(v.until))
 }
 
-func same(a, b thumb.Answer) bool {
+func same(a, b thumb.Known) bool {
 	if (a.Paths == nil) != (b.Paths == nil) || a.Paths != nil && *a.Paths != *b.Paths {
 		return false
 	}
@@ -100,6 +100,6 @@ func same(a, b thumb.Answer) bool {
 	return a == b
 }
 
-func describe(a thumb.Answer) string {
+func describe(a thumb.Known) string {
 	return fmt.Sprintf("%v %v %x", a.Standing, a.Verdicts, a.Digits)
 }

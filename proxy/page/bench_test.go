@@ -50,7 +50,7 @@ func BenchmarkRewrite(b *testing.B) {
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
 	keys := thumb.Keys("thumbnails/")
-	answer := thumb.Answer{Standing: thumb.Public, Digits: [thumb.MaxSpecs]uint64{1, 2, 3}}
+	answer := thumb.Known{Standing: thumb.Public, Digits: [thumb.MaxSpecs]uint64{1, 2, 3}}
 	for b.Loop() {
 		s.Scan(&f, body, Hosts{})
 		r := NewRewriter(dst[:0], body)

@@ -23,7 +23,7 @@ func pageOf(first thumb.ID, n int) Page {
 	p := Page{Trust: time.Hour, TrustMissing: time.Hour}
 	for i := range n {
 		p.IDs = append(p.IDs, first+thumb.ID(i))
-		p.Answers = append(p.Answers, thumb.Answer{Standing: thumb.Public})
+		p.Known = append(p.Known, thumb.Known{Standing: thumb.Public})
 		p.Missing = append(p.Missing, i)
 	}
 	return p

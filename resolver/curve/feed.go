@@ -36,7 +36,7 @@ const (
 // Page is a page that the warm set was asked for, as it was when it had answered.
 type Page struct {
 	IDs     []thumb.ID
-	Answers []thumb.Answer
+	Known   []thumb.Known
 	Missing []int // positions of what was not in memory, ascending
 	Now     time.Duration
 	// Trust is how long an entry is believed, TrustMissing one that says that the
@@ -140,7 +140,7 @@ func (ev *event) fill(p *Page) {
 	ev.hood, ev.standings, ev.lacked = hoodOf(ids[0]), ev.standRoom[:len(ids)], 0
 	for i, id := range ids {
 		ev.keys = append(ev.keys, key(id))
-		ev.standings[i] = p.Answers[i].Standing
+		ev.standings[i] = p.Known[i].Standing
 	}
 	for ev.lacked < len(p.Missing) && p.Missing[ev.lacked] < len(ids) {
 		ev.lacked++

@@ -10,7 +10,7 @@ import (
 
 // miniature is a warm set of some size, scaled down: it is shown one in 1<<shift of
 // all neighbourhoods, those of a window, and has as much less room. It holds no
-// answers, only which captures would be held, and since when.
+// entries, only which captures would be held, and since when.
 //
 // Its policy is ristretto's, as the warm set sets it up: TinyLFU admits (a doorkeeper
 // before counters of four bits, halved whenever as many reads were counted as there
@@ -172,8 +172,8 @@ func (m *miniature) slot(key uint32) int {
 }
 
 // page shows it a page, and returns how many of its captures it lacked. What it
-// holds and believes it finds; the rest is read, and offered as far as the page had
-// answers.
+// holds and believes it finds; the rest is read, and offered as far as anything was
+// known of it.
 func (m *miniature) page(p *event) (lacked int) {
 	for i, key := range p.keys {
 		h := m.find(key)

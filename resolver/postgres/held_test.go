@@ -18,8 +18,8 @@ func TestAnswerReadBeforeANotificationIsNotKept(t *testing.T) {
 	if err := m.Write([]thumb.Capture{{ID: 1, Public: true, LastModified: noon, Rows: []thumb.Row{old}}}); err != nil {
 		t.Fatal(err)
 	}
-	asked := func() (answer thumb.Answer, err error) {
-		answers := make([]thumb.Answer, 1)
+	asked := func() (answer thumb.Known, err error) {
+		answers := make([]thumb.Known, 1)
 		err = m.Resolve(t.Context(), []thumb.ID{1}, answers)
 		return answers[0], err
 	}

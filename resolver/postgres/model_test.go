@@ -116,7 +116,7 @@ type noURLs struct{}
 
 func (noURLs) AppendURL(dst, key []byte) ([]byte, time.Time) { return append(dst, key...), time.Time{} }
 
-func (m *modelled) Page(ids []thumb.ID, answers []thumb.Answer) error {
+func (m *modelled) Page(ids []thumb.ID, answers []thumb.Known) error {
 	err := m.Resolve(context.Background(), ids, answers)
 	for _, a := range answers {
 		m.asked.Add(1)

@@ -20,7 +20,7 @@ type Entry struct {
 // more is what does not fit an entry.
 type more struct {
 	digits *[thumb.MaxSpecs - inlineDigits]uint64 // of further labels; nil: zero
-	paths  *[thumb.MaxSpecs]string                // as in thumb.Answer
+	paths  *[thumb.MaxSpecs]string                // as in thumb.Known
 }
 
 const (
@@ -32,7 +32,7 @@ const (
 
 // NewEntry makes the entry of what a query told. The query began at read, since the warm
 // set was made; seq is the sequence number of the last notification before.
-func NewEntry(a *thumb.Answer, seq uint64, read time.Duration) *Entry {
+func NewEntry(a *thumb.Known, seq uint64, read time.Duration) *Entry {
 	e := &Entry{packed: seq<<seqShift | uint64(a.Standing)<<standingShift, read: read}
 	for i, v := range a.Verdicts {
 		e.packed |= uint64(v) << (verdictBits * i)
@@ -61,8 +61,8 @@ func (e *Entry) Standing() thumb.Standing {
 }
 
 // Fill writes what the entry was made of. It allocates nothing.
-func (e *Entry) Fill(a *thumb.Answer) {
-	*a = thumb.Answer{Standing: e.Standing()}
+func (e *Entry) Fill(a *thumb.Known) {
+	*a = thumb.Known{Standing: e.Standing()}
 	for i := range a.Verdicts {
 		a.Verdicts[i] = thumb.Verdict(e.packed >> (verdictBits * i) & (1<<verdictBits - 1))
 	}

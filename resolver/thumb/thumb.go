@@ -47,7 +47,7 @@ func (id ID) Hash() uint64 {
 	return x ^ x>>31
 }
 
-// MaxSpecs is how many labels a configuration may have. An Answer holds its
+// MaxSpecs is how many labels a configuration may have. An Known holds its
 // verdicts in an array of this length, so that asking for one allocates nothing.
 const MaxSpecs = 8
 

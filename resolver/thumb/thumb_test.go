@@ -118,7 +118,7 @@ func TestDecide(t *testing.T) {
 		}
 	}
 	capture.Public = false
-	if diff := cmp.Diff(thumb.Answer{Standing: thumb.Private}, thumb.Decide(&capture, specs, keys)); diff != "" {
+	if diff := cmp.Diff(thumb.Known{Standing: thumb.Private}, thumb.Decide(&capture, specs, keys)); diff != "" {
 		t.Errorf("a capture that is not public tells about its thumbnails: %s", diff)
 	}
 }
@@ -167,7 +167,7 @@ func TestSpecsValidateReportsEverything(t *testing.T) {
 
 func TestAnswerIsAllocationFree(t *testing.T) {
 	keys := thumb.Keys("thumbnails/")
-	answer := thumb.Answer{Standing: thumb.Public, Digits: [thumb.MaxSpecs]uint64{5}}
+	answer := thumb.Known{Standing: thumb.Public, Digits: [thumb.MaxSpecs]uint64{5}}
 	buf := make([]byte, 0, 128)
 	if n := testing.AllocsPerRun(100, func() { buf = answer.AppendPath(buf[:0], keys, 9, "small", 0) }); n != 0 {
 		t.Errorf("%v allocations for a path, want 0", n)

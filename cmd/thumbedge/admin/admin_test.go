@@ -128,7 +128,7 @@ func (l *listener) into(answer *httptest.ResponseRecorder, value any) {
 // warmUp has the warm set hold a capture.
 func (l *listener) warmUp(id thumb.ID) {
 	l.Helper()
-	answers := make([]thumb.Answer, 1)
+	answers := make([]thumb.Known, 1)
 	if err := l.warm.Resolve(l.Context(), []thumb.ID{id}, answers); err != nil {
 		l.Fatal(err)
 	}

@@ -36,7 +36,7 @@ func (s *site) caughtUp() {
 		return ok
 	}
 	s.eventually("a capture is remembered", func() bool {
-		_ = s.program.WarmSet().Resolve(s.Context(), []thumb.ID{nobodys}, make([]thumb.Answer, 1))
+		_ = s.program.WarmSet().Resolve(s.Context(), []thumb.ID{nobodys}, make([]thumb.Known, 1))
 		return held()
 	})
 	s.exec(`SELECT pg_notify('thumbedge', $1)`, strconv.Itoa(nobodys))

@@ -96,7 +96,7 @@ func (s *site) resizesUnderLoad(admin string) {
 	defer stop()
 	for client := range 2 {
 		clients.Go(func() {
-			asked, answers := make([]thumb.ID, 500), make([]thumb.Answer, 500)
+			asked, answers := make([]thumb.ID, 500), make([]thumb.Known, 500)
 			for n := client; filling.Err() == nil; n++ {
 				for i := range asked {
 					asked[i] = thumb.ID(1_000_000 + (n*500+i)%many)

@@ -45,7 +45,7 @@ func TestSignedPagePolledForAnHour(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer w.Close()
-		ids, answers := make([]thumb.ID, 20), make([]thumb.Answer, 20)
+		ids, answers := make([]thumb.ID, 20), make([]thumb.Known, 20)
 		for i := range ids {
 			ids[i] = thumb.ID(i + 1)
 		}

@@ -17,13 +17,13 @@ func (s Standing) String() string {
 	return [...]string{"unresolved", "missing", "private", "public"}[s]
 }
 
-// Answer is what the warm set or the database said about one capture: its
+// Known is what the warm set or the database said about one capture: its
 // standing, and for each configured label, by position in Specs, the verdict and
 // the path of the file. It is a plain value; copying one shares only immutable
 // memory, so it may be kept and read from any goroutine.
 //
 // Verdicts are set only where Standing is Public.
-type Answer struct {
+type Known struct {
 	Standing Standing
 	Verdicts [MaxSpecs]Verdict
 	// Digits of a warm label's key, where its path follows the key scheme.
@@ -35,33 +35,33 @@ type Answer struct {
 
 // AppendPath appends the path of label's file, of capture id, to dst. The label
 // must be Warm.
-func (a *Answer) AppendPath(dst []byte, keys Keys, id ID, label string, position int) []byte {
-	if a.Paths != nil && a.Paths[position] != "" {
-		return append(dst, a.Paths[position]...)
+func (k *Known) AppendPath(dst []byte, keys Keys, id ID, label string, position int) []byte {
+	if k.Paths != nil && k.Paths[position] != "" {
+		return append(dst, k.Paths[position]...)
 	}
-	return keys.Append(dst, id, label, a.Digits[position])
+	return keys.Append(dst, id, label, k.Digits[position])
 }
 
-// Decide makes the answer that the database's words about a capture amount to.
-func Decide(c *Capture, specs Specs, keys Keys) Answer {
+// Decide makes what the database's words about a capture amount to.
+func Decide(c *Capture, specs Specs, keys Keys) Known {
 	if !c.Public {
-		return Answer{Standing: Private}
+		return Known{Standing: Private}
 	}
-	a := Answer{Standing: Public}
+	k := Known{Standing: Public}
 	for i, spec := range specs {
 		row := c.Row(spec.Label)
-		a.Verdicts[i] = Judge(row, spec, c.LastModified)
-		if a.Verdicts[i] != Warm {
+		k.Verdicts[i] = Judge(row, spec, c.LastModified)
+		if k.Verdicts[i] != Warm {
 			continue
 		}
 		if digits, ok := keys.Parse(row.Path, c.ID, spec.Label); ok {
-			a.Digits[i] = digits
+			k.Digits[i] = digits
 			continue
 		}
-		if a.Paths == nil {
-			a.Paths = new([MaxSpecs]string)
+		if k.Paths == nil {
+			k.Paths = new([MaxSpecs]string)
 		}
-		a.Paths[i] = row.Path
+		k.Paths[i] = row.Path
 	}
-	return a
+	return k
 }

@@ -6,7 +6,7 @@ import (
 	"image/color"
 )
 
-// fromImage turns a decoded image into planes. Where it is going to be scaled to
+// fromImage turns a JPEG that was decoded to an image into planes. Where it is going to be scaled to
 // less than half, it is averaged down while it is converted, so that the planes
 // are never as large as the image.
 func fromImage(m image.Image, largest size) (*picture, error) {
@@ -15,25 +15,22 @@ func fromImage(m image.Image, largest size) (*picture, error) {
 		return fromGray(m), nil
 	case *image.YCbCr:
 		return fromYCbCr(m)
-	case *image.NYCbCrA: // alpha is dropped
-		return fromYCbCr(&m.YCbCr)
 	}
 	b := m.Bounds()
 	if b.Empty() {
 		return nil, errCutOff
 	}
 	fx, fy := max(1, b.Dx()/largest.w/2), max(1, b.Dy()/largest.h/2)
-	components := 3
-	if _, grey := m.(*image.Gray16); grey {
-		components = 1
-	}
 	w, h := (b.Dx()+fx-1)/fx, (b.Dy()+fy-1)/fy
 	p := &picture{w: float64(b.Dx()) / float64(fx), h: float64(b.Dy()) / float64(fy), subX: 1, subY: 1}
-	for range components {
+	for range 3 {
 		p.planes = append(p.planes, newPlane(w, h))
 	}
-	readRow := rowsOf(m)
-	row := make([]byte, components*b.Dx())
+	readRow, err := rowsOf(m)
+	if err != nil {
+		return nil, err
+	}
+	row := make([]byte, 3*b.Dx())
 	sums := make([]uint32, len(row))
 	for y := range h {
 		clear(sums)
@@ -52,92 +49,45 @@ func fromImage(m image.Image, largest size) (*picture, error) {
 // convertRow averages the sums of n rows over fx pixels each, and writes them to
 // row y as luma and chroma.
 func (p *picture) convertRow(y int, sums []uint32, fx, n int) {
-	components := len(p.planes)
 	for x := range p.planes[0].w {
-		part := sums[x*fx*components : min((x+1)*fx*components, len(sums))]
-		count := uint32(len(part) / components * n)
+		part := sums[3*x*fx : min(3*(x+1)*fx, len(sums))]
+		count := uint32(len(part) / 3 * n)
 		var c [3]uint32
-		for i := 0; i < len(part); i += components {
-			for k := range components {
-				c[k] += part[i+k]
-			}
+		for i := 0; i < len(part); i += 3 {
+			c[0] += part[i]
+			c[1] += part[i+1]
+			c[2] += part[i+2]
 		}
-		for k := range components {
+		for k := range c {
 			c[k] = (c[k] + count/2) / count
 		}
-		if components == 3 {
-			yy, cb, cr := color.RGBToYCbCr(uint8(c[0]), uint8(c[1]), uint8(c[2]))
-			c = [3]uint32{uint32(yy), uint32(cb), uint32(cr)}
-		}
-		for k := range components {
-			p.planes[k].pix[y*p.planes[k].stride+x] = byte(c[k])
-		}
+		luma, cb, cr := color.RGBToYCbCr(uint8(c[0]), uint8(c[1]), uint8(c[2]))
+		p.planes[0].pix[y*p.planes[0].stride+x] = luma
+		p.planes[1].pix[y*p.planes[1].stride+x] = cb
+		p.planes[2].pix[y*p.planes[2].stride+x] = cr
 	}
 }
 
-// rowsOf returns a function that reads row y of an image as 8-bit samples: grey
-// for Gray16, else RGB. Alpha is dropped, not blended: the colour of a transparent
-// pixel counts.
-func rowsOf(m image.Image) func(row []byte, y int) {
+// rowsOf returns a function that reads row y of an image as RGB.
+func rowsOf(m image.Image) (func(row []byte, y int), error) {
 	b := m.Bounds()
 	switch m := m.(type) {
 	case *image.RGBA:
-		return func(row []byte, y int) { pick(row, m.Pix[m.PixOffset(b.Min.X, y):], 4, 1) }
-	case *image.NRGBA:
-		return func(row []byte, y int) { pick(row, m.Pix[m.PixOffset(b.Min.X, y):], 4, 1) }
-	case *image.RGBA64:
-		return func(row []byte, y int) { pick(row, m.Pix[m.PixOffset(b.Min.X, y):], 8, 2) }
-	case *image.NRGBA64:
-		return func(row []byte, y int) { pick(row, m.Pix[m.PixOffset(b.Min.X, y):], 8, 2) }
-	case *image.Gray16:
 		return func(row []byte, y int) {
 			pix := m.Pix[m.PixOffset(b.Min.X, y):]
-			for x := range row {
-				row[x] = pix[2*x]
+			for x := 0; x < len(row); x, pix = x+3, pix[4:] {
+				row[x], row[x+1], row[x+2] = pix[0], pix[1], pix[2]
 			}
-		}
+		}, nil
 	case *image.CMYK:
 		return func(row []byte, y int) {
 			pix := m.Pix[m.PixOffset(b.Min.X, y):]
 			for x := 0; x < len(row); x, pix = x+3, pix[4:] {
 				row[x], row[x+1], row[x+2] = color.CMYKToRGB(pix[0], pix[1], pix[2], pix[3])
 			}
-		}
-	case *image.Paletted:
-		var colours [256][3]byte
-		for i, c := range m.Palette {
-			colours[i] = opaque(c)
-		}
-		return func(row []byte, y int) {
-			pix := m.Pix[m.PixOffset(b.Min.X, y):]
-			for x := 0; x < len(row); x += 3 {
-				copy(row[x:], colours[pix[x/3]][:])
-			}
-		}
+		}, nil
 	}
-	return func(row []byte, y int) {
-		for x := 0; x < len(row); x += 3 {
-			c := opaque(m.At(b.Min.X+x/3, y))
-			copy(row[x:], c[:])
-		}
-	}
-}
-
-// opaque returns a colour without its alpha.
-func opaque(c color.Color) [3]byte {
-	if n, ok := c.(color.NRGBA); ok {
-		return [3]byte{n.R, n.G, n.B} // converting would lose them where alpha is low
-	}
-	n := color.NRGBA64Model.Convert(c).(color.NRGBA64)
-	return [3]byte{byte(n.R >> 8), byte(n.G >> 8), byte(n.B >> 8)}
-}
-
-// pick copies the high bytes of the first three samples of each pixel.
-func pick(row, pix []byte, pixel, sample int) {
-	for x := 0; x < len(row); x += 3 {
-		row[x], row[x+1], row[x+2] = pix[0], pix[sample], pix[2*sample]
-		pix = pix[pixel:]
-	}
+	return nil, fmt.Errorf("decoding a JPEG gave %T", m)
 }
 
 // fromGray and fromYCbCr take the planes as they are, without copying.

@@ -86,6 +86,14 @@ func encodeJPEG(p *picture, s size, quality int) ([]byte, error) {
 	return out.Bytes(), err
 }
 
+// encodePixels writes one of opaque pixels. As RGBA, which they are as well,
+// image/jpeg is quicker with them.
+func encodePixels(m *image.NRGBA, quality int) ([]byte, error) {
+	var out bytes.Buffer
+	err := jpeg.Encode(&out, &image.RGBA{Pix: m.Pix, Stride: m.Stride, Rect: m.Rect}, &jpeg.Options{Quality: quality})
+	return out.Bytes(), err
+}
+
 // jpegMemory prices decoding a JPEG: whole planes, all coefficients in 32 bits
 // where it is progressive, and a second image, as it takes where the planes are
 // not luma and chroma.

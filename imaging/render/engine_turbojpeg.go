@@ -146,6 +146,11 @@ func encodeJPEG(p *picture, s size, quality int) ([]byte, error) {
 	return libjpeg.EncodePlanes(planes, quality)
 }
 
+// encodePixels writes one of opaque pixels.
+func encodePixels(m *image.NRGBA, quality int) ([]byte, error) {
+	return libjpeg.EncodePixels(m.Pix, m.Stride, m.Rect.Dx(), m.Rect.Dy(), quality)
+}
+
 // blocks is how many 8×8 blocks a component has.
 func (h *jpegHeader) blocks(i int) (across, down int) {
 	maxAcross, maxDown := h.maxSampling()

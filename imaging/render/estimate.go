@@ -25,26 +25,28 @@ func (p *Plan) estimate() int64 {
 	return n + pixels*4 + largest*5
 }
 
-// rasterMemory prices decoding anything but JPEG and turning it into planes.
+// rasterMemory prices decoding anything but JPEG, making it safe to scale, and scaling
+// it: across first, then down.
 func (p *Plan) rasterMemory() int64 {
 	pixels := int64(p.Width) * int64(p.Height)
 	decoded := pixels * bytesPerPixel(p.header.model)
-	planes := pixels * 3
+	across := int64(p.largest().w) * int64(p.Height) * 4
+	n := decoded + pixels*bytesPerSafe(p.header.model) + across
 	switch p.Format {
 	case "png":
-		return 2*decoded + planes // interlaced: each pass is an image of its own
+		return n + decoded // interlaced: each pass is an image of its own
 	case "gif":
-		// Interlaced: the rows are put in order in a copy. A frame that is smaller
-		// than the GIF is put into an image of all of it.
-		return 3*decoded + planes
+		return pixels*4 + across // drawn row by row
+	case "bmp":
+		return pixels*5 + across // the same; run lengths are undone before
 	case "tiff":
 		// The file is copied into a buffer that doubles. A packed strip or tile may
 		// decode to eight bytes a pixel whatever the header says, into another.
-		return decoded + planes + 3*int64(len(p.original)) + p.header.block*8*3
+		return n + 3*int64(len(p.original)) + p.header.block*8*3
 	case "webp":
-		return decoded + planes + p.losslessMemory(pixels)
+		return n + p.losslessMemory(pixels)
 	}
-	return decoded + planes
+	return n
 }
 
 // losslessMemory prices the lossless part of a WebP beside its pixels: a copy for
@@ -60,17 +62,32 @@ func (p *Plan) losslessMemory(pixels int64) int64 {
 	return pixels*8 + groups*emptyGroup + p.header.lossless*spelledOut
 }
 
-// bytesPerPixel is what an image of a colour model takes in memory. Grey may turn
-// out to have a transparent level, and is then decoded to NRGBA.
+// bytesPerPixel is what an image of a colour model takes in memory.
 func bytesPerPixel(model color.Model) int64 {
 	switch model {
-	case color.RGBA64Model, color.NRGBA64Model, color.Gray16Model:
+	case color.RGBA64Model, color.NRGBA64Model:
 		return 8
 	case color.NYCbCrAModel:
 		return 5
+	case color.Gray16Model:
+		return 2
+	case color.GrayModel:
+		return 1
 	}
 	if _, paletted := model.(color.Palette); paletted {
 		return 1
 	}
 	return 4
+}
+
+// bytesPerSafe is what the copy takes that is safe to scale, where there has to be one.
+func bytesPerSafe(model color.Model) int64 {
+	if _, paletted := model.(color.Palette); paletted {
+		return 4
+	}
+	switch model {
+	case color.RGBA64Model, color.NRGBA64Model, color.Gray16Model:
+		return 5 // and what the collector has not come to yet of the larger one
+	}
+	return 0
 }

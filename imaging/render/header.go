@@ -2,17 +2,10 @@ package render
 
 import (
 	"bytes"
-	"encoding/binary"
+	"context"
 	"fmt"
 	"image"
 	"image/color"
-	"image/gif"
-	"image/png"
-	"io"
-
-	"golang.org/x/image/bmp"
-	"golang.org/x/image/tiff"
-	"golang.org/x/image/webp"
 
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -22,32 +15,34 @@ type header struct {
 	format        string
 	width, height int
 	jpeg          jpegHeader  // of a JPEG
-	model         color.Model // of anything else
+	model         color.Model // of anything else: what it is decoded to
 	lossless      int64       // of a WebP: bytes that are coded without loss
 	block         int64       // of a TIFF: pixels that are unpacked at once
+	orientation   int         // of a TIFF: which Pillow applies, as of no other format
 }
 
 // codec reads one format that is not JPEG.
 type codec struct {
 	format string
 	magic  []string // '?' stands for any byte
-	config func(io.Reader) (image.Config, error)
-	decode func(io.Reader) (image.Image, error)
+	header func(original []byte) (header, error)
+	decode func(ctx context.Context, original []byte, h *header) (image.Image, error)
 }
 
 func codecs() []codec {
 	return []codec{
-		{"png", []string{"\x89PNG\r\n\x1a\n"}, png.DecodeConfig, png.Decode},
-		{"gif", []string{"GIF87a", "GIF89a"}, gif.DecodeConfig, gif.Decode},
-		{"bmp", []string{"BM????\x00\x00\x00\x00"}, bmp.DecodeConfig, bmp.Decode},
-		{"tiff", []string{"II*\x00", "MM\x00*"}, tiff.DecodeConfig, tiff.Decode},
-		{"webp", []string{"RIFF????WEBPVP8"}, webp.DecodeConfig, webp.Decode},
+		{"png", []string{"\x89PNG\r\n\x1a\n"}, pngHeader, decodePNG},
+		{"gif", []string{"GIF87a", "GIF89a"}, gifHeader, decodeGIF},
+		{"bmp", []string{"BM"}, bmpHeader, decodeBMP},
+		{"tiff", []string{"II*\x00", "MM\x00*"}, tiffHeader, decodeTIFF},
+		{"webp", []string{"RIFF????WEBPVP8"}, webpHeader, decodeWebP},
 	}
 }
 
 var errNotAnImage = fmt.Errorf("not an image of a known format: %w", thumb.ErrUnshowable)
 
-// readHeader finds out what an original is and how large.
+// readHeader finds out what an original is and how large. With an error that wraps
+// thumb.ErrOriginalForApp the size comes as far as it is known.
 func readHeader(original []byte) (h header, err error) {
 	if bytes.HasPrefix(original, []byte("\xff\xd8\xff")) {
 		j, err := readJPEGHeader(original)
@@ -56,15 +51,8 @@ func readHeader(original []byte) (h header, err error) {
 	}
 	for _, c := range codecs() {
 		if c.matches(original) {
-			config, err := c.config(bytes.NewReader(original))
-			h := header{format: c.format, width: config.Width, height: config.Height, model: config.ColorModel}
-			switch {
-			case err != nil:
-			case c.format == "webp":
-				h.lossless, err = losslessBytes(original)
-			case c.format == "tiff":
-				h.block = tiffBlock(original, h.width, h.height)
-			}
+			h, err := c.header(original)
+			h.format = c.format
 			return h, err
 		}
 	}
@@ -90,21 +78,4 @@ func matches(original []byte, magic string) bool {
 		}
 	}
 	return true
-}
-
-// losslessBytes walks over the chunks of a WebP, and adds up those that are coded
-// without loss: their price depends on their length. It refuses a file that
-// claims more bytes than there are, which the decoder would allocate.
-func losslessBytes(original []byte) (n int64, err error) {
-	for rest := original[12:]; len(rest) >= 8; {
-		length := int64(binary.LittleEndian.Uint32(rest[4:]))
-		if length > int64(len(rest)-8) {
-			return 0, errCutOff
-		}
-		if id := string(rest[:4]); id == "VP8L" || id == "ALPH" {
-			n += length
-		}
-		rest = rest[8+min(length+length&1, int64(len(rest)-8)):]
-	}
-	return n, nil
 }

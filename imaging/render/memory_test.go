@@ -107,7 +107,7 @@ func TestLargeTIFFIsLetThrough(t *testing.T) {
 // strip writes a TIFF of one strip.
 func strip(t *testing.T, compression tiff.CompressionType) string {
 	t.Helper()
-	m := image.NewRGBA(image.Rect(0, 0, 1500, 1000))
+	m := image.NewNRGBA(image.Rect(0, 0, 1500, 1000))
 	for i := range m.Pix {
 		m.Pix[i] = byte(i>>8) | byte(i)&3<<6
 	}

@@ -106,32 +106,67 @@ func (l Limits) broken(h header, forApp bool) error {
 // Render decodes the original once and makes the planned pictures, in the order
 // of the specs. It returns early when ctx ends between two of its steps. Every
 // other error wraps thumb.ErrOriginalUnusable or thumb.ErrOriginalForApp.
-func (p *Plan) Render(ctx context.Context, quality int) (pictures []Picture, err error) {
+func (p *Plan) Render(ctx context.Context, quality int) (made []Picture, err error) {
 	// A decoder that trips over an original must not take the process with it.
 	defer func() {
 		if r := recover(); r != nil {
-			pictures, err = nil, unusable(fmt.Errorf("decoding %s panicked: %v", p.Format, r))
+			made, err = nil, unusable(fmt.Errorf("decoding %s panicked: %v", p.Format, r))
 		}
 	}()
-	decoded, err := p.decode(ctx)
+	if p.Format == "jpeg" {
+		decoded, err := p.decodeJPEGPlanes(ctx)
+		if err != nil {
+			return nil, p.failed(ctx, "decoding", err)
+		}
+		return pictures(ctx, p, decoded, func(last *picture, s size) (*picture, []byte, error) {
+			last = scaleFrom(last, decoded, s)
+			jpeg, err := encodeJPEG(last, s, quality)
+			return last, jpeg, err
+		})
+	}
+	decoded, err := p.decodeRaster(ctx)
 	if err != nil {
 		return nil, p.failed(ctx, "decoding", err)
 	}
-	pictures = make([]Picture, len(p.sizes))
+	return pictures(ctx, p, decoded, func(last *raster, s size) (*raster, []byte, error) {
+		if last.Bounds().Dx() < 2*s.w {
+			last = decoded
+		}
+		last, err := last.resized(ctx, s)
+		if err != nil {
+			return nil, nil, err
+		}
+		jpeg, err := encodeRaster(last, quality)
+		return last, jpeg, err
+	})
+}
+
+// pictures makes the planned pictures, the largest first: each from the one before, or
+// from what was decoded, as next decides.
+func pictures[T any](ctx context.Context, p *Plan, decoded T, next func(last T, s size) (T, []byte, error)) ([]Picture, error) {
+	made := make([]Picture, len(p.sizes))
 	last := decoded
 	for _, i := range largestFirst(p.sizes) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		want := p.sizes[i]
-		last = scaleFrom(last, decoded, want)
-		jpeg, err := encodeJPEG(last, want, quality)
-		if err != nil {
+		var jpeg []byte
+		var err error
+		if last, jpeg, err = next(last, p.sizes[i]); err != nil {
 			return nil, p.failed(ctx, "encoding", err)
 		}
-		pictures[i] = Picture{JPEG: jpeg, Width: want.w, Height: want.h}
+		made[i] = Picture{JPEG: jpeg, Width: p.sizes[i].w, Height: p.sizes[i].h}
 	}
-	return pictures, nil
+	return made, nil
+}
+
+// encodeRaster writes a scaled raster, grey where the original is.
+func encodeRaster(m *raster, quality int) ([]byte, error) {
+	pixels := m.upright()
+	if m.grey {
+		return encodeJPEG(greyPlane(pixels), size{pixels.Rect.Dx(), pixels.Rect.Dy()}, quality)
+	}
+	return encodePixels(pixels, quality)
 }
 
 // failed says why a step failed: because it was told to stop, or because of the

@@ -107,7 +107,7 @@ func TestMemoryFormula(t *testing.T) {
 	t.Parallel()
 	file := kubernetesConfig(t)
 	const mib = 1 << 20
-	need := 2*file.Cache.MaxSize + file.Rewrite.Memory + file.Render.Memory + max(file.Source.MaxBytes, file.Render.Memory/4) + (16+100)*mib
+	need := file.Memory()
 	if need != 1140*mib || !strings.Contains(read(t, "RUNBOOK.md"), "that is 1140 MiB") {
 		t.Errorf("the formula gives %d MiB, the runbook says 1140", need/mib)
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -86,15 +87,33 @@ func thumbedge(t *testing.T, args ...string) *exec.Cmd {
 
 // server is a `thumbedge serve` of its own.
 type server struct {
-	addr   string
-	cmd    *exec.Cmd
-	exited chan error
+	addr, admin string
+	cmd         *exec.Cmd
+	exited      chan error
+
+	mu    sync.Mutex
+	lines strings.Builder // of its log
 }
+
+// said returns what the program has logged so far.
+func (s *server) said() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lines.String()
+}
+
+var serving = regexp.MustCompile(`msg=serving listen=(\S+) admin_listen=(\S+)`)
 
 // serve starts the program, which ends with the test.
 func serve(t *testing.T, config string) *server {
 	t.Helper()
-	s := &server{cmd: thumbedge(t, "serve", "--config", config), exited: make(chan error, 1)}
+	return serveWith(t, thumbedge(t, "serve", "--config", config))
+}
+
+// serveWith starts the program by a command.
+func serveWith(t *testing.T, cmd *exec.Cmd) *server {
+	t.Helper()
+	s := &server{cmd: cmd, exited: make(chan error, 1)}
 	stderr, err := s.cmd.StderrPipe()
 	if err == nil {
 		err = s.cmd.Start()
@@ -102,13 +121,16 @@ func serve(t *testing.T, config string) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listening := make(chan string, 1)
+	listening := make(chan []string, 1)
 	go func() {
 		lines := bufio.NewScanner(stderr)
 		for lines.Scan() {
 			fmt.Fprintln(t.Output(), lines.Text())
-			if _, after, ok := strings.Cut(lines.Text(), "msg=serving listen="); ok {
-				listening <- strings.Fields(after)[0]
+			s.mu.Lock()
+			s.lines.WriteString(lines.Text() + "\n")
+			s.mu.Unlock()
+			if found := serving.FindStringSubmatch(lines.Text()); found != nil {
+				listening <- found[1:]
 			}
 		}
 		s.exited <- s.cmd.Wait()
@@ -118,7 +140,8 @@ func serve(t *testing.T, config string) *server {
 		<-s.exited
 	})
 	select {
-	case s.addr = <-listening:
+	case found := <-listening:
+		s.addr, s.admin = found[0], found[1]
 	case <-time.After(deadline):
 		t.Fatal("thumbedge does not serve")
 	}

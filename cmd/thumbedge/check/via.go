@@ -63,7 +63,7 @@ func (v *via) fetch(ctx context.Context, target string) (string, error) {
 		return "", fmt.Errorf("%q is no http(s) URL", target)
 	}
 	if strings.Trim(start.Path, "/") == "" {
-		start.Path = v.file.Rewrite.Paths[0]
+		start.Path = firstPage(v.file)
 	}
 	hops, err := v.follow(ctx, start)
 	if err != nil {
@@ -129,7 +129,7 @@ func (v *via) refusal() error {
 	case status == http.StatusBadGateway || status == http.StatusGatewayTimeout:
 		return errors.New("nginx does not reach thumbedge, or thumbedge not the app: thumbedge check, on its own host, says which")
 	case status != http.StatusOK:
-		return fmt.Errorf("give the URL of a page, such as %s", v.file.Rewrite.Paths[0])
+		return fmt.Errorf("give the URL of a page, such as %s", firstPage(v.file))
 	case mediaType != "application/json" && !strings.HasSuffix(mediaType, "+json"):
 		return fmt.Errorf("%q is no page: give the address of the API", mediaType)
 	case v.served.header.Get("Age") != "":

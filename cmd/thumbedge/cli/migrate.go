@@ -46,7 +46,11 @@ The proxy works without them, degraded as the README says.`,
 			if file.Database.ListenURL != "" {
 				url = file.Database.ListenURL // DDL goes past a pooler
 			}
-			m, err := migrations.New(url, file.Migrations(), func(line string) { fmt.Fprintln(env.Stdout, line) })
+			steps := 0
+			m, err := migrations.New(url, file.Migrations(), func(line string) {
+				steps++
+				fmt.Fprintln(env.Stdout, line)
+			})
 			if err != nil {
 				return err
 			}
@@ -55,13 +59,20 @@ The proxy works without them, degraded as the README says.`,
 				if err := m.Up(ctx); err != nil {
 					return err
 				}
+				if steps == 0 {
+					fmt.Fprintln(env.Stdout, "nothing to do: all of it is installed")
+				}
 				pair(ctx, env, file)
 				return nil
 			case "down":
 				if err := withSite(ctx, file, site.Part); err != nil {
 					fmt.Fprintf(env.Stdout, "site: the storage keeps its identity: %v\n", err)
 				}
-				return m.Down(ctx, 0)
+				if err := m.Down(ctx, 0); err != nil || steps > 0 {
+					return err
+				}
+				fmt.Fprintln(env.Stdout, "nothing to do: none of it is installed")
+				return nil
 			}
 			return status(ctx, env, m)
 		},

@@ -104,5 +104,5 @@ func Descriptors() int64 {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return 0
 	}
-	return min(int64(limit.Cur&(1<<62-1)), 1<<40) //nolint:unconvert // signed on FreeBSD
+	return min(int64(limit.Cur&(1<<62-1)), 1<<40)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/admin"
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/machine"
 	"github.com/thumbedge/thumbedge/imaging/render"
 	"github.com/thumbedge/thumbedge/resolver/postgres"
 )
@@ -140,5 +141,8 @@ func (s *schemaProbe) state() admin.Part {
 func (p *Program) warnOnce() {
 	if engine := engineState(); engine.State != ok {
 		p.opts.Log.Warn("rendering in pure Go", "effect", engine.Effect)
+	}
+	if err := p.file.FitsDescriptors(machine.Descriptors()); err != nil {
+		p.opts.Log.Warn("too few file descriptors", "effect", err.Error())
 	}
 }

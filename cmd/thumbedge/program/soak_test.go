@@ -29,8 +29,7 @@ const soakVariable = "THUMBEDGE_SOAK"
 // soakMemory is what thumbedge may take, by the sum in the runbook ("Size it"); the
 // race detector takes about as much again.
 func soakMemory(f *config.File) int64 {
-	originals := max(int64(f.Source.MaxBytes), int64(f.Render.Memory)/4)
-	sum := 2*int64(f.Cache.MaxSize) + int64(f.Rewrite.Memory) + int64(f.Render.Memory) + originals + 16<<20 + 100<<20
+	sum := f.Memory()
 	if raceDetector() {
 		sum *= 2
 	}

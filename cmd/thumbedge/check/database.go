@@ -1,0 +1,69 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
+	"github.com/thumbedge/thumbedge/resolver/postgres"
+)
+
+func lookAtDatabase(ctx context.Context, file *config.File) (string, error) {
+	pool, err := postgres.Open(file.Postgres(), nil)
+	if err != nil {
+		return "", err
+	}
+	defer pool.Close()
+	var version, user, database string
+	if err := pool.QueryRow(ctx, "SELECT current_setting('server_version'), current_user, current_database()").
+		Scan(&version, &user, &database); err != nil {
+		return "", fmt.Errorf("database.url does not work: %w", err)
+	}
+	return fmt.Sprintf("PostgreSQL %s, database %s as %s", version, database, user), nil
+}
+
+// withStore calls look with the database's part, made for this one look.
+func withStore(file *config.File, look func(*pgxpool.Pool, *postgres.Store) error) error {
+	cfg := file.Postgres()
+	pool, err := postgres.Open(cfg, nil)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	store, err := postgres.New(cfg, pool, slog.New(slog.DiscardHandler), postgres.NewMetrics(prometheus.NewRegistry()))
+	if err != nil {
+		return err
+	}
+	return look(pool, store)
+}
+
+func lookAtTables(ctx context.Context, file *config.File) (fact string, err error) {
+	err = withStore(file, func(_ *pgxpool.Pool, store *postgres.Store) error {
+		if err := store.CheckTables(ctx); err != nil {
+			return fmt.Errorf("the app's tables are not as expected: %w", err)
+		}
+		fact = "the app's tables can be read, and rows of thumbnails written"
+		return nil
+	})
+	return fact, err
+}
+
+func lookAtTriggers(ctx context.Context, file *config.File) (fact string, err error) {
+	err = withStore(file, func(_ *pgxpool.Pool, store *postgres.Store) error {
+		installed, err := store.Installed(ctx)
+		switch {
+		case err != nil:
+			return err
+		case !installed.Schema || !installed.Triggers:
+			return degradedError{errors.New("not installed: changes show after cache.ttl_unlistened; run thumbedge migrate up")}
+		}
+		fact = "schema thumbedge and triggers are installed"
+		return nil
+	})
+	return fact, err
+}

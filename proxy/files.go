@@ -16,8 +16,13 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-// fileCacheControl is what stored files are served with: a key is used once.
-const fileCacheControl = "public, max-age=31536000, immutable"
+// What stored files are served with: a key of our own scheme is used once; whatever
+// else lies there, as the app's own small.jpg, comes back with other bytes, and is
+// asked about each time by its validators.
+const (
+	ownFileCacheControl   = "public, max-age=31536000, immutable"
+	otherFileCacheControl = "no-cache"
+)
 
 // Why requests for stored files are the app's to answer.
 const (
@@ -86,7 +91,11 @@ func (f *files) open(key string) (File, error) {
 func (f *files) answer(r *wire.Request, key string, file File) (taken bool) {
 	v := validatorsOf(file)
 	own := r.Own()
-	own.Header.Set("Cache-Control", fileCacheControl)
+	cacheControl := otherFileCacheControl
+	if thumb.Keys(f.key).Own(key) {
+		cacheControl = ownFileCacheControl
+	}
+	own.Header.Set("Cache-Control", cacheControl)
 	own.Header.SetBytesV("ETag", v.tag)
 	own.Header.SetBytesV("Last-Modified", v.lastModified)
 	own.Header.Set("Accept-Ranges", "bytes")

@@ -97,6 +97,41 @@ func getWith(target string, headers ...string) string {
 	return "GET " + target + " HTTP/1.1\r\nHost: site.test\r\n" + strings.Join(append(headers, ""), "\r\n") + "\r\n"
 }
 
+// TestOnlyOwnKeysAreImmutable: the app writes small.jpg anew under the same name, so that
+// a browser has to ask, and gets the new bytes when they are there.
+func TestOnlyOwnKeysAreImmutable(t *testing.T) {
+	t.Parallel()
+	const appsOwn = "thumbnails/capture_1/small.jpg"
+	p, _, files := startFiles(t)
+	write := func(text string, at time.Time) {
+		t.Helper()
+		if err := files.root.WriteFile(appsOwn, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := files.root.Chtimes(appsOwn, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("the first", fileTime)
+	w := p.Dial()
+	got := w.Send(wiretest.Get("/media/" + appsOwn)).Answer()
+	if control := joinedField(got, "Cache-Control"); control != "no-cache" || wiretest.Body(got) != "the first" {
+		t.Errorf("the app's own file is kept as %q: %s", control, got)
+	}
+	tag, modified := joinedField(got, "ETag"), joinedField(got, "Last-Modified")
+	for _, condition := range []string{"If-None-Match: " + tag, "If-Modified-Since: " + modified} {
+		if again := w.Send(getWith("/media/"+appsOwn, condition)).Answer(); statusOf(again) != "304" || joinedField(again, "Cache-Control") != "no-cache" {
+			t.Errorf("unchanged, with %s: %s", condition, again)
+		}
+	}
+	write("the other", fileTime.Add(time.Second)) // of the same length
+	for _, condition := range []string{"If-None-Match: " + tag, "If-Modified-Since: " + modified} {
+		if again := w.Send(getWith("/media/"+appsOwn, condition)).Answer(); statusOf(again) != "200" || wiretest.Body(again) != "the other" {
+			t.Errorf("written anew, with %s: %s", condition, again)
+		}
+	}
+}
+
 func TestStoredFile(t *testing.T) {
 	t.Parallel()
 	p, a, _ := startFiles(t)
@@ -201,7 +236,7 @@ func TestConditionalRequests(t *testing.T) {
 		if statusOf(got) != c.want {
 			t.Errorf("%s: %s, want %s", name, statusOf(got), c.want)
 		}
-		if c.want == "304" && (joinedField(got, "ETag") != tag || wiretest.Body(got) != "" || joinedField(got, "Cache-Control") != fileCacheControl) {
+		if c.want == "304" && (joinedField(got, "ETag") != tag || wiretest.Body(got) != "" || joinedField(got, "Cache-Control") != ownFileCacheControl) {
 			t.Errorf("%s: %s", name, got)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -44,7 +45,16 @@ func (s *Storage) Put(ctx context.Context, key string, jpeg []byte) (err error) 
 	if err := s.publish(temp, key); err != nil {
 		return err
 	}
-	return s.syncFolders(path.Dir(key))
+	if err := s.syncFolders(path.Dir(key)); err != nil {
+		return err
+	}
+	// What is said to be stored is what is there now: some file systems over a network
+	// find out late.
+	stat, err := s.root.Lstat(key)
+	if err == nil && stat.Size() != int64(len(jpeg)) {
+		err = fmt.Errorf("%d bytes are there of %d: %w", stat.Size(), len(jpeg), io.ErrShortWrite)
+	}
+	return err
 }
 
 // writeTemporary writes and flushes a temporary file in folder. On an error

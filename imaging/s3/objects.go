@@ -20,19 +20,21 @@ import (
 // cacheControl of stored files: a key is used once.
 const cacheControl = "public, max-age=31536000, immutable"
 
-// Put stores a JPEG. The request is signed over its bytes: what a server
-// acknowledges is what was sent.
+// Put stores a JPEG, and confirms that it is there.
 func (s *Storage) Put(ctx context.Context, key string, jpeg []byte) error {
 	if key == "" || strings.HasSuffix(key, "/") || siteFile(key) {
 		return fmt.Errorf("storing %q: not the key of a file", key)
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
-	_, err := s.client.PutObject(ctx, &s3.PutObjectInput{
+	out, err := s.client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &s.cfg.Bucket, Key: s.object(key), ACL: types.ObjectCannedACL(s.cfg.ACL),
 		Body: bytes.NewReader(jpeg), ContentLength: aws.Int64(int64(len(jpeg))),
 		ContentType: aws.String("image/jpeg"), CacheControl: aws.String(cacheControl),
 	})
+	if err == nil {
+		err = s.confirm(ctx, key, jpeg, aws.ToString(out.ETag))
+	}
 	if err != nil {
 		return fmt.Errorf("storing %q: %w", key, err)
 	}

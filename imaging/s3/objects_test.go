@@ -144,7 +144,9 @@ func TestServerErrors(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				if requests.Add(1) <= c.failures {
 					w.WriteHeader(http.StatusInternalServerError)
+					return
 				}
+				w.Header().Set("ETag", `"9dd4e461268c8034f5c8564e155c67a6"`) // the MD5 of x
 			}))
 			defer server.Close()
 			s := open(t, config(testenv.Bucket{Endpoint: server.URL, Name: "bucket", AccessKey: "a", SecretKey: "s"}))

@@ -40,6 +40,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		"many at once":                                   concurrently,
 		"a context that has ended":                       cancelled,
 		"URLs are appended, and fit for JSON":            appendedURLs,
+		"a probe's file is missing, whole and clean":     probed,
 		"deleting one label leaves the capture's others": siblings,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -248,6 +249,15 @@ func appendedURLs(t *testing.T, s Subject) {
 	if !bytes.HasPrefix(url, []byte("before ")) || !bytes.HasSuffix(bytes.SplitN(url, []byte("?"), 2)[0], []byte("a%20%22b%22%5C%0A%3C%26%3E%C3%A9.jpg")) {
 		t.Errorf("URL %q", url)
 	}
+}
+
+// probed: what cannot exist is missing, which a server that says 200 to everything gets
+// wrong, before and after something is stored.
+func probed(t *testing.T, s Subject) {
+	const never = "thumbnails/capture_0/probe.jpg"
+	expectMissing(t, s, never)
+	put(t, s, key, "picture")
+	expectMissing(t, s, never)
 }
 
 func siblings(t *testing.T, s Subject) {

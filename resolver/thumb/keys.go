@@ -3,6 +3,7 @@ package thumb
 import (
 	"encoding/binary"
 	"strconv"
+	"strings"
 )
 
 // Keys is the scheme by which thumbedge names the files that it stores:
@@ -68,4 +69,18 @@ func (k Keys) Parse(path string, id ID, label string) (digits uint64, ok bool) {
 	}
 	var buf [256]byte
 	return digits, string(k.Append(buf[:0], id, label, digits)) == path
+}
+
+// Own says whether path is a key of this scheme, whatever the capture and the label. Any
+// other file, as those that the app wrote, may come back with other bytes.
+func (k Keys) Own(path string) bool {
+	rest, ok := strings.CutPrefix(path, string(k)+"capture_")
+	digits, name, slash := strings.Cut(rest, "/")
+	id, isID := ParseID(digits)
+	end := strings.LastIndexByte(name, '_')
+	if !ok || !slash || !isID || end < 1 || strings.Contains(name, "/") {
+		return false
+	}
+	_, ok = k.Parse(path, id, name[:end])
+	return ok
 }

@@ -87,6 +87,33 @@ func TestKeyRoundTrip(t *testing.T) {
 	}
 }
 
+// Only keys that are used once may be kept for good.
+func TestOwnKeys(t *testing.T) {
+	t.Parallel()
+	const digits = "00000000000000ab"
+	for path, own := range map[string]bool{
+		"thumbnails/capture_42/small_" + digits + ".jpg":         true,
+		"thumbnails/capture_42/not_so_small_" + digits + ".jpg":  true,
+		"thumbnails/capture_42/small.jpg":                        false,
+		"thumbnails/capture_42/small_jZ8kQ1x.jpg":                false, // as Django makes a name that is free
+		"thumbnails/capture_42/small_" + digits + ".png":         false,
+		"thumbnails/capture_42/small_00000000000000AB.jpg":       false,
+		"thumbnails/capture_42/small" + digits + ".jpg":          false,
+		"thumbnails/capture_42/_" + digits + ".jpg":              false,
+		"thumbnails/capture_42/x/small_" + digits + ".jpg":       false,
+		"thumbnails/capture_042/small_" + digits + ".jpg":        false,
+		"thumbnails/capture_0/small_" + digits + ".jpg":          false,
+		"thumbnails/capture_x/small_" + digits + ".jpg":          false,
+		"uploads/thumbnails/capture_42/small_" + digits + ".jpg": false,
+		"thumbnails/small_" + digits + ".jpg":                    false,
+		"":                                                       false,
+	} {
+		if got := thumb.Keys("thumbnails/").Own(path); got != own {
+			t.Errorf("%q is of our own scheme: %t, want %t", path, got, own)
+		}
+	}
+}
+
 func FuzzKeyParse(f *testing.F) {
 	keys := thumb.Keys("thumbnails/")
 	f.Add("thumbnails/capture_42/small_00000000000000ab.jpg", int64(42), "small")

@@ -153,7 +153,7 @@ packages-build packages-demo packages-test packages-image packages-bench:
 
 ## bench: all the comparisons below, one after another
 .PHONY: bench
-bench: bench-proxy bench-render bench-cold bench-prefetch bench-db bench-cache bench-crowd bench-curve bench-reconcile
+bench: bench-proxy bench-render bench-cold bench-prefetch bench-db bench-memory bench-cache bench-crowd bench-curve bench-reconcile
 
 ## bench-proxy: CPU a request beside nginx, nginx with Lua and Go's own proxy
 .PHONY: bench-proxy
@@ -179,6 +179,11 @@ bench-prefetch: packages-bench
 .PHONY: bench-db
 bench-db: packages-demo
 	go run ./bench/db
+
+## bench-memory: what a running serve takes for each capture that it holds
+.PHONY: bench-memory
+bench-memory: packages-demo
+	go run ./bench/memory
 
 ## bench-cache: the warm set's memory, look-ups and hit ratio
 .PHONY: bench-cache

@@ -3,8 +3,10 @@ package cli
 import (
 	"context"
 	"flag"
+	"sync"
 	"time"
 
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/collector"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/program"
 )
 
@@ -35,9 +37,21 @@ schema: that is thumbedge migrate.`,
 			if err != nil {
 				return err
 			}
+			defer collect(ctx)()
 			log.Info("serving", "listen", p.Addr(), "admin_listen", p.AdminAddr(), "upstream", file.Upstream.URL, "version", env.Version)
 			return untilDone(ctx, p, file.Server.ShutdownGrace, log.Info)
 		},
+	}
+}
+
+// collect adjusts the process's garbage collector until end is called.
+func collect(ctx context.Context) (end func()) {
+	ctx, stop := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { collector.Run(ctx) })
+	return func() {
+		stop()
+		running.Wait()
 	}
 }
 

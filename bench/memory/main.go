@@ -1,0 +1,106 @@
+// Command memory measures what a running `thumbedge serve` takes for each capture that it
+// holds, and prints Markdown: resident memory from /proc, a minute after the warm set was
+// filled page by page, under a few warm pages a second and with no collection forced, less
+// what the same process took with an empty warm set, and the processor time of that minute. Once as it is, and once with GOGC=100
+// in its environment, which leaves Go's garbage collector alone.
+//
+//	go run ./bench/memory                       1,000,000 captures of three warm labels
+//	go run ./bench/memory -captures 300000
+//
+// It makes a PostgreSQL of its own and removes it afterwards.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/thumbedge/thumbedge/internal/postgresd"
+	"github.com/thumbedge/thumbedge/internal/sampleapp"
+	"github.com/thumbedge/thumbedge/migrations"
+	"github.com/thumbedge/thumbedge/resolver/postgres"
+)
+
+func main() {
+	captures := flag.Int("captures", 1_000_000, "captures that are held")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, os.Stdout, *captures)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench/memory:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, out io.Writer, captures int) error {
+	dir, err := os.MkdirTemp("", "te-bench-")
+	if err != nil {
+		return fmt.Errorf("making a folder: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return fmt.Errorf("opening the folder to the server's user: %w", err)
+	}
+	server, err := postgresd.Start(ctx, postgresd.Config{Dir: filepath.Join(dir, "pg"), Settings: []string{"fsync=off", "max_wal_size=8GB", "autovacuum=off"}})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = server.Stop() }()
+	url := server.URL("postgres")
+	if err := fill(ctx, url, captures); err != nil {
+		return err
+	}
+	binary := filepath.Join(dir, "thumbedge")
+	if said, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/thumbedge").CombinedOutput(); err != nil {
+		return fmt.Errorf("building thumbedge: %w: %s", err, said)
+	}
+	fmt.Fprintf(out, "| %d captures × 3 labels, `cache.max_size` %s | empty | filled | after a minute | its CPU time | bytes a capture |\n|---|---|---|---|---|---|\n", captures, maxSize)
+	for _, side := range []struct{ name, env string }{{"`GOGC=100`", "GOGC=100"}, {"as it is", ""}} {
+		s := serve{dir: dir, binary: binary, database: url, captures: captures}
+		m, err := s.measure(ctx, side.env)
+		if err != nil {
+			return fmt.Errorf("measuring %s: %w", side.name, err)
+		}
+		fmt.Fprintf(out, "| %s | %d MiB | %d MiB | %d MiB | %v | %d |\n", side.name, m.empty>>20, m.filled>>20, m.later>>20, m.cpu, (m.later-m.empty)/int64(captures))
+	}
+	return nil
+}
+
+func fill(ctx context.Context, url string, captures int) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return fmt.Errorf("connecting: %w", err)
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, sampleapp.Schema); err != nil {
+		return fmt.Errorf("making the app's tables: %w", err)
+	}
+	m, err := migrations.New(url, migrations.Names(postgres.Antenna), nil)
+	if err != nil {
+		return err
+	}
+	if err := m.Up(ctx); err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, fmt.Sprintf(`
+		SET session_replication_role = replica;
+		INSERT INTO main_project (id, name, draft) VALUES (1, 'public', false);
+		INSERT INTO main_sourceimage (id, path, project_id) SELECT g, 'o.jpg', 1 FROM generate_series(1, %d) g;
+		INSERT INTO main_sourceimagethumbnail (created_at, updated_at, path, label, width, height, size, source_image_id)
+			SELECT now(), now(), format('thumbnails/capture_%%s/%%s_%%s.jpg', g, label, lpad(to_hex(g), 16, '0')), label, width, 100, 0, g
+			FROM generate_series(1, %[1]d) g, (VALUES ('small', 240), ('medium', 1024), ('large', 2560)) AS spec (label, width);
+		SET session_replication_role = DEFAULT;
+		ANALYZE`, captures))
+	if err != nil {
+		return fmt.Errorf("filling the tables: %w", err)
+	}
+	return nil
+}

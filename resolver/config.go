@@ -13,8 +13,7 @@ import (
 type Config struct {
 	// MaxSize is what the warm set takes at most, in bytes: live heap a
 	// little less, resident memory up to a fifth more once garbage is collected and
-	// handed back. Before that Go lets garbage lie as it does for any live heap: up to as
-	// much again and more, unless GOGC or GOMEMLIMIT say otherwise.
+	// handed back.
 	MaxSize int64 `toml:"max_size,bytes"`
 	// TTL is how long an entry is believed while the database's notifications
 	// are heard, and TTLUnlistened while they are not, from the moment its query began.

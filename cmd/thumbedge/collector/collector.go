@@ -30,10 +30,10 @@ const (
 )
 
 // Run adjusts Go's garbage collector to how much garbage is made, until ctx ends. Where
-// the operator has set GOGC or GOMEMLIMIT, it does nothing. It is for the one goroutine of
+// the operator has set GOGC, it does nothing; GOMEMLIMIT holds beside it. It is for the one goroutine of
 // a process that does so.
 func Run(ctx context.Context) {
-	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
+	if os.Getenv("GOGC") != "" {
 		return
 	}
 	tick := time.NewTicker(every)

@@ -38,6 +38,7 @@ type body struct {
 	ending  bool  // the last chunk was seen; the trailer follows
 	done    bool  // read to its end
 	trailer []byte
+	dashes  bool // names with underscores are left out of the trailer
 }
 
 func (b *body) reset(br *bufio.Reader, kind bodyKind, length int64) {
@@ -219,7 +220,7 @@ func (b *body) readTrailer() error {
 		if len(b.trailer) > maxTrailer {
 			return errChunk
 		}
-		if allowedInTrailer(name) {
+		if allowedInTrailer(name) && !(b.dashes && hasUnderscore(name)) {
 			b.trailer = append(append(b.trailer, line...), "\r\n"...)
 		}
 	}

@@ -39,7 +39,10 @@ type UpstreamConfig struct {
 	ResponseTimeout time.Duration `toml:"response_timeout"` // until the head of the response
 	IdleTimeout     time.Duration `toml:"idle_timeout"`     // that a connection to the app is kept unused
 	MaxConns        int           `toml:"max_conns"`
-	MaxFallbacks    int           `toml:"max_fallbacks"` // thumbnail requests at the app at once that could make it render
+	// AllowUnderscores sends header names with underscores on, which WSGI apps cannot tell
+	// from those with dashes.
+	AllowUnderscores bool `toml:"allow_underscores"`
+	MaxFallbacks     int  `toml:"max_fallbacks"` // thumbnail requests at the app at once that could make it render
 }
 
 // Defaults returns the configuration that an empty file stands for, but for the app's

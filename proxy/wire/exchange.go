@@ -25,6 +25,9 @@ const (
 func (r *Request) Ask(form Form) (*Answer, error) {
 	c := r.client
 	s := c.s
+	if r.readFacts().loops {
+		return nil, rejectLoop
+	}
 	s.warnUntrusted(c)
 	c.asked = c.appendHead(c.asked[:0], form)
 	streamed := !r.body.done && (r.body.kind == bodyChunked || r.body.left > smallBody)

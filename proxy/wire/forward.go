@@ -30,13 +30,19 @@ func (c *client) appendHead(dst []byte, form Form) []byte {
 		var line []byte
 		line, raw, _ = field.CutLine(raw)
 		name, _, _ := field.Cut(line)
-		switch headerUses.Of(name) {
+		use := useOf(name)
+		if hasUnderscore(name) && (use != useCopy || !c.s.cfg.Upstream.AllowUnderscores) {
+			c.s.metrics.headersDropped.Inc()
+			continue
+		}
+		switch use {
+		case useLoop:
 		case useCopy:
 			if form.Without != nil && form.Without.Of(name) || c.req.named && c.connectionNames(name) {
 				continue
 			}
-		case useClaim:
-			if !c.trusted || bytes.IndexByte(name, '_') >= 0 {
+		case useClaim, useScheme:
+			if !c.trusted {
 				continue
 			}
 		case useTrailer:
@@ -62,13 +68,15 @@ func (c *client) appendForwarding(dst []byte, f *facts) []byte {
 		dst = append(append(dst, f.forwardedFor...), ", "...)
 	}
 	dst = append(dst, c.peer...)
-	dst = append(dst, "\r\nX-Forwarded-Proto: "...)
-	dst = append(dst, c.req.forwardedProto()...)
-	dst = append(dst, "\r\nX-Forwarded-Host: "...)
-	if host := c.req.ForwardedHost(); host != nil {
-		dst = append(dst, host...)
-	} else {
-		dst = append(dst, c.req.host...)
+	if !c.trusted || !f.unclear || len(f.forwardedProto) > 0 {
+		dst = append(append(dst, "\r\nX-Forwarded-Proto: "...), c.req.forwardedProto()...)
+	}
+	host := c.req.ForwardedHost()
+	if host == nil {
+		host = c.req.host
+	}
+	if len(host) > 0 { // HTTP/1.0 has none
+		dst = append(append(dst, "\r\nX-Forwarded-Host: "...), host...)
 	}
 	if f.forwarded != nil {
 		dst = append(dst, "\r\nForwarded: "...)
@@ -77,6 +85,7 @@ func (c *client) appendForwarding(dst []byte, f *facts) []byte {
 		}
 		dst = c.appendForwarded(dst)
 	}
+	dst = append(append(dst, "\r\nCDN-Loop: "...), c.s.loopID...)
 	dst = append(dst, "\r\nX-Request-Id: "...)
 	return append(append(dst, c.requestID()...), "\r\n"...)
 }
@@ -91,7 +100,9 @@ func (c *client) appendForwarded(dst []byte) []byte {
 	if len(c.req.host) > 0 {
 		dst = append(append(append(dst, `;host="`...), c.req.host...), '"')
 	}
-	return append(append(dst, ";proto="...), "http"...)
+	// An app that looks at the last element is not to think that the client came by http
+	// where the peer says https.
+	return append(append(dst, ";proto="...), c.req.forwardedProto()...)
 }
 
 // appendFraming writes the framing headers of the body as it will be sent, and

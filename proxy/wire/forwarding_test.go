@@ -60,7 +60,7 @@ func TestForwardingHeaders(t *testing.T) {
 		{"trusted peer is believed and added to", []string{"127.0.0.0/8"}, sent, map[string][]string{
 			"X-Forwarded-For": {"203.0.113.7, 198.51.100.1, 127.0.0.1"}, "X-Forwarded-Proto": {"https"},
 			"X-Forwarded-Host": {"public.test"}, "X-Real-IP": {"203.0.113.7"}, "X-Forwarded-Port": {"443"},
-			"Forwarded":         {`for=203.0.113.7;proto=https, for=127.0.0.1;host="site.test";proto=http`},
+			"Forwarded":         {`for=203.0.113.7;proto=https, for=127.0.0.1;host="site.test";proto=https`},
 			"X_Forwarded_Proto": nil,
 		}},
 		{"anybody else is replaced", []string{"10.0.0.0/8"}, sent, map[string][]string{

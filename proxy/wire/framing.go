@@ -36,11 +36,12 @@ var (
 	rejectBodySize    = &rejection{413, "body_size"}
 	rejectChunk       = &rejection{400, "chunk"}
 	rejectTimeout     = &rejection{408, "timeout"}
+	rejectLoop        = &rejection{508, "loop"} // upstream.url leads back here
 
 	rejections = []*rejection{
 		rejectLine, rejectVersion, rejectTarget, rejectMethod, rejectSpelling, rejectLineEnd, rejectFold, rejectName,
 		rejectValue, rejectHost, rejectLength, rejectEncoding, rejectBoth, rejectExpectation,
-		rejectHeaderSize, rejectTargetSize, rejectBodySize, rejectChunk, rejectTimeout,
+		rejectHeaderSize, rejectTargetSize, rejectBodySize, rejectChunk, rejectTimeout, rejectLoop,
 	}
 )
 
@@ -71,7 +72,7 @@ func checkHead(raw []byte) (h head, err error) {
 	if !ok {
 		return h, rejectLineEnd
 	}
-	authority, err := h.requestLine(line)
+	scheme, authority, err := h.requestLine(line)
 	if err != nil {
 		return h, err
 	}
@@ -100,80 +101,10 @@ func checkHead(raw []byte) (h head, err error) {
 		return h, rejectEncoding
 	case h.hosts > 1, h.hosts == 0 && !h.http10:
 		return h, rejectHost
-	case authority != nil && !bytes.EqualFold(authority, h.host):
+	case authority != nil && !bytes.EqualFold(withoutPort(authority, scheme), withoutPort(h.host, scheme)):
 		return h, rejectHost
 	}
 	return h, nil
-}
-
-// requestLine reads the first line. Of an absolute target it keeps the origin
-// form, which is what servers other than proxies are sent (RFC 9112 section 3.2),
-// and returns the authority.
-func (h *head) requestLine(line []byte) (authority []byte, err error) {
-	method, rest, ok := bytes.Cut(line, []byte{' '})
-	if !ok || !field.IsToken(method) {
-		return nil, rejectLine
-	}
-	target, version, ok := bytes.Cut(rest, []byte{' '})
-	if !ok || len(target) == 0 {
-		return nil, rejectLine
-	}
-	switch string(version) {
-	case "HTTP/1.1":
-	case "HTTP/1.0":
-		h.http10 = true
-	default:
-		return nil, rejectVersion
-	}
-	h.target = target
-	switch {
-	case string(method) == "CONNECT":
-		return nil, rejectMethod
-	case misspelled(method):
-		return nil, rejectSpelling
-	case !isTarget(target):
-		return nil, rejectTarget
-	case target[0] == '/', string(target) == "*" && string(method) == "OPTIONS":
-		return nil, nil
-	}
-	scheme, after, ok := bytes.Cut(target, []byte("://"))
-	if !ok || !bytes.EqualFold(scheme, []byte("http")) && !bytes.EqualFold(scheme, []byte("https")) {
-		return nil, rejectTarget
-	}
-	end := bytes.IndexAny(after, "/?")
-	if end < 0 {
-		h.target = []byte{'/'}
-		return after, nil
-	}
-	if after[end] != '/' {
-		return nil, rejectTarget
-	}
-	h.target = after[end:]
-	return after[:end], nil
-}
-
-// methods are those that apps know. Names of methods are case-sensitive (RFC 9110
-// section 9.1), but some apps take "get" for GET.
-var methods = []string{"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"}
-
-func misspelled(method []byte) bool {
-	for _, known := range methods {
-		if len(method) == len(known) && string(method) != known && bytes.EqualFold(method, []byte(known)) {
-			return true
-		}
-	}
-	return false
-}
-
-// isTarget says whether a target holds nothing that may not stand in one. Apps drop what
-// follows a "#", or the white space around it.
-func isTarget(target []byte) bool {
-	for _, c := range target {
-		if c <= ' ' || c == 0x7f || c == '#' {
-			return false
-		}
-	}
-	return true
 }
 
 // field takes note of a header that has to do with framing. An underscore counts

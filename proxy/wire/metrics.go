@@ -29,6 +29,7 @@ type Metrics struct {
 	clientsGone    prometheus.Counter
 	answersBroken  prometheus.Counter
 	retries        prometheus.Counter
+	headersDropped prometheus.Counter
 	tunnels        prometheus.Gauge
 	panics         prometheus.Counter
 	bodyBytes      prometheus.Counter
@@ -41,14 +42,15 @@ func NewMetrics(reg prometheus.Registerer, routes ...string) *Metrics {
 	m := &Metrics{
 		routes: routes, requests: make([][len(classes)]prometheus.Counter, len(routes)),
 		rejected: map[*rejection]prometheus.Counter{}, upstreamErrors: map[string]prometheus.Counter{},
-		connections:   with.NewGauge(prometheus.GaugeOpts{Name: "thumbedge_client_connections", Help: "Connections of clients that are open."}),
-		overLimit:     with.NewCounter(prometheus.CounterOpts{Name: "thumbedge_client_connections_refused_total", Help: "Connections refused because server.max_conns were open."}),
-		clientsGone:   with.NewCounter(prometheus.CounterOpts{Name: "thumbedge_clients_gone_total", Help: "Requests whose client went away before its answer was complete."}),
-		answersBroken: with.NewCounter(prometheus.CounterOpts{Name: "thumbedge_upstream_answers_broken_total", Help: "Answers that the app broke off; the client's connection was cut."}),
-		retries:       with.NewCounter(prometheus.CounterOpts{Name: "thumbedge_upstream_retries_total", Help: "Requests sent to the app again, on another connection."}),
-		tunnels:       with.NewGauge(prometheus.GaugeOpts{Name: "thumbedge_tunnels", Help: "Upgraded connections that are open."}),
-		panics:        with.NewCounter(prometheus.CounterOpts{Name: "thumbedge_panics_total", Help: "Panics that were recovered; each is a bug."}),
-		bodyBytes:     with.NewCounter(prometheus.CounterOpts{Name: "thumbedge_response_body_bytes_total", Help: "Bytes of bodies sent to clients."}),
+		connections:    with.NewGauge(prometheus.GaugeOpts{Name: "thumbedge_client_connections", Help: "Connections of clients that are open."}),
+		overLimit:      with.NewCounter(prometheus.CounterOpts{Name: "thumbedge_client_connections_refused_total", Help: "Connections refused because server.max_conns were open."}),
+		clientsGone:    with.NewCounter(prometheus.CounterOpts{Name: "thumbedge_clients_gone_total", Help: "Requests whose client went away before its answer was complete."}),
+		answersBroken:  with.NewCounter(prometheus.CounterOpts{Name: "thumbedge_upstream_answers_broken_total", Help: "Answers that the app broke off; the client's connection was cut."}),
+		retries:        with.NewCounter(prometheus.CounterOpts{Name: "thumbedge_upstream_retries_total", Help: "Requests sent to the app again, on another connection."}),
+		headersDropped: with.NewCounter(prometheus.CounterOpts{Name: "thumbedge_request_headers_dropped_total", Help: "Headers of requests that the app was not sent because there is an underscore in their name."}),
+		tunnels:        with.NewGauge(prometheus.GaugeOpts{Name: "thumbedge_tunnels", Help: "Upgraded connections that are open."}),
+		panics:         with.NewCounter(prometheus.CounterOpts{Name: "thumbedge_panics_total", Help: "Panics that were recovered; each is a bug."}),
+		bodyBytes:      with.NewCounter(prometheus.CounterOpts{Name: "thumbedge_response_body_bytes_total", Help: "Bytes of bodies sent to clients."}),
 	}
 	requests := with.NewCounterVec(prometheus.CounterOpts{
 		Name: "thumbedge_requests_total", Help: "Requests answered, by who answered and by class of status.",

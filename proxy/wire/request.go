@@ -102,13 +102,17 @@ func (r *Request) ForwardedHost() []byte {
 	return nil
 }
 
+var plain, secure = []byte("http"), []byte("https")
+
 // forwardedProto is the scheme that the app is told, "http" or "https": a trusted
-// peer's X-Forwarded-Proto, or else "http".
+// peer's X-Forwarded-Proto, or what else it said of the scheme, or else "http".
 func (r *Request) forwardedProto() []byte {
 	if f := r.readFacts(); r.client.trusted && len(f.forwardedProto) > 0 {
 		return f.forwardedProto
+	} else if r.client.trusted && f.scheme == "https" {
+		return secure
 	}
-	return []byte("http")
+	return plain
 }
 
 // Origin is the origin of the page that a browser makes the request for; nil where it

@@ -46,6 +46,7 @@ func TestRequestReachesAppAsSent(t *testing.T) {
 		"X-Forwarded-For: 127.0.0.1\r\n" +
 		"X-Forwarded-Proto: http\r\n" +
 		"X-Forwarded-Host: Site.Test:8080\r\n" +
+		"CDN-Loop: " + p.server.loopID + "\r\n" +
 		"X-Request-Id: mine\r\n" +
 		"Content-Length: 5\r\n\r\nhello"
 	if diff := cmp.Diff(want, a.Seen()[0]); diff != "" {
@@ -66,7 +67,7 @@ func TestNothingIsPutIntoARequest(t *testing.T) {
 		"POST /form HTTP/1.1\r\nHost: site.test\r\nContent-Type: multipart/form-data; boundary=b\r\nX-Request-Id: 1\r\nContent-Length: " + itoa(len(form)) + "\r\n\r\n" + form,
 	} {
 		p.Exchange(sent)
-		const added = "X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: site.test\r\nX-Request-Id: 1\r\n"
+		added := "X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: site.test\r\nCDN-Loop: " + p.server.loopID + "\r\nX-Request-Id: 1\r\n"
 		if diff := cmp.Diff(strings.Replace(sent, "X-Request-Id: 1\r\n", added, 1), a.Seen()[i]); diff != "" {
 			t.Errorf("the app was sent (-want +got):\n%s", diff)
 		}

@@ -61,6 +61,7 @@ func (c *client) readRequest(raw []byte) error {
 	default:
 		r.body.reset(c.br, bodyNone, 0)
 	}
+	r.body.dashes = !c.s.cfg.Upstream.AllowUnderscores
 	if h.connection && h.upgrade != nil && !h.http10 && r.body.done && !isH2C(h.upgrade) {
 		r.upgrade = header.Peek("Upgrade")
 	}

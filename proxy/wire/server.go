@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
 	"net"
 	"sync"
@@ -32,6 +33,7 @@ type Server struct {
 	metrics   *Metrics
 	peers     peers
 	pool      *pool
+	loopID    string    // by which CDN-Loop tells that a request has been here
 	readers   sync.Pool // *bufio.Reader of clientBuffer
 	scratches sync.Pool // *scratch
 	buffers   sync.Pool // *[]byte of copyBuffer
@@ -62,6 +64,11 @@ func New(cfg Config, handler Handler, log *slog.Logger, metrics *Metrics) (*Serv
 		peers: parsePeers(cfg.Server.TrustedProxies), pool: newPool(cfg.Upstream),
 		listeners: map[net.Listener]struct{}{}, clients: map[*client]struct{}{}, none: make(chan struct{}),
 	}
+	// Replicas have the same app, and know a loop by one another; a chain of proxies, each
+	// the next one's client, is none.
+	id := fnv.New32a()
+	_, _ = id.Write([]byte(cfg.Upstream.URL))
+	s.loopID = fmt.Sprintf("thumbedge-%08x", id.Sum32())
 	s.readers.New = func() any { return bufio.NewReaderSize(nil, clientBuffer) }
 	s.scratches.New = func() any { return new(scratch) }
 	s.buffers.New = func() any { b := make([]byte, copyBuffer); return &b }

@@ -1,6 +1,10 @@
 package wire
 
-import "github.com/thumbedge/thumbedge/proxy/wire/field"
+import (
+	"bytes"
+
+	"github.com/thumbedge/thumbedge/proxy/wire/field"
+)
 
 // headerUse says what becomes of a request header on its way to the app.
 type headerUse uint8
@@ -13,8 +17,10 @@ const (
 	useProto           // X-Forwarded-Proto
 	useFHost           // X-Forwarded-Host
 	useForwarded
-	useClaim // further claims about the client, which only trusted peers may make
-	useID    // X-Request-Id
+	useClaim  // further claims about the client, which only trusted peers may make
+	useScheme // likewise, and it says whether the client came by https
+	useLoop   // CDN-Loop
+	useID     // X-Request-Id
 	useTrailer
 )
 
@@ -27,14 +33,33 @@ var headerUses = func() *field.Table[headerUse] {
 	for name, use := range map[string]headerUse{
 		"host": useHost, "http2-settings": useDrop, "content-length": useDrop, "expect": useDrop,
 		"trailer": useTrailer, "x-request-id": useID, "forwarded": useForwarded, "x-forwarded-for": useFor,
-		"x-forwarded-proto": useProto, "x-forwarded-host": useFHost, "x-forwarded-port": useClaim,
-		"x-forwarded-prefix": useClaim, "x-forwarded-server": useClaim, "x-forwarded-ssl": useClaim,
-		"x-forwarded-scheme": useClaim, "x-real-ip": useClaim,
+		"x-forwarded-proto": useProto, "x-forwarded-host": useFHost, "cdn-loop": useLoop,
+		"x-forwarded-ssl": useScheme, "x-forwarded-protocol": useScheme, "x-forwarded-scheme": useScheme,
+		"x-scheme": useScheme, "x-url-scheme": useScheme, "front-end-https": useScheme,
+		"x-real-ip": useClaim, "x-client-ip": useClaim, "x-cluster-client-ip": useClaim, "true-client-ip": useClaim,
+		"cf-connecting-ip": useClaim, "x-host": useClaim, "x-original-host": useClaim, "x-original-proto": useClaim,
+		"x-original-url": useClaim, "x-rewrite-url": useClaim,
 	} {
 		t.Put(name, use)
 	}
 	return t
 }()
+
+// useOf says what becomes of a request header. Every X-Forwarded-* is a claim, those that
+// nobody has thought of yet too.
+func useOf(name []byte) headerUse {
+	const claim = "x-forwarded-"
+	use := headerUses.Of(name)
+	if use == useCopy && len(name) > len(claim) && field.Is(name[:len(claim)], claim) {
+		return useClaim
+	}
+	return use
+}
+
+// hasUnderscore finds the names that CGI, and WSGI after it, cannot tell from those with
+// dashes: gunicorn takes SCRIPT_NAME for a variable of its own, and X_Forwarded_Proto for
+// the header that it trusts.
+func hasUnderscore(name []byte) bool { return bytes.IndexByte(name, '_') >= 0 }
 
 // notInTrailer are fields that may not stand behind a body, beside those of headerUses:
 // the client's identity depends on them, what the body is, or what is answered.
@@ -44,5 +69,5 @@ var notInTrailer = field.NewSet("authorization", "cookie", "set-cookie", "conten
 // allowedInTrailer says whether a field may stand behind a body: none that
 // framing, routing or the client's identity depend on.
 func allowedInTrailer(name []byte) bool {
-	return headerUses.Of(name) == useCopy && !notInTrailer.Of(name)
+	return useOf(name) == useCopy && !notInTrailer.Of(name)
 }

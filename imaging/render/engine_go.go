@@ -5,6 +5,7 @@ package render
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"image/jpeg"
@@ -20,10 +21,11 @@ const engineName = "go"
 // is left to the app, unless the end is missing: then it is cut off.
 func (p *Plan) decodeJPEG(ctx context.Context) (*picture, error) {
 	m, err := jpeg.Decode(stoppable{ctx, p.header.jpeg.mended(p.original)})
+	var unsupported jpeg.UnsupportedError
 	switch {
 	case err == nil:
 		return p.drafted(m)
-	case !p.header.jpeg.ended:
+	case !p.header.jpeg.ended && !errors.As(err, &unsupported):
 		return nil, fmt.Errorf("%w: %w", errCutOff, err)
 	}
 	return nil, fmt.Errorf("%w: %w", thumb.ErrOriginalForApp, err)

@@ -69,29 +69,46 @@ func (p *Plan) jpegEighths() int {
 	return m
 }
 
-// decodeJPEG decodes at the smallest scale that will do.
+// decodeJPEG decodes at the smallest scale that will do. One that turns out to be
+// damaged is decoded again as Pillow does it: where its samples are beyond black and
+// white, the scale decides on what they come to.
 func (p *Plan) decodeJPEG(context.Context) (*picture, error) {
+	pic, damaged, used, err := p.decodeAt(p.jpegEighths(), p.toPlanes(), 0)
+	again := draftFor(p.Width, p.Height, p.largest())
+	if err != nil || !damaged || again <= p.jpegEighths() || p.pixelMemory(again) > p.Memory/2 {
+		return pic, err
+	}
+	if closer, _, _, err := p.decodeAt(again, false, used); err == nil {
+		return closer, nil
+	}
+	return pic, nil // that took too long
+}
+
+// decodeAt decodes at a scale, to planes or pixels, in what is left of the CPU time.
+func (p *Plan) decodeAt(eighths int, planes bool, used time.Duration) (pic *picture, damaged bool, cpu time.Duration, err error) {
 	d, err := libjpeg.NewDecoder(p.original)
 	if err != nil {
-		return nil, err
+		return nil, false, 0, err
 	}
 	defer d.Close()
 	if _, err := d.Header(); err != nil {
-		return nil, err
+		return nil, false, 0, err
 	}
-	limits := libjpeg.Limits{Scans: maxScans, CPU: maxDecodeTime, Memory: p.coefficients() + int64(p.Width)*256 + slack}
-	if err := d.Start(p.jpegEighths(), p.toPlanes(), limits); err != nil {
-		return nil, err
+	limits := libjpeg.Limits{Scans: maxScans, CPU: maxDecodeTime - used, Memory: p.coefficients() + int64(p.Width)*256 + slack}
+	if err := d.Start(eighths, planes, limits); err != nil {
+		return nil, false, 0, err
 	}
-	if p.toPlanes() {
-		return p.decodePlanes(d)
+	if planes {
+		pic, err = p.decodePlanes(d, eighths)
+	} else {
+		pic, err = p.decodePixels(d, eighths)
 	}
-	return p.decodePixels(d)
+	return pic, d.Damaged(), d.CPU(), err
 }
 
 // decodePlanes decodes to luma and chroma as they are coded.
-func (p *Plan) decodePlanes(d *libjpeg.Decoder) (*picture, error) {
-	m, h := p.eighths, &p.header.jpeg
+func (p *Plan) decodePlanes(d *libjpeg.Decoder, m int) (*picture, error) {
+	h := &p.header.jpeg
 	pic := &picture{
 		w: float64(p.Width*m) / 8, h: float64(p.Height*m) / 8,
 		subX: float64(h.subX), subY: float64(h.subY), scaledByDecoder: m <= 4,
@@ -105,12 +122,14 @@ func (p *Plan) decodePlanes(d *libjpeg.Decoder) (*picture, error) {
 		pl.w, pl.h = samples(float64(scaled(p.Width, m)), subX), samples(float64(scaled(p.Height, m)), subY)
 		pic.planes = append(pic.planes, pl)
 	}
-	return pic, d.Planes(planes)
+	if err := d.Planes(planes); err != nil {
+		return nil, err
+	}
+	return pic, nil
 }
 
 // decodePixels decodes to pixels, and converts them.
-func (p *Plan) decodePixels(d *libjpeg.Decoder) (*picture, error) {
-	m := p.jpegEighths()
+func (p *Plan) decodePixels(d *libjpeg.Decoder, m int) (*picture, error) {
 	bounds := image.Rect(0, 0, scaled(p.Width, m), scaled(p.Height, m))
 	pixels := make([]byte, 4*bounds.Dx()*bounds.Dy())
 	if err := d.Pixels(pixels, 4*bounds.Dx()); err != nil {
@@ -184,6 +203,10 @@ func (p *Plan) coefficients() (n int64) {
 // or pixels and the planes that they are converted to, a few rows at full width, and
 // all coefficients where there are several scans.
 func (p *Plan) jpegMemory() int64 {
-	m := p.jpegEighths()
-	return int64(scaled(p.Width, m)+8)*int64(scaled(p.Height, m)+8)*7 + int64(p.Width)*256 + p.coefficients()
+	return p.pixelMemory(p.jpegEighths()) + int64(p.Width)*256 + p.coefficients()
+}
+
+// pixelMemory prices pixels, and the planes that they are converted to.
+func (p *Plan) pixelMemory(eighths int) int64 {
+	return int64(scaled(p.Width, eighths)+8) * int64(scaled(p.Height, eighths)+8) * 7
 }

@@ -63,7 +63,7 @@ func pngHeader(original []byte) (h header, err error) {
 }
 
 // decodePNG decodes a PNG. What image/png is stricter about than Pillow it never sees:
-// transparency, which is dropped anyway, checksums, rows too many, the end.
+// transparency, which is dropped anyway, checksums of chunks, rows too many, the end.
 func decodePNG(ctx context.Context, original []byte, h *header) (image.Image, error) {
 	f, err := readPNG(original)
 	if err != nil {
@@ -73,7 +73,15 @@ func decodePNG(ctx context.Context, original []byte, h *header) (image.Image, er
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errCutOff, err)
 	}
-	return png.Decode(f.mended(io.LimitReader(rows, f.length(h.width, h.height))))
+	m, err := png.Decode(f.mended(io.LimitReader(rows, f.length(h.width, h.height))))
+	if err != nil {
+		return nil, err
+	}
+	// What ends with the last row has a checksum, which Pillow looks at.
+	if _, err := rows.Read(make([]byte, 1)); errors.Is(err, zlib.ErrChecksum) {
+		return nil, err
+	}
+	return m, nil
 }
 
 // length is how many bytes the rows take, with the byte before each that says how it is
@@ -157,9 +165,6 @@ func (m *pngWriter) Read(p []byte) (int, error) {
 func (m *pngWriter) more() error {
 	rows := make([]byte, 32<<10)
 	n, err := io.ReadFull(m.rows, rows)
-	if errors.Is(err, zlib.ErrChecksum) {
-		err = io.EOF // all rows are there by then
-	}
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
 		return err
 	}

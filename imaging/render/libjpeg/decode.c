@@ -140,6 +140,14 @@ const struct message *decoder_message(const struct decoder *d) {
 	return &d->message;
 }
 
+int decoder_damaged(const struct decoder *d) {
+	return d->errors.damaged;
+}
+
+double decoder_cpu_seconds(const struct decoder *d) {
+	return d->used;
+}
+
 static enum outcome read_header(struct decoder *d) {
 	int found;
 	do

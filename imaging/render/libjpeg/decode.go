@@ -136,6 +136,15 @@ func (d *Decoder) Pixels(pixels []byte, stride int) error {
 	return d.err(C.decoder_pixels(d.c, (*C.uchar)(unsafe.SliceData(pixels)), C.size_t(stride), C.size_t(len(pixels)/stride)))
 }
 
+// Damaged says whether samples so far were made up, or may be shifted, because of a
+// fault in what codes them.
+func (d *Decoder) Damaged() bool { return C.decoder_damaged(d.c) != 0 }
+
+// CPU is how much CPU time decoding took so far.
+func (d *Decoder) CPU() time.Duration {
+	return time.Duration(float64(C.decoder_cpu_seconds(d.c)) * float64(time.Second))
+}
+
 func (d *Decoder) err(outcome C.enum_outcome) error {
 	switch outcome {
 	case C.DONE:

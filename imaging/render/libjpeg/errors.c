@@ -22,8 +22,17 @@ static void on_error(j_common_ptr jpeg) {
 // the best of it, and a picture with a damaged stripe is better than none. That the
 // data ended is no warning here: the source sees to that.
 static void on_message(j_common_ptr jpeg, int level) {
-	if (level < 0)
-		jpeg->err->num_warnings++;
+	if (level >= 0)
+		return;
+	jpeg->err->num_warnings++;
+	switch (jpeg->err->msg_code) {
+	case JWRN_ARITH_BAD_CODE:
+	case JWRN_BOGUS_PROGRESSION:
+	case JWRN_HIT_MARKER:
+	case JWRN_HUFF_BAD_CODE:
+	case JWRN_MUST_RESYNC:
+		((struct errors *)jpeg->err)->damaged = 1;
+	}
 }
 
 // on_output would write to stderr.

@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdio.h>
 #include <jpeglib.h>
+#include <jerror.h>
 
 #include "libjpeg.h"
 
@@ -15,6 +16,7 @@ struct errors {
 	struct jpeg_error_mgr manager;
 	jmp_buf leave;        // set in every function that Go calls
 	enum outcome outcome; // what the one that is left returns
+	int damaged;          // there was a warning that samples are made up or shifted
 	struct message *message;
 };
 

@@ -72,6 +72,9 @@ enum outcome decoder_start(struct decoder *, int eighths, int to_planes, const s
 enum outcome decoder_planes(struct decoder *, struct plane, struct plane, struct plane);
 enum outcome decoder_pixels(struct decoder *, unsigned char *pixels, size_t stride, size_t rows);
 const struct message *decoder_message(const struct decoder *);
+// decoder_damaged says whether libjpeg warned that samples are made up or shifted.
+int decoder_damaged(const struct decoder *);
+double decoder_cpu_seconds(const struct decoder *); // used so far
 void decoder_free(struct decoder *);
 
 struct encoded {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"golang.org/x/image/tiff"
 
@@ -18,17 +19,24 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
+// measured is what rendering a photo took.
+type measured struct {
+	estimate, peak int64
+	cpu            time.Duration
+	rendered       bool
+}
+
 // measurer builds testdata/measure with the engine under test, and without the
 // race detector, which takes memory of its own. What it returns renders a photo in
 // a process of its own.
-func measurer(t *testing.T) func(photo string, labels ...thumb.Spec) (estimate, peak int64) {
+func measurer(t *testing.T) func(photo string, labels ...thumb.Spec) measured {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "measure")
 	build := exec.Command("go", "build", "-tags", render.Engine(), "-o", program, "./testdata/measure")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	return func(photo string, labels ...thumb.Spec) (estimate, peak int64) {
+	return func(photo string, labels ...thumb.Spec) (m measured) {
 		t.Helper()
 		cmd := exec.Command(program, photo)
 		for _, label := range labels {
@@ -38,10 +46,10 @@ func measurer(t *testing.T) func(photo string, labels ...thumb.Spec) (estimate, 
 		if err != nil {
 			t.Fatalf("%s: %v: %s", photo, err, out)
 		}
-		if _, err := fmt.Sscan(string(out), &estimate, &peak); err != nil {
+		if _, err := fmt.Sscan(string(out), &m.estimate, &m.peak, &m.cpu, &m.rendered); err != nil {
 			t.Fatalf("%s: %v: %s", photo, err, out)
 		}
-		return estimate, peak
+		return m
 	}
 }
 
@@ -61,7 +69,11 @@ func TestEstimateHolds(t *testing.T) {
 	measure := measurer(t)
 	for _, photo := range photos {
 		for _, labels := range []thumb.Specs{specs[:1], specs} {
-			estimate, peak := measure(photo, labels...)
+			m := measure(photo, labels...)
+			estimate, peak := m.estimate, m.peak
+			if !m.rendered {
+				t.Errorf("%s is not rendered", photo)
+			}
 			t.Logf("%s, %d labels: estimate %.1f MB, peak %.1f MB", photo, len(labels), float64(estimate)/1e6, float64(peak)/1e6)
 			if peak > estimate {
 				t.Errorf("%s takes %d bytes, estimated %d", photo, peak, estimate)
@@ -79,7 +91,7 @@ func TestLargePhotoTakesLittle(t *testing.T) {
 		if render.Engine() == "go" {
 			limit = 110e6
 		}
-		if _, peak := measure("testdata/photos/night_24mp_6000x4000.jpg", specs[label]); peak > limit {
+		if peak := measure("testdata/photos/night_24mp_6000x4000.jpg", specs[label]).peak; peak > limit {
 			t.Errorf("%s takes %.1f MB, at most %.0f are allowed", specs[label].Label, float64(peak)/1e6, float64(limit)/1e6)
 		}
 	}

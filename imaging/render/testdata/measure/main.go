@@ -1,5 +1,6 @@
 // Command measure renders one photo in a process of its own and prints the
-// estimate, and by how much the process grew at its peak: PHOTO WIDTH...
+// estimate, by how much the process grew at its peak, the CPU time in nanoseconds and
+// whether there are pictures: PHOTO WIDTH...
 package main
 
 import (
@@ -9,6 +10,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/thumbedge/thumbedge/imaging/render"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
@@ -41,12 +43,25 @@ func measure(photo string, widths []string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := plan.Render(context.Background(), 82); err != nil {
+	before, err := cpu()
+	if err != nil {
+		return err
+	}
+	_, refused := plan.Render(context.Background(), 82)
+	after, err := cpu()
+	if err != nil {
 		return err
 	}
 	peak, err := resident("VmHWM:")
-	fmt.Println(plan.Memory, peak-idle)
+	fmt.Println(plan.Memory, peak-idle, after-before, refused == nil)
 	return err
+}
+
+// cpu is what the process has used so far, in nanoseconds.
+func cpu() (int64, error) {
+	var usage syscall.Rusage
+	err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
+	return usage.Utime.Nano() + usage.Stime.Nano(), err
 }
 
 // resident reads a line of /proc/self/status, in bytes: what the process holds,

@@ -80,7 +80,7 @@ func inDatabase(ctx context.Context, out io.Writer, url string, n sizes, measure
 		return fmt.Errorf("connecting: %w", err)
 	}
 	defer conn.Close(ctx)
-	if _, err := conn.Exec(ctx, sampleapp.Schema); err != nil {
+	if _, err := conn.Exec(ctx, sampleapp.Schema+sampleapp.Defaults); err != nil {
 		return fmt.Errorf("making the app's tables: %w", err)
 	}
 	return measure(ctx, out, conn, url, n)

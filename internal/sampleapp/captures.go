@@ -32,8 +32,8 @@ type capture struct {
 // captureColumns and captureTables read a capture, for scan. $1 and $2 are the
 // viewer's superuser and projects, $3 whether to show all the same.
 const (
-	captureColumns = `c.id, c.path, coalesce(c.public_base_url, ''), c.timestamp, c.width, c.height, c.size, c.last_modified,
-		c.project_id, d.id, d.name, e.id, e.start, coalesce(p.draft, true), n.notes`
+	captureColumns = `c.id, c.path, coalesce(c.public_base_url, ''), c.timestamp AT TIME ZONE 'UTC', c.width, c.height, c.size, c.last_modified,
+		c.project_id, d.id, d.name, e.id, e.start AT TIME ZONE 'UTC', coalesce(p.draft, true), n.notes`
 	captureTables = ` FROM main_sourceimage c
 		LEFT JOIN main_project p ON p.id = c.project_id
 		LEFT JOIN main_deployment d ON d.id = c.deployment_id

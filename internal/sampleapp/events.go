@@ -3,6 +3,7 @@ package sampleapp
 import (
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -13,12 +14,15 @@ import (
 const examples = 2
 
 type event struct {
-	id   int64
-	name string
+	id    int64
+	start time.Time
 }
 
+// name is what the app's interface calls a night.
+func (e *event) name() string { return e.start.Format("Monday, Jan 2 2006") }
+
 func scanEvent(row pgx.CollectableRow) (e event, err error) {
-	err = row.Scan(&e.id, &e.name)
+	err = row.Scan(&e.id, &e.start)
 	return e, err
 }
 
@@ -47,7 +51,7 @@ func (a *App) eventList(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, fmt.Errorf("counting events: %w", err))
 		return
 	}
-	rows, err := a.pool.Query(r.Context(), `SELECT e.id, e.name`+where+` ORDER BY `+sorted+` LIMIT $4 OFFSET $5`,
+	rows, err := a.pool.Query(r.Context(), `SELECT e.id, e.start AT TIME ZONE 'UTC'`+where+` ORDER BY `+sorted+` LIMIT $4 OFFSET $5`,
 		v.superuser, v.projects, project, part.limit, part.offset)
 	if err != nil {
 		a.fail(w, r, fmt.Errorf("reading events: %w", err))
@@ -64,7 +68,7 @@ func (a *App) eventList(w http.ResponseWriter, r *http.Request) {
 			a.fail(w, r, err)
 			return
 		}
-		entry := eventJSON{ID: e.id, Name: e.name, Examples: []exampleJSON{}}
+		entry := eventJSON{ID: e.id, Name: e.name(), Examples: []exampleJSON{}}
 		for i := range captures {
 			c := &captures[i]
 			entry.Examples = append(entry.Examples, exampleJSON{c.id, join(c.base, c.path), c.width, a.thumbnails(r, c)})
@@ -89,7 +93,7 @@ func (a *App) eventDetail(w http.ResponseWriter, r *http.Request, text string) {
 		writeJSON(w, http.StatusNotFound, errNotFound)
 		return
 	}
-	rows, err := a.pool.Query(r.Context(), `SELECT e.id, e.name`+eventTables+` AND e.id = $3`, v.superuser, v.projects, int64(id))
+	rows, err := a.pool.Query(r.Context(), `SELECT e.id, e.start AT TIME ZONE 'UTC'`+eventTables+` AND e.id = $3`, v.superuser, v.projects, int64(id))
 	if err != nil {
 		a.fail(w, r, fmt.Errorf("reading an event: %w", err))
 		return
@@ -108,7 +112,7 @@ func (a *App) eventDetail(w http.ResponseWriter, r *http.Request, text string) {
 		a.fail(w, r, err)
 		return
 	}
-	e := eventDetailJSON{ID: found[0].id, Name: found[0].name}
+	e := eventDetailJSON{ID: found[0].id, Name: found[0].name()}
 	if len(captures) > 0 {
 		c := &captures[0]
 		e.First = &firstJSON{c.id, join(c.base, c.path), a.thumbnails(r, c), []any{}}

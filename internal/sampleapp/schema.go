@@ -9,10 +9,17 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Schema is the SQL that makes the app's tables in an empty database.
+// Schema is the SQL that makes the app's tables in an empty database, as antenna's
+// own migrations make them.
 //
 //go:embed schema.sql
 var Schema string
+
+// Defaults is the SQL that spares INSERTs written by hand, in tests and benchmarks,
+// the columns that Django fills in. Thumbnail rows have none: thumbedge writes those.
+//
+//go:embed defaults.sql
+var Defaults string
 
 // ownSchema is the SQL of the tables that only the sample app knows. It can be
 // run again.

@@ -96,18 +96,20 @@ func shots(site, night int, photos []Photo) []shot {
 
 // fill inserts all rows.
 func (a *App) fill(ctx context.Context, tx pgx.Tx, photos []Photo, nights int) error {
-	projects := map[string]int64{}
+	projects, now := map[string]int64{}, time.Now()
 	var rows [][]any
 	for site, s := range sites {
 		project, ok := projects[s.project]
 		if !ok {
-			if err := tx.QueryRow(ctx, `INSERT INTO main_project (name, draft) VALUES ($1, $2) RETURNING id`, s.project, s.draft).Scan(&project); err != nil {
+			if err := tx.QueryRow(ctx, `INSERT INTO main_project (created_at, updated_at, name, description, draft, feature_flags, active, priority, session_time_gap_seconds, default_filters_score_threshold)
+				VALUES (now(), now(), $1, '', $2, '{}', true, 1, 7200, 0.5) RETURNING id`, s.project, s.draft).Scan(&project); err != nil {
 				return err
 			}
 			projects[s.project] = project
 		}
 		var deployment int64
-		if err := tx.QueryRow(ctx, `INSERT INTO main_deployment (name, project_id) VALUES ($1, $2) RETURNING id`, s.name, project).Scan(&deployment); err != nil {
+		if err := tx.QueryRow(ctx, `INSERT INTO main_deployment (created_at, updated_at, name, description, project_id)
+			VALUES (now(), now(), $1, '', $2) RETURNING id`, s.name, project).Scan(&deployment); err != nil {
 			return err
 		}
 		for night := range nights {
@@ -117,17 +119,18 @@ func (a *App) fill(ctx context.Context, tx pgx.Tx, photos []Photo, nights int) e
 			}
 			var event int64
 			noon := firstNight.AddDate(0, 0, night)
-			err := tx.QueryRow(ctx, `INSERT INTO main_event (name, start, project_id, deployment_id) VALUES ($1, $2, $3, $4) RETURNING id`,
-				noon.Format("Monday, Jan 2 2006"), taken[0].taken, project, deployment).Scan(&event)
+			err := tx.QueryRow(ctx, `INSERT INTO main_event (created_at, updated_at, group_by, start, project_id, deployment_id)
+				VALUES (now(), now(), $1, $2, $3, $4) RETURNING id`,
+				noon.Format("2006-01-02"), taken[0].taken, project, deployment).Scan(&event)
 			if err != nil {
 				return err
 			}
 			for _, s := range taken {
-				rows = append(rows, []any{s.path, a.cfg.OriginalsURL, s.taken, s.photo.Width, s.photo.Height, s.photo.Size, s.taken, deployment, event, project})
+				rows = append(rows, []any{now, now, false, s.path, a.cfg.OriginalsURL, s.taken, s.photo.Width, s.photo.Height, s.photo.Size, s.taken, deployment, event, project})
 			}
 		}
 	}
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{"main_sourceimage"}, []string{"path", "public_base_url", "timestamp", "width", "height", "size",
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{"main_sourceimage"}, []string{"created_at", "updated_at", "test_image", "path", "public_base_url", "timestamp", "width", "height", "size",
 		"last_modified", "deployment_id", "event_id", "project_id"}, pgx.CopyFromRows(rows))
 	if err != nil {
 		return err

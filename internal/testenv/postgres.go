@@ -26,9 +26,17 @@ var (
 )
 
 // Database makes a database of the test's own, empty but for the app's tables
-// (sampleapp.Schema), and returns its URL. It is dropped when the test ends,
-// whoever is still connected.
+// (sampleapp.Schema and Defaults), and returns its URL. It is dropped when the test
+// ends, whoever is still connected.
 func Database(t testing.TB) string {
+	t.Helper()
+	own := EmptyDatabase(t)
+	admin(t, own, sampleapp.Schema+sampleapp.Defaults)
+	return own
+}
+
+// EmptyDatabase is Database without any table.
+func EmptyDatabase(t testing.TB) string {
 	t.Helper()
 	base, err := shared()
 	if err != nil {
@@ -37,9 +45,7 @@ func Database(t testing.TB) string {
 	name := fmt.Sprintf("te_%d_%d", os.Getpid(), serial.Add(1))
 	admin(t, base, "CREATE DATABASE "+name)
 	t.Cleanup(func() { admin(t, base, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
-	own := withDatabase(t, base, name)
-	admin(t, own, sampleapp.Schema)
-	return own
+	return withDatabase(t, base, name)
 }
 
 // Postgres starts a PostgreSQL server of the test's own, for tests that stop or
@@ -55,7 +61,7 @@ func Postgres(t testing.TB, settings ...string) *postgresd.Server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Stop() })
-	admin(t, server.TCPURL("postgres"), sampleapp.Schema)
+	admin(t, server.TCPURL("postgres"), sampleapp.Schema+sampleapp.Defaults)
 	return server
 }
 

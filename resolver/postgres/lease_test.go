@@ -218,7 +218,7 @@ func TestWhereTheOriginalLies(t *testing.T) {
 			(1, 'keys', 'moths', 'eu-1', 'raw/', 'AK', 'SK', 'https://s3.example.org', NULL),
 			(2, 'keys, blank base', 'moths', NULL, '', 'AK', 'SK', NULL, ''),
 			(3, 'keys and base', 'moths', NULL, '', 'AK', 'SK', NULL, 'https://cdn.example.org/'),
-			(4, 'no keys', 'moths', NULL, '', NULL, NULL, NULL, NULL),
+			(4, 'no keys', 'moths', NULL, '', '', '', NULL, NULL),
 			(5, 'half a key', 'moths', NULL, '', 'AK', '', NULL, NULL);
 		INSERT INTO main_deployment (id, name, data_source_id) SELECT g, 'd', g FROM generate_series(1, 5) g;
 		INSERT INTO main_deployment (id, name) VALUES (6, 'no data source');

@@ -194,7 +194,7 @@ func TestWarmEverywhereTheAppShowsThumbnails(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	deployment := one[int64](s, `INSERT INTO main_deployment (name, project_id) VALUES ('trap', 1) RETURNING id`)
-	event := one[int64](s, `INSERT INTO main_event (name, start, project_id, deployment_id) VALUES ('night', '2026-06-12 22:00', 1, $1) RETURNING id`, deployment)
+	event := one[int64](s, `INSERT INTO main_event (group_by, start, project_id, deployment_id) VALUES ('night', '2026-06-12 22:00', 1, $1) RETURNING id`, deployment)
 	id := s.capture()
 	s.exec(`UPDATE main_sourceimage SET event_id = $1, deployment_id = $2 WHERE id = $3`, event, deployment, id)
 	s.row(id, "medium", 1024)

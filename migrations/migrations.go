@@ -1,9 +1,11 @@
 // Package migrations makes and removes what thumbedge has of its own in the app's
-// database: schema thumbedge (leases, files to delete, what reconcile remembers),
-// the triggers that notify the proxies of changes, and, where the app has none,
-// the table of thumbnail rows.
+// database: schema thumbedge (leases, files to delete, what reconcile remembers) and
+// the triggers that notify the proxies of changes. The app's tables are the app's to
+// make, and no step drops one.
 //
-// The steps are numbered SQL files, embedded, each with its way down. A step is
+// The steps are numbered SQL files, embedded, each with its way down. They make
+// reality match: a step that is recorded as applied, and whose trigger or table got
+// lost since, is applied again. What a newer thumbedge has made is left alone. A step is
 // one transaction and locks one table of the app's at most. It waits three seconds
 // for that lock, no longer: whoever wants the table meanwhile queues behind the
 // waiting step. Then it lets go, says who holds the lock, and tries again.
@@ -12,13 +14,10 @@
 package migrations
 
 import (
-	"cmp"
 	"context"
-	"embed"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -36,6 +35,7 @@ type State struct {
 	Number  int
 	Name    string
 	Applied time.Time // by the database's clock; zero: not applied
+	Unknown bool      // this program has no such migration: a newer one applied it
 }
 
 // Migrator runs migrations. Its methods connect on their own, and may be called
@@ -48,6 +48,12 @@ type Migrator struct {
 	lockTimeout time.Duration
 	attempts    int
 	pause       time.Duration // after the first attempt; grows with each
+}
+
+// Latest is the number of the last migration that this program has.
+func Latest() int {
+	entries, _ := files.ReadDir("sql") // embedded
+	return len(entries) / 2
 }
 
 // New makes a Migrator for the database at url, through a pooler or not. Progress
@@ -72,16 +78,71 @@ func New(url string, names Names, progress func(string)) (*Migrator, error) {
 	}, nil
 }
 
-// Up applies every migration that is not applied yet, in their order.
+// Up applies every migration that is not applied yet, or whose work got lost since,
+// in their order, and tells progress where there was nothing to do. Without the app's
+// tables it does nothing; the error says what makes them. A schema that a newer
+// thumbedge made is ErrNewer.
 func (m *Migrator) Up(ctx context.Context) error {
 	return m.connected(ctx, func(conn *pgx.Conn) error {
+		states, err := m.states(ctx, conn)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(newer(states), m.missingTables(ctx, conn)); err != nil {
+			return err
+		}
+		done := false
 		for i := range m.steps {
-			if err := m.patiently(ctx, conn, &m.steps[i], up); err != nil {
+			did, err := m.patiently(ctx, conn, &m.steps[i], up)
+			if err != nil {
 				return err
 			}
+			done = done || did
+		}
+		if !done {
+			m.progress(fmt.Sprintf("nothing to do: all %d migrations are applied, and what they made is there", len(m.steps)))
 		}
 		return nil
 	})
+}
+
+// ErrNewer is what Up and Down say of a schema that a newer thumbedge made.
+var ErrNewer = errors.New("schema thumbedge was made by a newer thumbedge, and is left alone: use that one")
+
+// newer is ErrNewer, with the migrations that this program does not know.
+func newer(states []State) error {
+	var unknown []string
+	for _, state := range states {
+		if state.Unknown {
+			unknown = append(unknown, fmt.Sprintf("%04d %s", state.Number, state.Name))
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w (it has %s)", ErrNewer, strings.Join(unknown, ", "))
+}
+
+// missingTables names the tables that triggers belong on and that are not there.
+func (m *Migrator) missingTables(ctx context.Context, conn *pgx.Conn) error {
+	var errs []error
+	for _, s := range m.steps {
+		if s.table == "" || s.holds == "" {
+			continue
+		}
+		var there bool
+		if err := conn.QueryRow(ctx, `SELECT to_regclass($1) IS NOT NULL`, s.table).Scan(&there); err != nil {
+			return fmt.Errorf("looking for table %s: %w", s.table, err)
+		}
+		lacks := fmt.Sprintf("there is no table %s: run the app's own migrations first, or name its table under [database.tables]", s.table)
+		if s.table == `"main_sourceimagethumbnail"` {
+			lacks += "; antenna makes this one in its migration main.0091, of June 2026 (pull request #1306)"
+		}
+		if err := errors.New(lacks); !there && !slices.ContainsFunc(errs, func(e error) bool { return e.Error() == lacks }) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Down takes back the last applied migrations: as many as steps says, all of them
@@ -92,6 +153,9 @@ func (m *Migrator) Down(ctx context.Context, steps int) error {
 		if err != nil {
 			return err
 		}
+		if err := newer(states); err != nil {
+			return err
+		}
 		done := 0
 		for i, state := range slices.Backward(states) {
 			if state.Applied.IsZero() {
@@ -100,15 +164,18 @@ func (m *Migrator) Down(ctx context.Context, steps int) error {
 			if done++; steps > 0 && done > steps {
 				return nil
 			}
-			if err := m.patiently(ctx, conn, &m.steps[i], down); err != nil {
+			if _, err := m.patiently(ctx, conn, &m.steps[i], down); err != nil {
 				return err
 			}
+		}
+		if done == 0 {
+			m.progress("nothing to do: no migration is applied")
 		}
 		return nil
 	})
 }
 
-// Status returns every migration in order.
+// Status returns every migration in order, those of a newer thumbedge last.
 func (m *Migrator) Status(ctx context.Context) (states []State, err error) {
 	err = m.connected(ctx, func(conn *pgx.Conn) error {
 		states, err = m.states(ctx, conn)
@@ -122,15 +189,16 @@ func (m *Migrator) states(ctx context.Context, conn *pgx.Conn) ([]State, error) 
 	for i, s := range m.steps {
 		states[i] = State{Number: s.number, Name: s.name}
 	}
-	rows, _ := conn.Query(ctx, `SELECT number, applied_at FROM thumbedge.migration`)
-	var number int
-	var applied time.Time
-	_, err := pgx.ForEachRow(rows, []any{&number, &applied}, func() error {
-		for i := range states {
-			if states[i].Number == number {
-				states[i].Applied = applied
-			}
+	rows, _ := conn.Query(ctx, `SELECT number, name, applied_at FROM thumbedge.migration ORDER BY number`)
+	var applied State
+	_, err := pgx.ForEachRow(rows, []any{&applied.Number, &applied.Name, &applied.Applied}, func() error {
+		i := slices.IndexFunc(states, func(s State) bool { return s.Number == applied.Number })
+		if i < 0 {
+			applied.Unknown = true
+			states = append(states, applied)
+			return nil
 		}
+		states[i].Applied = applied.Applied
 		return nil
 	})
 	if err != nil && !hasCode(err, "42P01", "3F000") { // no such table, no such schema
@@ -147,82 +215,6 @@ func (m *Migrator) connected(ctx context.Context, do func(*pgx.Conn) error) erro
 	// What do returned says it all; the connection has nothing to add.
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	return do(conn)
-}
-
-// step is one migration with the app's names in place.
-type step struct {
-	number   int
-	name     string
-	table    string // of the app's, that it locks; quoted; "": none
-	up, down string
-}
-
-//go:embed sql/*.sql
-var files embed.FS
-
-// tablePrefix begins the first line of every file: which table the step locks.
-const tablePrefix = "-- table:"
-
-func readSteps(names Names) ([]step, error) {
-	quoted, err := names.quoted()
-	if err != nil {
-		return nil, err
-	}
-	var pairs []string
-	for name, table := range quoted {
-		// As a string, where it stands in quotes, and as an identifier elsewhere.
-		pairs = append(pairs, "'{"+name+"}'", "'"+strings.ReplaceAll(table, "'", "''")+"'", "{"+name+"}", table)
-	}
-	place := strings.NewReplacer(pairs...)
-
-	entries, err := files.ReadDir("sql")
-	if err != nil {
-		return nil, fmt.Errorf("reading the embedded migrations: %w", err)
-	}
-	var steps []step
-	for _, entry := range entries {
-		name, isUp := strings.CutSuffix(entry.Name(), ".up.sql")
-		if !isUp {
-			continue
-		}
-		number, err := strconv.Atoi(name[:4])
-		if err != nil {
-			return nil, fmt.Errorf("reading the number of migration %s: %w", name, err)
-		}
-		upSQL, err := files.ReadFile("sql/" + entry.Name())
-		if err != nil {
-			return nil, fmt.Errorf("reading migration %s: %w", name, err)
-		}
-		downSQL, err := files.ReadFile("sql/" + name + ".down.sql")
-		if err != nil {
-			return nil, fmt.Errorf("reading the way down of migration %s: %w", name, err)
-		}
-		head, _, _ := strings.Cut(string(upSQL), "\n")
-		steps = append(steps, step{
-			number: number, name: name[5:],
-			table: quoted[strings.TrimSpace(strings.TrimPrefix(head, tablePrefix))],
-			up:    place.Replace(string(upSQL)), down: place.Replace(string(downSQL)),
-		})
-	}
-	slices.SortFunc(steps, func(a, b step) int { return cmp.Compare(a.number, b.number) })
-	return steps, nil
-}
-
-// quoted returns the names as SQL identifiers, by what they name.
-func (n Names) quoted() (map[string]string, error) {
-	quoted := map[string]string{
-		"capture": n.Capture, "project": n.Project, "deployment": n.Deployment,
-		"data_source": n.DataSource, "thumbnail": n.Thumbnail,
-	}
-	var errs []error
-	for name, table := range quoted {
-		parts := strings.Split(table, ".")
-		if len(parts) > 2 || slices.Contains(parts, "") {
-			errs = append(errs, fmt.Errorf("database.tables.%s: %q must be a table's name, after its schema's and a dot where it needs one", name, table))
-		}
-		quoted[name] = pgx.Identifier(parts).Sanitize()
-	}
-	return quoted, errors.Join(errs...)
 }
 
 func hasCode(err error, codes ...string) bool {

@@ -113,7 +113,7 @@ func TestWhatIsNotified(t *testing.T) {
 func TestCascadeIsNotified(t *testing.T) {
 	t.Parallel()
 	n := newNotified(t)
-	exec(t, n.app, `ALTER TABLE main_sourceimagethumbnail DROP CONSTRAINT main_sourceimagethumbnail_source_image_id_fkey,
+	exec(t, n.app, `ALTER TABLE main_sourceimagethumbnail DROP CONSTRAINT main_sourceimagethum_source_image_id_d55621ed_fk_main_sour,
 		ADD FOREIGN KEY (source_image_id) REFERENCES main_sourceimage ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED`)
 	exec(t, n.app, `DELETE FROM main_sourceimage WHERE id IN (2, 3)`)
 	if got := n.heard(t); got != "2 3" {
@@ -207,7 +207,7 @@ func TestAppsLaterMigrations(t *testing.T) {
 		`ALTER TABLE main_project ALTER COLUMN draft TYPE boolean USING draft = 1`,
 	} {
 		if strings.Contains(sql, "numeric") {
-			exec(t, migration, `ALTER TABLE main_sourceimagethumbnail DROP CONSTRAINT main_sourceimagethumbnail_source_image_id_fkey`)
+			exec(t, migration, `ALTER TABLE main_sourceimagethumbnail DROP CONSTRAINT main_sourceimagethum_source_image_id_d55621ed_fk_main_sour`)
 		}
 		exec(t, migration, sql)
 		if strings.Contains(sql, "integer") {

@@ -21,21 +21,21 @@ const advisoryKey = 7_480_115_105
 
 // patiently runs a step; where it can't have its lock in time, it says who has it
 // and tries again.
-func (m *Migrator) patiently(ctx context.Context, conn *pgx.Conn, s *step, to direction) error {
+func (m *Migrator) patiently(ctx context.Context, conn *pgx.Conn, s *step, to direction) (did bool, err error) {
 	for attempt := 1; ; attempt++ {
-		err := m.run(ctx, conn, s, to)
+		did, err := m.run(ctx, conn, s, to)
 		if !hasCode(err, "55P03", "40P01") { // lock not available, deadlock
-			return err
+			return did, err
 		}
 		holders := m.holders(ctx, conn, s, to)
 		if attempt == m.attempts {
-			return fmt.Errorf("%w; the lock was asked for %d times, and is held by %s", err, attempt, holders)
+			return false, fmt.Errorf("%w; the lock was asked for %d times, and is held by %s", err, attempt, holders)
 		}
 		pause := min(time.Duration(attempt)*m.pause, 10*m.pause)
 		m.progress(fmt.Sprintf("%04d %s: waiting for %s; trying again in %v", s.number, s.name, holders, pause))
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("waiting for %s: %w", holders, ctx.Err())
+			return false, fmt.Errorf("waiting for %s: %w", holders, ctx.Err())
 		case <-time.After(pause):
 		}
 	}
@@ -43,13 +43,13 @@ func (m *Migrator) patiently(ctx context.Context, conn *pgx.Conn, s *step, to di
 
 // run is one attempt: one transaction, which does nothing where there is nothing
 // to do.
-func (m *Migrator) run(ctx context.Context, conn *pgx.Conn, s *step, to direction) error {
+func (m *Migrator) run(ctx context.Context, conn *pgx.Conn, s *step, to direction) (did bool, err error) {
 	start := time.Now()
 	verb, sql := "applied", s.up
 	if to == down {
 		verb, sql = "taken back", s.down
 	}
-	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		settings := fmt.Sprintf(`SET LOCAL lock_timeout = %d; SELECT pg_advisory_xact_lock(%d)`,
 			m.lockTimeout.Milliseconds(), advisoryKey)
 		if _, err := tx.Exec(ctx, settings); err != nil {
@@ -60,8 +60,12 @@ func (m *Migrator) run(ctx context.Context, conn *pgx.Conn, s *step, to directio
 			return err
 		}
 		if applied == bool(to) {
-			verb = ""
-			return nil
+			holds, err := s.isThere(ctx, tx)
+			if err != nil || holds || to == down {
+				verb = ""
+				return err
+			}
+			verb = "had got lost, applied again"
 		}
 		if to == down {
 			// First: the last step down removes the very table.
@@ -73,21 +77,31 @@ func (m *Migrator) run(ctx context.Context, conn *pgx.Conn, s *step, to directio
 			return err
 		}
 		if to == up {
-			_, err = tx.Exec(ctx, `INSERT INTO thumbedge.migration (number, name) VALUES ($1, $2)`, s.number, s.name)
+			_, err = tx.Exec(ctx, `INSERT INTO thumbedge.migration (number, name) VALUES ($1, $2) ON CONFLICT DO NOTHING`, s.number, s.name)
 		}
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("migration %04d %s: %w", s.number, s.name, err)
+		return false, fmt.Errorf("migration %04d %s: %w", s.number, s.name, err)
 	}
-	if verb != "" {
-		m.progress(fmt.Sprintf("%04d %s: %s in %v", s.number, s.name, verb, time.Since(start).Round(time.Millisecond)))
+	if verb == "" {
+		return false, nil
 	}
-	return nil
+	m.progress(fmt.Sprintf("%04d %s: %s in %v", s.number, s.name, verb, time.Since(start).Round(time.Millisecond)))
+	return true, nil
+}
+
+// isThere says whether what the step made is there.
+func (s *step) isThere(ctx context.Context, tx pgx.Tx) (there bool, err error) {
+	if s.holds == "" {
+		return true, nil
+	}
+	err = tx.QueryRow(ctx, `SELECT `+s.holds).Scan(&there)
+	return there, err
 }
 
 func isApplied(ctx context.Context, tx pgx.Tx, number int) (applied bool, err error) {
-	err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'thumbedge')`).Scan(&applied)
+	err = tx.QueryRow(ctx, `SELECT to_regclass('thumbedge.migration') IS NOT NULL`).Scan(&applied)
 	if err == nil && applied {
 		err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM thumbedge.migration WHERE number = $1)`, number).Scan(&applied)
 	}

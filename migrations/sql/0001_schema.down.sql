@@ -1,6 +1,6 @@
 -- table:
-DROP TABLE thumbedge.reconcile;
-DROP TABLE thumbedge.file_to_delete;
-DROP TABLE thumbedge.lease;
-DROP TABLE thumbedge.migration;
+DROP TABLE IF EXISTS thumbedge.reconcile;
+DROP TABLE IF EXISTS thumbedge.file_to_delete;
+DROP TABLE IF EXISTS thumbedge.lease;
+DROP TABLE IF EXISTS thumbedge.migration;
 DROP SCHEMA thumbedge;

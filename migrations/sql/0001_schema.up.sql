@@ -1,16 +1,17 @@
 -- table:
+-- holds: num_nulls(to_regclass('thumbedge.migration'), to_regclass('thumbedge.lease'), to_regclass('thumbedge.file_to_delete'), to_regclass('thumbedge.reconcile')) = 0
 -- What is the proxy's own. Nothing of the app's is touched.
-CREATE SCHEMA thumbedge;
+CREATE SCHEMA IF NOT EXISTS thumbedge;
 COMMENT ON SCHEMA thumbedge IS 'thumbedge, the thumbnail proxy; made and removed by thumbedge migrate';
 
-CREATE TABLE thumbedge.migration (
+CREATE TABLE IF NOT EXISTS thumbedge.migration (
     number integer PRIMARY KEY,
     name text NOT NULL,
     applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
 -- One row for each capture that is being rendered. Dead holders' rows lapse.
-CREATE TABLE thumbedge.lease (
+CREATE TABLE IF NOT EXISTS thumbedge.lease (
     capture_id bigint PRIMARY KEY,
     holder text NOT NULL,
     until timestamptz NOT NULL
@@ -18,16 +19,16 @@ CREATE TABLE thumbedge.lease (
 
 -- Files that no row names any more. Whoever sweeps claims a file by moving its
 -- due time, which makes that the time of the next try as well.
-CREATE TABLE thumbedge.file_to_delete (
+CREATE TABLE IF NOT EXISTS thumbedge.file_to_delete (
     path text PRIMARY KEY,
     capture_id bigint NOT NULL,
     due timestamptz NOT NULL,
     tries integer NOT NULL DEFAULT 0
 );
-CREATE INDEX file_to_delete_due ON thumbedge.file_to_delete (due);
+CREATE INDEX IF NOT EXISTS file_to_delete_due ON thumbedge.file_to_delete (due);
 
 -- What reconcile remembers between runs.
-CREATE TABLE thumbedge.reconcile (
+CREATE TABLE IF NOT EXISTS thumbedge.reconcile (
     name text PRIMARY KEY,
     value jsonb NOT NULL,
     updated_at timestamptz NOT NULL

@@ -1,7 +1,2 @@
--- table: capture
-DO $$
-BEGIN
-    IF obj_description(to_regclass('{thumbnail}'), 'pg_class') = 'made by thumbedge migrate' THEN
-        DROP TABLE {thumbnail};
-    END IF;
-END $$;
+-- table:
+-- A table that this step once made stays: its rows are the app's.

@@ -1,2 +1,3 @@
 -- table:
-DROP FUNCTION thumbedge.notify();
+-- CASCADE: a table that another one has taken the place of still has its triggers.
+DROP FUNCTION IF EXISTS thumbedge.notify() CASCADE;

@@ -1,4 +1,5 @@
 -- table:
+-- holds: to_regprocedure('thumbedge.notify()') IS NOT NULL
 -- Tells the proxies of a change that matters to them, on channel "thumbedge": the
 -- capture's id, or * for everything. The payloads of a transaction are delivered
 -- when it commits, each once.
@@ -12,7 +13,7 @@
 --     and what JSON makes of the rows is compared instead;
 --   * sends at most 1000 ids a transaction. The count is a transaction-local
 --     setting, which a savepoint rolls back together with its notifications.
-CREATE FUNCTION thumbedge.notify() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION thumbedge.notify() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     kind text := TG_ARGV[0];
     old_id text; -- the capture that the row was about

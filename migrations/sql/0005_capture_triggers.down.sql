@@ -1,3 +1,8 @@
 -- table: capture
-DROP TRIGGER thumbedge_truncate ON {capture};
-DROP TRIGGER thumbedge_notify ON {capture};
+DO $$
+BEGIN
+    IF to_regclass('{capture}') IS NOT NULL THEN
+        DROP TRIGGER IF EXISTS thumbedge_truncate ON {capture};
+        DROP TRIGGER IF EXISTS thumbedge_notify ON {capture};
+    END IF;
+END $$;

@@ -1,3 +1,8 @@
 -- table: project
-DROP TRIGGER thumbedge_truncate ON {project};
-DROP TRIGGER thumbedge_notify ON {project};
+DO $$
+BEGIN
+    IF to_regclass('{project}') IS NOT NULL THEN
+        DROP TRIGGER IF EXISTS thumbedge_truncate ON {project};
+        DROP TRIGGER IF EXISTS thumbedge_notify ON {project};
+    END IF;
+END $$;

@@ -1,2 +1,2 @@
 -- table:
-DROP TABLE thumbedge.site;
+DROP TABLE IF EXISTS thumbedge.site;

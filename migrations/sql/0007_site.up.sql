@@ -1,8 +1,9 @@
 -- table:
+-- holds: to_regclass('thumbedge.site') IS NOT NULL
 -- Which database and which storage belong together: the storage bears the same
 -- identity, and the row says for which database it was made, so that a restored dump
 -- does not speak for the original. Written by migrate up and reconcile --adopt.
-CREATE TABLE thumbedge.site (
+CREATE TABLE IF NOT EXISTS thumbedge.site (
     storage text PRIMARY KEY, -- by the name of its table in the configuration
     identity text NOT NULL,
     system_identifier text, -- of the PostgreSQL cluster; null: the role may not read it

@@ -21,14 +21,14 @@ func migrate() command {
 		verbs:    []string{"up", "down", "status"},
 		summary:  "install or remove the proxy's own schema and triggers",
 		text: `
-up      installs what is missing: the schema thumbedge (leases, files to delete), the
-        triggers that notify of changes, and the thumbnail table where the app has none.
-        Safe on a live database: one table a transaction, and never waiting for a lock
-        longer than 3 s. Run it as the owner of the app's tables. Then it gives database
-        and storage the identity that reconcile looks at, once the files of the newest
-        rows were found there.
-down    removes it all again, the newest first, and the storage's identity. Rows and files
-        of thumbnails stay.
+up      installs what is missing, or got lost: the schema thumbedge (leases, files to
+        delete) and the triggers that notify of changes. The app's tables are the app's
+        own migrations' to make. Safe on a live database: one table a transaction, and
+        never waiting for a lock longer than 3 s. Run it as the owner of the app's tables.
+        Then it gives database and storage the identity that reconcile looks at, once the
+        files of the newest rows were found there.
+down    removes it all again, the newest first, and the storage's identity. Tables, rows
+        and files of thumbnails stay.
 status  shows which are installed.
 
 The proxy works without them, degraded as the README says.`,
@@ -119,7 +119,9 @@ func status(ctx context.Context, env Env, m *migrations.Migrator) error {
 	table := tabwriter.NewWriter(env.Stdout, 0, 0, 2, ' ', 0)
 	for _, state := range states {
 		applied := "not installed"
-		if !state.Applied.IsZero() {
+		if state.Unknown {
+			applied = "of a newer thumbedge, " + state.Applied.Format("2006-01-02 15:04:05 MST")
+		} else if !state.Applied.IsZero() {
 			applied = "installed " + state.Applied.Format("2006-01-02 15:04:05 MST")
 		}
 		fmt.Fprintf(table, "%04d\t%s\t%s\n", state.Number, state.Name, applied)

@@ -1,0 +1,2 @@
+-- table:
+-- Columns that may be null may stay so.

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -22,25 +21,3 @@ func (s *Store) Original(ctx context.Context, id thumb.ID) (work thumb.Work, err
 	})
 	return work, err
 }
-
-// CheckTables tries what serve will read and write of the app's tables, and leaves
-// nothing behind: the error names what is missing, a table, a column or a right.
-func (s *Store) CheckTables(ctx context.Context) error {
-	if _, err := s.Captures(ctx, []thumb.ID{1}); err != nil {
-		return err
-	}
-	if _, err := s.Original(ctx, 1); err != nil && !errors.Is(err, thumb.ErrUnknownCapture) {
-		return err
-	}
-	return s.run(ctx, "check", "trying the right to write thumbnail rows", func(ctx context.Context, conn *pgxpool.Conn) error {
-		var may bool
-		err := conn.QueryRow(ctx, `SELECT has_table_privilege($1, 'INSERT') AND has_table_privilege($1, 'UPDATE')
-			AND NOT current_setting('transaction_read_only')::bool`, s.sql("{thumbnail}")).Scan(&may)
-		if err == nil && !may {
-			err = errReadOnly
-		}
-		return err
-	})
-}
-
-var errReadOnly = errors.New("this role may only read them: no thumbnail can be recorded")

@@ -158,6 +158,7 @@ const (
 	noSuchTable          = "42P01"
 	noSuchFunction       = "42883"
 	noPrivilege          = "42501"
+	noArbiter            = "42P10" // ON CONFLICT names columns that no constraint is on
 )
 
 func hasCode(err error, codes ...string) bool {

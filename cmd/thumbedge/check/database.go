@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
+	"github.com/thumbedge/thumbedge/migrations"
 	"github.com/thumbedge/thumbedge/resolver/postgres"
 )
 
@@ -48,7 +49,12 @@ func lookAtTables(ctx context.Context, file *config.File) (fact string, err erro
 			return fmt.Errorf("the app's tables are not as expected: %w", err)
 		}
 		fact = "the app's tables can be read, and rows of thumbnails written"
-		return nil
+		ours, err := store.ThumbnailTableIsOurs(ctx)
+		if err == nil && ours {
+			err = degradedError{fmt.Errorf("an earlier thumbedge made %s: when the app is upgraded, run python manage.py migrate main 0090 and then "+
+				"python manage.py migrate main 0091 --fake, or its own migration fails", file.Database.Tables.Thumbnail)}
+		}
+		return err
 	})
 	return fact, err
 }
@@ -63,7 +69,12 @@ func lookAtTriggers(ctx context.Context, file *config.File) (fact string, err er
 			return degradedError{errors.New("not installed: changes show after cache.ttl_unlistened; run thumbedge migrate up")}
 		}
 		fact = "schema thumbedge and triggers are installed"
-		return nil
+		number, name, err := store.NewestMigration(ctx)
+		if err == nil && number > migrations.Latest() {
+			err = degradedError{fmt.Errorf("a newer thumbedge made the schema (it has migration %04d %s, this program knows %d): use that one",
+				number, name, migrations.Latest())}
+		}
+		return err
 	})
 	return fact, err
 }

@@ -132,7 +132,7 @@ func (p *Program) build(ctx context.Context) error {
 		return fmt.Errorf("making the proxy: %w", err)
 	}
 	p.app = &appProbe{url: p.file.Upstream.URL}
-	p.schema = &schemaProbe{store: p.store}
+	p.schema = &schemaProbe{store: p.store, log: p.opts.Log}
 	p.stored = newStorageProbe(storage, string(p.file.Storage.Prefix), registry)
 	p.admin = admin.New(p.file.Server.Admin, admin.Deps{
 		WarmSet: p.warm, Ready: p.ready, Reconciled: p.reconciled, Registry: registry,

@@ -2,6 +2,8 @@ package program
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"net"
 	"net/url"
 	"sync"
@@ -11,6 +13,7 @@ import (
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/admin"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/machine"
 	"github.com/thumbedge/thumbedge/imaging/render"
+	"github.com/thumbedge/thumbedge/migrations"
 	"github.com/thumbedge/thumbedge/resolver/postgres"
 )
 
@@ -42,9 +45,14 @@ func (p *Program) ready(ctx context.Context) admin.Readiness {
 func (p *Program) databaseState(ctx context.Context) admin.Part {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	if err := p.pool.Ping(ctx); err != nil {
+	readOnly, err := p.schema.store.ReadOnly(ctx)
+	if err != nil {
 		return admin.Part{Name: "database", State: down,
 			Effect: "pages show what the warm set knows, then go out as the app wrote them; no thumbnail is rendered: " + err.Error()}
+	}
+	if readOnly != "" {
+		return admin.Part{Name: "database", State: degraded,
+			Effect: "it takes no writes (" + readOnly + "): what is rendered is not recorded, so it is rendered again each time; replicas do not coordinate"}
 	}
 	return admin.Part{Name: "database", State: ok}
 }
@@ -104,7 +112,9 @@ func (a *appProbe) state(ctx context.Context) admin.Part {
 // what has changed.
 type schemaProbe struct {
 	store *postgres.Store
+	log   *slog.Logger
 	found atomic.Pointer[postgres.Installed]
+	newer atomic.Pointer[string] // the migration of a newer thumbedge that is applied; nil: none
 }
 
 func (s *schemaProbe) watch(ctx context.Context) {
@@ -114,11 +124,26 @@ func (s *schemaProbe) watch(ctx context.Context) {
 		if installed, err := s.store.Installed(ctx); err == nil {
 			s.found.Store(&installed)
 		}
+		s.lookForNewer(ctx)
 		select {
 		case <-ctx.Done():
 			return
 		case <-again.C:
 		}
+	}
+}
+
+// lookForNewer notes, and says once, that a newer thumbedge made the schema.
+func (s *schemaProbe) lookForNewer(ctx context.Context) {
+	number, name, err := s.store.NewestMigration(ctx)
+	switch {
+	case err != nil:
+	case number <= migrations.Latest():
+		s.newer.Store(nil)
+	case s.newer.Load() == nil:
+		newest := fmt.Sprintf("%04d %s", number, name)
+		s.newer.Store(&newest)
+		s.log.Warn("a newer thumbedge made the schema: use that one", "migration", newest, "known", migrations.Latest())
 	}
 }
 
@@ -131,6 +156,8 @@ func (s *schemaProbe) state() admin.Part {
 		part.Effect = "coalescing is per process, replaced files are left for reconcile, changes show after cache.ttl_unlistened; run thumbedge migrate up"
 	case !installed.Triggers:
 		part.Effect = "no notifications of changes: they show after cache.ttl_unlistened; run thumbedge migrate up"
+	case s.newer.Load() != nil:
+		part.Effect = "a newer thumbedge made it (migration " + *s.newer.Load() + "), which this one leaves alone: use the newer one"
 	default:
 		part.State = ok
 	}

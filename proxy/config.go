@@ -26,13 +26,13 @@ type Config struct {
 
 // RewriteConfig is [rewrite].
 type RewriteConfig struct {
-	Paths    []string `toml:"paths"`          // path prefixes of pages
-	Route    string   `toml:"route"`          // of thumbnails: "/api/v2/captures/thumbnails/"
-	Field    string   `toml:"field"`          // member whose object holds route URLs: "thumbnails"
-	Hosts    []string `toml:"hosts"`          // further authorities that route URLs may have
-	MaxBody  int64    `toml:"max_body,bytes"` // of one page, decoded
-	Memory   int64    `toml:"memory,bytes"`   // of all pages in hand
-	Prefetch []string `toml:"prefetch"`       // labels to start rendering when a page shows them cold
+	Paths    []string      `toml:"paths"`          // path prefixes of pages
+	Route    string        `toml:"route"`          // of thumbnails: "/api/v2/captures/thumbnails/"
+	Field    string        `toml:"field"`          // member whose object holds route URLs: "thumbnails"
+	Hosts    []string      `toml:"hosts"`          // further authorities that route URLs may have
+	MaxBody  int64         `toml:"max_body,bytes"` // of one page, decoded
+	Memory   int64         `toml:"memory,bytes"`   // of all pages in hand
+	Prefetch PrefetchRules `toml:"prefetch"`       // what to start rendering when a page shows it cold
 }
 
 // Defaults returns the configuration that an empty file stands for, but for the
@@ -76,10 +76,8 @@ func (c *RewriteConfig) validate(all Config) error {
 			errs = append(errs, fmt.Errorf("rewrite.hosts: %q must be a host, with its port where it has one", host))
 		}
 	}
-	for _, label := range c.Prefetch {
-		if label == "" || all.Specs.Index(label) < 0 {
-			errs = append(errs, fmt.Errorf("rewrite.prefetch: %q is not a configured label", label))
-		}
+	for i, rule := range c.Prefetch {
+		errs = append(errs, rule.validate(i, c.Paths, all.Specs))
 	}
 	return errors.Join(append(errs,
 		within("rewrite.max_body", c.MaxBody, 1<<10, 1<<30),

@@ -25,7 +25,7 @@ func TestValidateNamesEveryProblem(t *testing.T) {
 	cfg := Config{
 		Server:   wire.ServerConfig{PublicURL: "site", TrustedProxies: []string{"10.0.0.1"}, CORSOrigins: []string{"site"}, HeaderTimeout: -time.Second, MaxRequestBody: -1},
 		Upstream: wire.UpstreamConfig{URL: "https://app"},
-		Rewrite:  RewriteConfig{Paths: []string{"api/"}, Route: "/api", Field: "a\"b", Hosts: []string{"a/b"}, Prefetch: []string{"huge"}, Memory: -1},
+		Rewrite:  RewriteConfig{Paths: []string{"api/"}, Route: "/api", Field: "a\"b", Hosts: []string{"a/b"}, Prefetch: PrefetchRules{{Labels: []string{"huge"}}}, Memory: -1},
 	}
 	err := cfg.Validate()
 	if err == nil {

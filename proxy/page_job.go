@@ -37,19 +37,21 @@ type job struct {
 	memory  *memory
 	charged int64
 
-	body    []byte // as the app sent it; raw, or the connection's own buffer
-	raw     []byte
-	text    []byte  // decoded, where it was encoded
-	out     []byte  // rewritten
-	urls    uint64  // hash of the URLs put into it, and where
-	tag     []byte  // its entity tag
-	packed  []byte  // encoded
-	coding  *coding // of the answer; nil: none
-	found   page.Found
-	known   []thumb.Known // of found.IDs
-	cold    []int32       // of found.Refs: to start rendering
-	labels  labelCounts
-	soonest expiry
+	body     []byte // as the app sent it; raw, or the connection's own buffer
+	raw      []byte
+	text     []byte  // decoded, where it was encoded
+	out      []byte  // rewritten
+	urls     uint64  // hash of the URLs put into it, and where
+	tag      []byte  // its entity tag
+	packed   []byte  // encoded
+	coding   *coding // of the answer; nil: none
+	found    page.Found
+	known    []thumb.Known // of found.IDs
+	cold     []coldLabel   // to start rendering
+	ahead    []int         // of found.IDs: the captures that people step to from here
+	prefetch *prefetchRule // nil: nothing
+	labels   labelCounts
+	soonest  expiry
 }
 
 // chargeBuffers charges what the job's buffers hold from an earlier page.
@@ -87,7 +89,7 @@ func (j *job) reset() {
 	}
 	clear(j.known) // they hold on to paths
 	j.body, j.coding = nil, nil
-	j.cold = j.cold[:0]
+	j.cold, j.ahead, j.prefetch = j.cold[:0], j.ahead[:0], nil
 	j.labels = labelCounts{}
 	j.soonest = expiry{}
 	j.urls = 0

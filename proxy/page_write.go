@@ -61,10 +61,6 @@ func (e *expiry) include(at time.Time) {
 	}
 }
 
-// mostPrefetched is how many labels of a page are begun to be rendered: no page has a
-// good part of the renderer's queue for more.
-const mostPrefetched = 512
-
 // write makes j.out of body and what is known. Copying what stays costs less than
 // sending it from where it is: 8.5 µs for a page of 68 KB with 120 URLs in one
 // write, 11 to 13 µs in a vectored one of 241 parts.
@@ -85,9 +81,7 @@ func (p *pages) write(j *job, body []byte) passReason {
 		case labelWarm:
 			p.writeURL(j, &w, ref, id, known, body)
 		case labelCold, labelStale:
-			if p.prefetch[ref.Position] && len(j.cold) < mostPrefetched {
-				j.cold = append(j.cold, int32(i))
-			}
+			j.addCold(id, ref.Position)
 		}
 	}
 	p.countLabels(&j.labels)

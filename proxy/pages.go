@@ -32,8 +32,9 @@ type pages struct {
 	memory   memory
 	jobs     sync.Pool
 	codings  []*coding
-	compress bool                 // towards clients, what the app did not
-	prefetch [thumb.MaxSpecs]bool // by position: start rendering where a page shows it cold
+	compress bool // towards clients, what the app did not
+	prefetch []prefetchRule
+	specs    int // how many there are
 	form     wire.Form
 	passing  passing
 	metrics  *pageMetrics
@@ -70,9 +71,7 @@ func newPages(cfg Config, deps Deps, passing passing) (*pages, error) {
 	}
 	p.memory.limit = cfg.Rewrite.Memory
 	p.jobs.New = func() any { return &job{memory: &p.memory} }
-	for _, label := range cfg.Rewrite.Prefetch {
-		p.prefetch[cfg.Specs.Index(label)] = true
-	}
+	p.prefetch, p.specs = newPrefetch(cfg.Rewrite.Prefetch, cfg.Specs), len(cfg.Specs)
 	return p, nil
 }
 
@@ -107,6 +106,7 @@ func (p *pages) serve(r *wire.Request) {
 	}
 	j := p.jobs.Get().(*job)
 	defer p.release(j)
+	j.prefetch = p.prefetchOf(r.Path())
 	reason := p.read(j, answer)
 	if reason == "" {
 		reason = p.rewrite(r, j, answer.Header.Peek(fasthttp.HeaderContentEncoding))
@@ -192,30 +192,40 @@ func (p *pages) rewrite(r *wire.Request, j *job, encoding []byte) passReason {
 	hosts := page.Hosts{r.AppHost(), r.ForwardedHost()}
 	weight := j.found.Weight()
 	whole := p.scanner.Scan(&j.found, body, hosts)
+	if whole {
+		j.findNeighbours(body)
+	}
 	fits := j.charge(j.found.Weight() - weight)
 	p.countOthers(&j.found)
 	switch {
 	case !whole:
 		return reasonNotJSON
-	case len(j.found.Refs) == 0 && j.found.OtherHost > 0:
-		return reasonAuthority
-	case len(j.found.Refs) == 0:
-		return reasonNoRoutes
-	case !fits:
-		return reasonMemory
-	}
-	if !j.makeKnown() {
+	case len(j.found.Refs) == 0 && len(j.ahead) == 0:
+		return reasonOfNone(j)
+	case !fits || !j.makeKnown():
 		return reasonMemory
 	}
 	if err := p.resolver.Resolve(context.Background(), j.found.IDs, j.known); err != nil {
 		p.metrics.unresolved.Inc()
 		p.log.Debug("page resolved in part", slog.String("error", err.Error()))
 	}
+	j.addNeighbours(p.specs)
+	if len(j.found.Refs) == 0 {
+		return reasonOfNone(j)
+	}
 	if reason := p.write(j, body); reason != "" {
 		return reason
 	}
 	j.coding = p.codingTo(r, j)
 	return ""
+}
+
+// reasonOfNone is why a page without route URLs stays as it is.
+func reasonOfNone(j *job) passReason {
+	if j.found.OtherHost > 0 {
+		return reasonAuthority
+	}
+	return reasonNoRoutes
 }
 
 // codingTo returns the coding in which the client gets what was rewritten: the one that
@@ -240,15 +250,6 @@ func (p *pages) passAnswer(r *wire.Request, answer *wire.Answer, reason passReas
 	}
 	p.passed(r, reason)
 	answer.Pass()
-}
-
-// startCold begins to render what the page showed cold, for labels that are to be.
-// The page is with the client by then.
-func (p *pages) startCold(j *job) {
-	for _, at := range j.cold {
-		ref := &j.found.Refs[at]
-		p.renderer.Prefetch(j.found.IDs[ref.Capture], ref.Position)
-	}
 }
 
 func (p *pages) release(j *job) {

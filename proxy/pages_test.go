@@ -144,7 +144,7 @@ func TestPageIsRewrittenByVerdict(t *testing.T) {
 	metrics := NewMetrics(prometheus.NewRegistry())
 	renderer := &prefetched{calls: make(chan string, 10)}
 	p, a := startPages(t, captures, func(cfg *Config, deps *Deps) {
-		cfg.Rewrite.Prefetch = []string{"medium"}
+		cfg.Rewrite.Prefetch = PrefetchRules{{Labels: []string{"medium"}}}
 		deps.Metrics, deps.Renderer = metrics, renderer
 	}, func(string) string {
 		return jsonAnswer(thumbnailsOf(1, 2, 3, 4, 5, 6), "X-App: kept", "Vary: Accept, Origin")

@@ -70,7 +70,7 @@ func (p *place) measure(ctx context.Context, s setting) (took time.Duration, err
 	appURL = appServer.URL
 
 	file := demo.Config(database, appURL, media)
-	file.Rewrite.Prefetch = s.prefetch
+	file.Rewrite.Prefetch.SetPlain(s.prefetch)
 	edge, err := program.Start(file, program.Options{Log: log})
 	if err != nil {
 		return 0, err

@@ -45,6 +45,9 @@ func (f *Found) reset() {
 	clear(f.slots)
 }
 
+// Add returns the index of a capture in IDs, where it is added if it is not there.
+func (f *Found) Add(id thumb.ID) int { return f.capture(id) }
+
 // capture returns the index of id in IDs, where it is added if it is not there.
 func (f *Found) capture(id thumb.ID) int {
 	if last := len(f.IDs) - 1; last >= 0 && f.IDs[last] == id {

@@ -103,6 +103,12 @@ func (b *binder) list(into field, value any, key string) {
 		b.found.add(key, "must be a list, not %s", kindOf(into, value))
 		return
 	}
+	if rules, ok := into.value.Addr().Interface().(plainItems); ok && !slices.ContainsFunc(items, isTable) {
+		var texts []string
+		b.list(into.at(reflect.ValueOf(&texts).Elem()), value, key)
+		rules.SetPlain(texts)
+		return
+	}
 	list := reflect.MakeSlice(into.value.Type(), len(items), len(items))
 	for i, item := range items {
 		b.value(into.at(list.Index(i)), item, key+"["+strconv.Itoa(i)+"]")
@@ -115,6 +121,14 @@ func (b *binder) list(into field, value any, key string) {
 			return said
 		})
 	}
+}
+
+// plainItems is a list of tables that may also be written as a plain list of strings.
+type plainItems interface{ SetPlain(items []string) }
+
+func isTable(item any) bool {
+	_, ok := item.(map[string]any)
+	return ok
 }
 
 // dependentItems is a list of tables in which a default depends on the other items.

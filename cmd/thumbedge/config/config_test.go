@@ -13,6 +13,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
+	"github.com/thumbedge/thumbedge/proxy"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -79,6 +80,26 @@ func TestFallbackToTheOriginal(t *testing.T) {
 				t.Errorf("fallback_original (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestPrefetch: a plain list of labels is for every page, tables are for a path each.
+func TestPrefetch(t *testing.T) {
+	t.Parallel()
+	const label = "[[thumbnails]]\nlabel = \"small\"\nwidth = 90\n"
+	for text, want := range map[string]proxy.PrefetchRules{
+		"[rewrite]\nprefetch = []":          nil,
+		"[rewrite]\nprefetch = [\"small\"]": {{Labels: []string{"small"}}},
+		"[[rewrite.prefetch]]\npath = \"/api/v2/captures/*/\"\nlabels = [\"small\"]\n[[rewrite.prefetch]]\nlabels = []": {
+			{Path: "/api/v2/captures/*/", Labels: []string{"small"}}, {Labels: []string{}},
+		},
+	} {
+		file, err := config.Parse("f", []byte(text+"\n"+label+rest), environment)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+		} else if diff := cmp.Diff(want, file.Rewrite.Prefetch); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", text, diff)
+		}
 	}
 }
 

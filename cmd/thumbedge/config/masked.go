@@ -25,7 +25,7 @@ func settings(into []admin.Setting, table reflect.Value, at string) []admin.Sett
 		case reflect.Struct:
 			into = settings(into, f.value, key)
 		case reflect.Slice:
-			if f.value.Type().Elem().Kind() == reflect.Struct {
+			if f.value.Type().Elem().Kind() == reflect.Struct && f.value.Len() > 0 {
 				for i := range f.value.Len() {
 					into = settings(into, f.value.Index(i), fmt.Sprintf("%s[%d]", key, i))
 				}

@@ -26,8 +26,9 @@
 //
 // Invariants:
 //   - A body that ended badly on one side never looks complete on the other.
-//   - A request is sent again only when the app cannot have acted upon it, or when
-//     it is safe by its method and no byte of an answer came.
+//   - A request is sent again only when no byte of an answer came, and either the app
+//     cannot have received it, or its method is safe and the connection had been used
+//     before. What the app received on a fresh connection is never sent twice.
 //   - What a client sent in one request is never read as another.
 //   - Nothing keeps a slice of a request or of an answer after it is over.
 //   - An idle connection, of a client or to the app, holds no buffer.

@@ -49,7 +49,9 @@ func (r *Request) Ask(form Form) (*Answer, error) {
 		}
 		again := !streamed && attempt < maxAttempts && errors.Is(err, errNoAnswer) && a.got == 0
 		if again && !a.unseen() {
-			again = !repeated && isSafe(c.header.Method())
+			// A fresh connection that dies without an answer died of the request, most
+			// likely: a query that kills one worker is not to kill another.
+			again = a.reused && isSafe(c.header.Method())
 			repeated = true
 		}
 		a.close()

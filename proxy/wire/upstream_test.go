@@ -61,27 +61,46 @@ func TestIdleConnectionsToTheAppAreClosed(t *testing.T) {
 	}
 }
 
-// What an app may have acted upon is sent again only where that is safe: never a
-// POST, PUT or DELETE, and a GET once.
+// What an app may have acted upon is sent again only where that is safe, never a POST,
+// PUT or DELETE, and only where the connection had been used before: one that ends may
+// have been about to. On a fresh one the request is what it died of.
 func TestRetriesGoByWhatTheAppMayHaveSeen(t *testing.T) {
 	t.Parallel()
 	for method, want := range map[string]int{"GET": 2, "HEAD": 2, "OPTIONS": 2, "POST": 1, "PUT": 1, "DELETE": 1, "PATCH": 1} {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
-			a := wiretest.StartApp(t, func(a *wiretest.App, conn *net.TCPConn, br *bufio.Reader) {
-				_, _ = a.Read(br) // and dies of it
-			})
-			p := startServer(t, a.Addr, nil)
-			w := p.Dial()
-			w.Send(method + " /x HTTP/1.1\r\nHost: site.test\r\n\r\n")
-			if raw, err := wiretest.ReadHead(w.Br); err != nil || !strings.HasPrefix(raw, "HTTP/1.1 502 ") {
-				t.Errorf("answer %q, %v", raw, err)
-			}
-			a.Stop()
-			if n := len(a.Seen()); n != want {
-				t.Errorf("delivered %d times, want %d", n, want)
-			}
+			checkRetries(t, method, true, want)
+			checkRetries(t, method, false, 1)
 		})
+	}
+}
+
+// checkRetries sends a request that its app dies of, on a connection to it that was used
+// before or on a fresh one.
+func checkRetries(t *testing.T, method string, used bool, want int) {
+	t.Helper()
+	a := wiretest.StartApp(t, func(a *wiretest.App, conn *net.TCPConn, br *bufio.Reader) {
+		for {
+			raw, err := wiretest.ReadMessage(br)
+			if err != nil || !strings.Contains(raw, " /first ") {
+				a.Note(raw)
+				return
+			}
+			_, _ = io.WriteString(conn, wiretest.OK)
+		}
+	})
+	p := startServer(t, a.Addr, func(cfg *Config) { cfg.Upstream.IdleTimeout = time.Minute })
+	w := p.Dial()
+	if used {
+		w.Send(wiretest.Get("/first")).Answer()
+	}
+	w.Send(method + " /x HTTP/1.1\r\nHost: site.test\r\n\r\n")
+	if raw, err := wiretest.ReadHead(w.Br); err != nil || !strings.HasPrefix(raw, "HTTP/1.1 502 ") {
+		t.Errorf("answer %q, %v", raw, err)
+	}
+	a.Stop()
+	if n := len(a.Seen()); n != want {
+		t.Errorf("used before: %v: delivered %d times, want %d", used, n, want)
 	}
 }
 

@@ -84,12 +84,18 @@ const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 // Read reads a request, its body too, and remembers it.
 func (a *App) Read(br *bufio.Reader) (string, error) {
 	raw, err := ReadMessage(br)
-	if raw != "" {
-		a.mu.Lock()
-		a.requests = append(a.requests, raw)
-		a.mu.Unlock()
-	}
+	a.Note(raw)
 	return raw, err
+}
+
+// Note remembers a request that was read.
+func (a *App) Note(raw string) {
+	if raw == "" {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.requests = append(a.requests, raw)
 }
 
 // Seen returns the requests that were read.

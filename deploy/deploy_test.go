@@ -57,7 +57,7 @@ func TestKeysExist(t *testing.T) {
 }
 
 // start runs a thumbedge before an app, with no database behind it.
-func start(t *testing.T, app string) *program.Program {
+func start(t *testing.T, app string, upstream ...string) *program.Program {
 	t.Helper()
 	file, err := config.Parse("test.toml", []byte(`
 [server]
@@ -65,6 +65,7 @@ listen = "127.0.0.1:0"
 admin_listen = "127.0.0.1:0"
 [upstream]
 url = "http://`+app+`"
+`+strings.Join(upstream, "\n")+`
 [database]
 url = "postgres://nobody@127.0.0.1:1/none"
 [storage]

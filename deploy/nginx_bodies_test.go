@@ -20,13 +20,14 @@ func (z *zeros) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestNginxStreams: 104 MB up and 104 MB down pass through nginx and thumbedge without
-// being put on disk, and without being taken in faster than they are passed on.
+// TestNginxStreams: 104 MB up and 104 MB down pass through nginx and a thumbedge that
+// spools nothing without being put on disk, and without being taken in faster than they
+// are passed on.
 func TestNginxStreams(t *testing.T) {
 	t.Parallel()
 	sent, arrived := &zeros{}, &zeros{}
 	app := startApp(t, bodies(arrived))
-	n := startNginx(t, start(t, app.Listener.Addr().String()).Addr())
+	n := startNginx(t, start(t, app.Listener.Addr().String(), "spool = false").Addr())
 
 	request, err := http.NewRequest(http.MethodPost, "http://"+n.Address+"/api/v2/captures/upload/", io.LimitReader(sent, large))
 	if err != nil {

@@ -54,8 +54,8 @@ func readBlocks(r io.Reader, size int) error {
 	return nil
 }
 
-// A gibibyte goes up while another comes down, and a third waits for a client that
-// does not read: the bytes are right, and the process never takes 64 MiB.
+// Where nothing is spooled, a gibibyte goes up while another comes down, and a third
+// waits for a client that does not read: the bytes are right, and the process never takes 64 MiB.
 func TestServeStreamsInLittleMemory(t *testing.T) {
 	t.Parallel()
 	var sent atomic.Int64 // to the client that does not read
@@ -79,7 +79,7 @@ func TestServeStreamsInLittleMemory(t *testing.T) {
 		received <- readBlocks(br, gigabyte)
 		down.Wait()
 	})
-	s := serve(t, configure(t, app, nobody, ""))
+	s := serve(t, configure(t, app, nobody, "[upstream]\nspool = false\n"))
 
 	unread, unreadBR := s.dial(t)
 	_, _ = io.WriteString(unread, get("/unread"))

@@ -48,16 +48,22 @@ func TestMain(m *testing.M) {
 // nobody is a database that cannot be reached; serve starts all the same.
 const nobody = "postgres://nobody@127.0.0.1:1/none?sslmode=disable"
 
-// configure writes a configuration for an app and a database, and more sections.
+// configure writes a configuration for an app and a database, and more sections; those
+// of [upstream] go where it stands.
 func configure(t *testing.T, app, database, more string) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "thumbedge.toml")
+	upstream := ""
+	if keys, ok := strings.CutPrefix(more, "[upstream]\n"); ok {
+		upstream, more = keys, ""
+	}
 	document := fmt.Sprintf(`[server]
 listen = "127.0.0.1:0"
 admin_listen = "127.0.0.1:0"
 shutdown_grace = "60s"
 [upstream]
 url = "http://%s"
+%s
 [[thumbnails]]
 label = "small"
 width = 240
@@ -68,7 +74,7 @@ driver = "filesystem"
 root = %q
 [log]
 access = false
-%s`, app, database, t.TempDir(), more)
+%s`, app, upstream, database, t.TempDir(), more)
 	if err := os.WriteFile(path, []byte(document), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -162,7 +162,7 @@ func (s *stage) run(step instruction, stages map[string]*stage) {
 		s.entrypoint = words(s.t, step.text)
 	case "CMD":
 		s.cmd = words(s.t, step.text)
-	case "EXPOSE", "STOPSIGNAL": // of no consequence to a root
+	case "EXPOSE", "STOPSIGNAL", "VOLUME": // of no consequence to a root
 	default:
 		s.t.Fatalf("this test does not know %s", step.name)
 	}

@@ -226,7 +226,11 @@ func Send(t testing.TB, address, raw string) (*http.Response, string) {
 	if _, err := io.WriteString(conn, raw); err != nil {
 		t.Fatal(err)
 	}
-	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	br := bufio.NewReader(conn)
+	response, err := http.ReadResponse(br, nil)
+	for err == nil && response.StatusCode < 200 {
+		response, err = http.ReadResponse(br, nil)
+	}
 	if err != nil {
 		t.Fatalf("reading the answer to %.200q: %v", raw, err)
 	}

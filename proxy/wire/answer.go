@@ -103,7 +103,7 @@ func (r *Answer) detach(passed bool) {
 		good := passed && !c.req.aborted && r.body.done && r.Header.StatusCode() < 400
 		if whole := u.awaitEnd(uploadMoment) || good && u.awaitProgress(); !whole {
 			keep = false
-			c.req.closing = true
+			c.req.closing = c.req.closing || c.req.streamed
 		}
 		if err := u.stop(); err != nil {
 			keep = false
@@ -123,16 +123,27 @@ func (r *Answer) Pass() {
 		r.tunnel(c)
 		return
 	}
-	if u := c.req.upload; u != nil && !u.awaitEnd(uploadMoment) {
-		c.req.closing = true
-	}
+	r.noteUpload(c)
 	length := r.framing(c)
-	if err := r.stream(c, length); err != nil {
+	c.req.spooling = c.req.spools()
+	released, err := r.stream(c, length)
+	c.req.spooling = false
+	if err != nil {
 		c.s.metrics.answersBroken.Inc()
 		c.s.log.Warn("answer broke off", logError(err), logURI(&c.req))
 		c.req.aborted = true
 	}
-	r.detach(true)
+	if !released {
+		r.detach(true)
+	}
+}
+
+// noteUpload sees to it that a client which is still sending when its answer comes is
+// told that its connection ends.
+func (r *Answer) noteUpload(c *client) {
+	if u := c.req.upload; u != nil && c.req.streamed && !u.awaitEnd(uploadMoment) {
+		c.req.closing = true
+	}
 }
 
 // framing chooses how the client is told where the body ends.
@@ -152,41 +163,44 @@ func (r *Answer) framing(c *client) int64 {
 }
 
 // stream sends the head and the body. Each part goes out as soon as it is there,
-// with as much as had arrived by then. An error is the app's; one of the client's
-// is noted by whoever wrote.
-func (r *Answer) stream(c *client, length int64) error {
-	first, err := r.pending, error(nil)
+// with as much as had arrived by then. It says whether the app's connection was given
+// back. An error is the app's; one of the client's is noted by whoever wrote.
+func (r *Answer) stream(c *client, length int64) (released bool, err error) {
+	first, taken := r.pending, 0
 	r.pending = nil
-	taken := 0
 	if len(first) == 0 && !r.body.done && r.conn.br.Buffered() > 0 {
 		first, err = r.body.peek()
 		taken = len(first)
 	}
 	if err != nil && err != io.EOF {
-		return err
+		return false, err
 	}
 	c.head = c.appendAppHead(c.head[:0], &r.Header, length)
 	if !c.sendHead(length, first) {
-		return nil
+		return false, nil
 	}
 	c.req.sent += int64(len(first))
 	r.body.skip(taken)
-	for {
+	for c.req.behind == nil {
 		part, err := r.body.peek()
 		if err == io.EOF {
-			c.sendEnd(length, r.body.trailer)
-			return nil
+			if c.sendEnd(length, r.body.trailer); c.req.behind == nil {
+				return false, nil
+			}
+			length = lengthHeader // the end is in there
+			continue
 		}
 		if errors.Is(err, errClientGone) {
 			c.gone()
-			return nil
+			return false, nil
 		}
 		if err != nil {
-			return err
+			return false, err
 		}
 		if !c.sendPart(part, length) {
-			return nil
+			return false, nil
 		}
 		r.body.skip(len(part))
 	}
+	return r.follow(c, c.req.behind, length)
 }

@@ -31,13 +31,12 @@ type appConn struct {
 	probing  int // the descriptor that Read must not block on, plus one
 	answer   Answer
 	got      int64         // bytes of this answer that were read
-	written  int           // bytes of this request's head that were written
+	written  int           // bytes of this request that were written, but for an upload's
 	lastErr  error         // of the last Read
 	headBy   time.Time     // until when the answer must begin; zero: it has
 	bounded  bool          // Reads may wait for no longer than patience
 	patience time.Duration // what is left of it
 	since    time.Time     // when the Read that counts against it began
-	uploaded int64         // when the upload was last looked at
 }
 
 // stale says whether the app closed the connection, or sent something nobody asked
@@ -51,7 +50,7 @@ func (a *appConn) lookAt(fd uintptr) { a.unasked = readable(int(fd)) }
 // attach readies the connection for a request.
 func (a *appConn) attach(c *client) {
 	a.client = c
-	a.got, a.written, a.lastErr, a.bounded, a.uploaded = 0, 0, nil, false, 0
+	a.got, a.written, a.lastErr, a.bounded = 0, 0, nil, false
 	now := time.Now()
 	a.headBy = now.Add(a.pool.cfg.ResponseTimeout)
 	a.wait(now)
@@ -139,13 +138,8 @@ func (a *appConn) Read(p []byte) (int, error) {
 
 // lookAround says why the wait for the app is over; nil: it is not.
 func (a *appConn) lookAround(now time.Time) error {
-	if u := a.client.req.upload; u != nil {
-		if sent := u.sent.Load(); sent != a.uploaded { // the wait begins when the upload ends
-			a.uploaded = sent
-			if !a.headBy.IsZero() {
-				a.headBy = now.Add(a.pool.cfg.ResponseTimeout)
-			}
-		}
+	if u := a.client.req.upload; u != nil && !a.headBy.IsZero() && !u.isDone() {
+		a.headBy = now.Add(a.pool.cfg.ResponseTimeout) // the wait begins when the upload ends
 	}
 	switch {
 	case closedByPeer(a.client.raw):

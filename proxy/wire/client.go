@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"os"
 	"sync/atomic"
@@ -96,6 +97,7 @@ func (c *client) survive() {
 	if u := c.req.upload; u != nil {
 		_ = u.stop()
 	}
+	c.req.dropSpooled()
 }
 
 // Read is what br reads from. It bounds stalls in the middle of a body.
@@ -113,15 +115,27 @@ func (c *client) Read(p []byte) (int, error) {
 		return n, err
 	}
 	if c.req.inBody {
-		now, stall := time.Now(), c.s.cfg.Server.IdleTimeout
-		if left := c.readUntil.Sub(now); left < stall/2 || left > stall {
-			c.readBy(now.Add(stall))
-		}
+		return c.readSlow(p)
+	}
+	return c.streamConn.Read(p)
+}
+
+// readSlow reads bytes of a body, for which the client has body_timeout.
+func (c *client) readSlow(p []byte) (int, error) {
+	began, stall := time.Now(), c.s.cfg.Server.BodyTimeout
+	if left := c.readUntil.Sub(began); left < stall/2 || left > stall {
+		c.readBy(began.Add(stall))
+	}
+	for {
 		if u := c.req.upload; u != nil && u.stopping.Load() { // its deadline may have been overwritten just now
 			return 0, os.ErrDeadlineExceeded
 		}
+		n, err := c.streamConn.Read(p)
+		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(began) >= stall {
+			return n, err
+		}
+		c.readBy(began.Add(stall)) // the deadline was an earlier read's
 	}
-	return c.streamConn.Read(p)
 }
 
 func (c *client) readBy(deadline time.Time) {

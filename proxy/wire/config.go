@@ -24,6 +24,7 @@ type ServerConfig struct {
 	Compress       bool          `toml:"compress"`        // gzip, br or zstd rewritten pages towards clients
 	DebugHeaders   bool          `toml:"debug_headers"`   // Cache-Status on every answer (RFC 9211)
 	HeaderTimeout  time.Duration `toml:"header_timeout"`
+	BodyTimeout    time.Duration `toml:"body_timeout"` // in which a client sends some of a body, or takes some
 	IdleTimeout    time.Duration `toml:"idle_timeout"`
 	MaxConns       int           `toml:"max_conns"`
 	MaxHeader      int           `toml:"max_header,bytes"`       // request line and headers together
@@ -36,13 +37,20 @@ type UpstreamConfig struct {
 	URL             string        `toml:"url"`           // http://host:port
 	PreserveHost    bool          `toml:"preserve_host"` // send the client's Host on, rather than URL's
 	ConnectTimeout  time.Duration `toml:"connect_timeout"`
-	ResponseTimeout time.Duration `toml:"response_timeout"` // until the head of the response
+	ResponseTimeout time.Duration `toml:"response_timeout"` // from a request's last byte to the head of the response
 	IdleTimeout     time.Duration `toml:"idle_timeout"`     // that a connection to the app is kept unused
 	MaxConns        int           `toml:"max_conns"`
 	// AllowUnderscores sends header names with underscores on, which WSGI apps cannot tell
 	// from those with dashes.
 	AllowUnderscores bool `toml:"allow_underscores"`
 	MaxFallbacks     int  `toml:"max_fallbacks"` // thumbnail requests at the app at once that could make it render
+
+	Spool       bool     `toml:"spool"`              // read uploads whole before the app hears of them, and answers as fast as it gives them
+	SpoolMemory int64    `toml:"spool_memory,bytes"` // of all bodies
+	SpoolDisk   int64    `toml:"spool_disk,bytes"`   // of all bodies
+	SpoolMax    int64    `toml:"spool_max,bytes"`    // of one body
+	SpoolDir    string   `toml:"spool_dir"`          // "": $CACHE_DIRECTORY, else /var/tmp
+	StreamPaths []string `toml:"stream_paths"`       // prefixes of paths whose bodies are not spooled
 }
 
 // Defaults returns the configuration that an empty file stands for, but for the app's
@@ -52,6 +60,7 @@ func Defaults() Config {
 		Server: ServerConfig{
 			TrustedProxies: []string{"127.0.0.0/8", "::1/128"},
 			HeaderTimeout:  10 * time.Second,
+			BodyTimeout:    60 * time.Second,
 			IdleTimeout:    75 * time.Second,
 			MaxConns:       16384,
 			MaxHeader:      32 << 10,
@@ -64,6 +73,10 @@ func Defaults() Config {
 			IdleTimeout:     800 * time.Millisecond,
 			MaxConns:        512,
 			MaxFallbacks:    4,
+			Spool:           true,
+			SpoolMemory:     64 << 20,
+			SpoolDisk:       8 << 30,
+			SpoolMax:        1 << 30,
 		},
 	}
 }
@@ -90,6 +103,7 @@ func (c ServerConfig) Validate() error {
 	}
 	return errors.Join(append(errs,
 		positive("server.header_timeout", c.HeaderTimeout),
+		positive("server.body_timeout", c.BodyTimeout),
 		positive("server.idle_timeout", c.IdleTimeout),
 		positive("server.shutdown_grace", c.ShutdownGrace),
 		within("server.max_conns", c.MaxConns, 1, 1<<20),
@@ -100,14 +114,23 @@ func (c ServerConfig) Validate() error {
 
 // Validate is Config's, of this part.
 func (c UpstreamConfig) Validate() error {
-	return errors.Join(
+	var errs []error
+	for _, path := range c.StreamPaths {
+		if !strings.HasPrefix(path, "/") {
+			errs = append(errs, fmt.Errorf("upstream.stream_paths: %q must begin with a slash", path))
+		}
+	}
+	return errors.Join(append(errs,
 		checkURL("upstream.url", c.URL, "http"),
 		positive("upstream.connect_timeout", c.ConnectTimeout),
 		positive("upstream.response_timeout", c.ResponseTimeout),
 		positive("upstream.idle_timeout", c.IdleTimeout),
 		within("upstream.max_conns", c.MaxConns, 1, 1<<16),
 		within("upstream.max_fallbacks", c.MaxFallbacks, 1, max(1, c.MaxConns)),
-	)
+		notNegative("upstream.spool_memory", c.SpoolMemory),
+		notNegative("upstream.spool_disk", c.SpoolDisk),
+		notNegative("upstream.spool_max", c.SpoolMax),
+	)...)
 }
 
 func checkURL(key, text string, schemes ...string) error {

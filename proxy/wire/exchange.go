@@ -7,10 +7,13 @@ import (
 	"net"
 	"syscall"
 	"time"
+
+	"github.com/thumbedge/thumbedge/proxy/wire/spool"
 )
 
 const (
-	smallBody    = 64 << 10              // bytes of a request body that is read before the app hears of it
+	tinyBody     = 4 << 10               // bytes of a request body that is kept behind the head
+	smallBody    = 64 << 10              // bytes of a request body that is sent along with the head
 	maxAttempts  = 6                     // connections tried for one request; from the third on, new ones
 	maxInterim   = 100                   // 1xx answers before the final one
 	uploadMoment = 20 * time.Millisecond // that an upload gets to be seen as ended
@@ -19,9 +22,8 @@ const (
 // Ask sends the request to the app, in that form, and reads the head of its answer. It
 // may be called once only, and the Answer is to be ended. An error is for Fail.
 //
-// A small body is read first: a slow client then holds no worker of the app, and
-// the whole request can be sent again. A larger one is streamed, over a connection
-// of its own so that it never meets one that the app is about to close.
+// The body is read first, unless it is to be streamed. A large one goes over a
+// connection of its own, so that it never meets one that the app is about to close.
 func (r *Request) Ask(form Form) (*Answer, error) {
 	c := r.client
 	s := c.s
@@ -29,25 +31,30 @@ func (r *Request) Ask(form Form) (*Answer, error) {
 		return nil, rejectLoop
 	}
 	s.warnUntrusted(c)
+	if err := c.readBody(); err != nil {
+		return nil, err
+	}
 	c.asked = c.appendHead(c.asked[:0], form)
-	streamed := !r.body.done && (r.body.kind == bodyChunked || r.body.left > smallBody)
-	if !r.body.done && !streamed {
+	if !r.body.done && !r.streamed {
 		if err := c.appendSmallBody(); err != nil {
 			return nil, err
 		}
 	}
 	asked, repeated := time.Now(), false
 	for attempt := 1; ; attempt++ {
-		a, err := s.pool.acquire(c, streamed || repeated || attempt > 2)
+		a, err := s.pool.acquire(c, r.needsUpload() || repeated || attempt > 2)
 		if err != nil {
 			return nil, err
 		}
 		a.attach(c)
-		if err = a.exchange(c.asked, streamed); err == nil {
+		if err = a.exchange(c.asked); err == nil {
+			if r.upload == nil {
+				r.dropSpooled()
+			}
 			r.waited = time.Since(asked)
 			return &a.answer, nil
 		}
-		again := !streamed && attempt < maxAttempts && errors.Is(err, errNoAnswer) && a.got == 0
+		again := r.upload == nil && attempt < maxAttempts && errors.Is(err, errNoAnswer) && a.got == 0
 		if again && !a.unseen() {
 			// A fresh connection that dies without an answer died of the request, most
 			// likely: a query that kills one worker is not to kill another.
@@ -65,6 +72,11 @@ func (r *Request) Ask(form Form) (*Answer, error) {
 		}
 		s.metrics.retries.Inc()
 	}
+}
+
+// needsUpload says whether the body is sent while the answer may come already.
+func (r *Request) needsUpload() bool {
+	return r.streamed || r.spooled != nil && r.spooled.Len() > smallBody
 }
 
 // appendSmallBody reads the request's body behind the head.
@@ -107,27 +119,75 @@ func bodyError(err error) error {
 }
 
 // exchange sends the request and reads the head of the answer.
-func (a *appConn) exchange(request []byte, streamed bool) error {
-	if len(request) > 8<<10 {
-		_ = a.SetWriteDeadline(time.Now().Add(a.pool.cfg.ResponseTimeout))
+func (a *appConn) exchange(head []byte) error {
+	r := &a.client.req
+	upload := r.needsUpload()
+	var err error
+	if r.spooled == nil || upload {
+		a.outlet.set(head)
+		err = a.send()
+	} else {
+		err = a.sendWith(head, r.spooled)
 	}
-	a.outlet.set(request)
-	n, err := a.outlet.write()
-	if len(request) > 8<<10 {
-		_ = a.SetWriteDeadline(time.Time{})
-	}
-	a.written = n
-	if err != nil && n == 0 {
+	if err != nil && a.written == 0 {
 		a.lastErr = err
 		return fmt.Errorf("%w: %w", errNoAnswer, err)
 	}
-	if streamed && err == nil {
+	if errors.Is(err, errSpool) {
+		return err
+	}
+	if upload && err == nil {
 		if err := a.startUpload(); err != nil {
 			return err
 		}
 	}
 	// The app may have answered although it did not take all of the request.
 	return a.readHead()
+}
+
+// sendWith writes the head, and a small body that was spooled behind it.
+func (a *appConn) sendWith(head []byte, b *spool.Body) error {
+	b.Rewind()
+	parts := append(make([][]byte, 0, maxParts), head)
+	for {
+		part, err := b.Next()
+		if err == nil && part.File != nil {
+			part.Bytes = make([]byte, part.Length)
+			_, err = io.ReadFull(part.File, part.Bytes)
+		}
+		if err != nil && err != io.EOF {
+			return fmt.Errorf("%w: %w", errSpool, err)
+		}
+		b.Skip(part.Length)
+		if parts = append(parts, part.Bytes); err == nil && len(parts) < maxParts {
+			continue
+		}
+		a.outlet.set(parts...)
+		if failure := a.send(); failure != nil || err == io.EOF {
+			return failure
+		}
+		parts = parts[:0]
+	}
+}
+
+// send writes what the outlet was given. Only what is more than the kernel takes at
+// once is worth a limit on how long the app may take nothing.
+func (a *appConn) send() error {
+	if a.written+a.outlet.left <= 8<<10 {
+		n, err := a.outlet.write()
+		a.written += n
+		return err
+	}
+	err := persist(a.raw, a.pool.stall, a.SetWriteDeadline, func() (int64, error) {
+		n, err := a.outlet.write()
+		a.written += n
+		return int64(n), err
+	})
+	_ = a.SetWriteDeadline(time.Time{})
+	now := time.Now()
+	a.headBy = now.Add(a.pool.cfg.ResponseTimeout)
+	a.wait(now)
+	return err
 }
 
 // readHead reads the head of the final answer, and passes interim ones on.

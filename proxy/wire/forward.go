@@ -46,7 +46,7 @@ func (c *client) appendHead(dst []byte, form Form) []byte {
 				continue
 			}
 		case useTrailer:
-			if c.req.body.kind != bodyChunked {
+			if !c.req.chunkedToApp() {
 				continue
 			}
 		default:
@@ -109,7 +109,7 @@ func (c *client) appendForwarded(dst []byte) []byte {
 // what asks for an upgrade.
 func (c *client) appendFraming(dst []byte) []byte {
 	switch {
-	case c.req.body.kind == bodyChunked:
+	case c.req.chunkedToApp():
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
 	case c.req.length >= 0:
 		dst = append(dst, "Content-Length: "...)
@@ -121,6 +121,9 @@ func (c *client) appendFraming(dst []byte) []byte {
 	}
 	return dst
 }
+
+// chunkedToApp says whether the app gets a chunked body.
+func (r *Request) chunkedToApp() bool { return r.body.kind == bodyChunked && r.streamed }
 
 // connectionNames says whether the Connection header named a header as one
 // between the client and the proxy only.

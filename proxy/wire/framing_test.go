@@ -131,7 +131,7 @@ func TestBrokenChunksAbortTheUpstreamRequest(t *testing.T) {
 				_, _ = all.ReadFrom(br)
 				got <- all.Bytes()
 			})
-			p := startServer(t, a.Addr, nil)
+			p := startServer(t, a.Addr, streaming)
 			w := p.Dial()
 			w.Send("POST /x HTTP/1.1\r\nHost: site.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n" + tail)
 			_ = w.CloseWrite()
@@ -148,7 +148,9 @@ func TestUnreadBodyIsNotTheNextRequest(t *testing.T) {
 	t.Parallel()
 	nobody := wiretest.Listen(t)
 	_ = nobody.Close()
-	p := startServer(t, nobody.Addr().String(), func(cfg *Config) { cfg.Server.MaxRequestBody = 1 << 20 })
+	p := startServer(t, nobody.Addr().String(), func(cfg *Config) {
+		cfg.Server.MaxRequestBody, cfg.Upstream.Spool = 1<<20, false
+	})
 
 	w := p.Dial()
 	body := wiretest.Get("/smuggled") + strings.Repeat("x", 100<<10)

@@ -74,6 +74,9 @@ func startServer(t *testing.T, app string, edit func(*Config), tweaks ...func(*S
 	return s
 }
 
+// streaming has nothing spooled.
+func streaming(cfg *Config) { cfg.Upstream.Spool = false }
+
 func count(c prometheus.Collector) int { return int(testutil.ToFloat64(c)) }
 
 func itoa(n int) string { return strconv.Itoa(n) }

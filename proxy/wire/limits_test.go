@@ -61,7 +61,7 @@ func TestStalledUpload(t *testing.T) {
 	t.Parallel()
 	a := wiretest.StartApp(t, wiretest.Answering(wiretest.OK))
 	p := startServer(t, a.Addr, func(cfg *Config) {
-		cfg.Server.IdleTimeout, cfg.Server.HeaderTimeout = 100*time.Millisecond, time.Minute
+		cfg.Server.BodyTimeout, cfg.Server.HeaderTimeout = 100*time.Millisecond, time.Minute
 	})
 	for _, size := range []int{100, 1 << 20} {
 		raw, _ := p.Dial().Send("POST /x HTTP/1.1\r\nHost: site.test\r\nContent-Length: " + itoa(size) + "\r\n\r\nabc").Rest()
@@ -71,7 +71,7 @@ func TestStalledUpload(t *testing.T) {
 	}
 }
 
-// A client that takes nothing of its answer for idle_timeout has failed, and the
+// A client that takes nothing of its answer for body_timeout has failed, and the
 // app's work for it ends.
 func TestClientThatTakesNothing(t *testing.T) {
 	t.Parallel()
@@ -82,7 +82,7 @@ func TestClientThatTakesNothing(t *testing.T) {
 		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
 		_, _ = io.CopyN(conn, &pattern{}, 1000000000)
 	})
-	p := startServer(t, a.Addr, func(cfg *Config) { cfg.Server.IdleTimeout = 200 * time.Millisecond })
+	p := startServer(t, a.Addr, func(cfg *Config) { cfg.Server.BodyTimeout = 200 * time.Millisecond })
 	p.Dial().Send(wiretest.Get("/x"))
 	select {
 	case <-ended:

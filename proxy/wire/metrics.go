@@ -1,8 +1,12 @@
 package wire
 
 import (
+	"sync/atomic"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/thumbedge/thumbedge/proxy/wire/spool"
 )
 
 // Route says which part answered a request; a metric's label. It is an index into the
@@ -33,6 +37,11 @@ type Metrics struct {
 	tunnels        prometheus.Gauge
 	panics         prometheus.Counter
 	bodyBytes      prometheus.Counter
+
+	spool           atomic.Pointer[spool.Store] // of the server that counts here
+	spooledRequests prometheus.Counter
+	spooledAnswers  prometheus.Counter
+	spoolFull       map[string]prometheus.Counter
 }
 
 // NewMetrics registers the package's collectors with reg. The routes' names are at
@@ -76,5 +85,31 @@ func NewMetrics(reg prometheus.Registerer, routes ...string) *Metrics {
 	for _, f := range append(failures, unknownFailure) {
 		m.upstreamErrors[f.reason] = upstream.WithLabelValues(f.reason)
 	}
+	m.addSpool(with)
 	return m
+}
+
+// addSpool registers what is known of bodies that wait for one side.
+func (m *Metrics) addSpool(with promauto.Factory) {
+	held := func(of func(*spool.Store) int64) func() float64 {
+		return func() float64 {
+			if store := m.spool.Load(); store != nil {
+				return float64(of(store))
+			}
+			return 0
+		}
+	}
+	with.NewGaugeFunc(prometheus.GaugeOpts{Name: "thumbedge_spool_memory_bytes", Help: "Memory that spooled bodies take."}, held((*spool.Store).Memory))
+	with.NewGaugeFunc(prometheus.GaugeOpts{Name: "thumbedge_spool_disk_bytes", Help: "Disk that spooled bodies take."}, held((*spool.Store).Disk))
+	spooled := with.NewCounterVec(prometheus.CounterOpts{
+		Name: "thumbedge_spooled_bodies_total", Help: "Bodies that were kept for a slow side: requests until they were complete, answers until their client took them.",
+	}, []string{"of"})
+	m.spooledRequests, m.spooledAnswers = spooled.WithLabelValues("request"), spooled.WithLabelValues("answer")
+	full := with.NewCounterVec(prometheus.CounterOpts{
+		Name: "thumbedge_spool_full_total", Help: "Bodies that found no room, by what became of them: requests streamed or refused, answers held back at the app.",
+	}, []string{"outcome"})
+	m.spoolFull = map[string]prometheus.Counter{}
+	for _, outcome := range []string{"streamed", "refused", "held"} {
+		m.spoolFull[outcome] = full.WithLabelValues(outcome)
+	}
 }

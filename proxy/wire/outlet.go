@@ -17,11 +17,13 @@ type outlet struct {
 	left  int // bytes of parts
 	err   error
 	flush func(fd uintptr) bool
+	once  func(fd uintptr) bool
 }
 
 func (o *outlet) init(raw syscall.RawConn) {
 	o.raw = raw
 	o.flush = o.flushTo
+	o.once = func(fd uintptr) bool { o.flushTo(fd); return true }
 }
 
 // set takes the pieces to be written, three at most.
@@ -39,6 +41,17 @@ func (o *outlet) write() (int, error) {
 	before := o.left
 	o.err = nil
 	err := o.raw.Write(o.flush)
+	if err == nil {
+		err = o.err
+	}
+	return before - o.left, err
+}
+
+// writeNow is write, as far as it need not wait.
+func (o *outlet) writeNow() (int, error) {
+	before := o.left
+	o.err = nil
+	err := o.raw.Write(o.once)
 	if err == nil {
 		err = o.err
 	}

@@ -13,6 +13,7 @@ import (
 
 const (
 	appBuffer = 128 << 10              // bytes read from the app at once
+	appStall  = time.Minute            // in which the app takes some of a request, or fails
 	tick      = 250 * time.Millisecond // how often a wait for the app looks at the client
 )
 
@@ -24,6 +25,7 @@ var (
 	errNoAnswer        = errors.New("app closed the connection without an answer")
 	errBadAnswer       = errors.New("app's answer cannot be understood")
 	errClientGone      = errors.New("client went away")
+	errSpool           = errors.New("spooled body cannot be read")
 )
 
 // pool keeps the connections to the app.
@@ -31,6 +33,7 @@ type pool struct {
 	network, address string
 	host             []byte // Host of the app's own URL
 	cfg              UpstreamConfig
+	stall            time.Duration // in which the app takes some of a request
 	slots            chan struct{} // one for each connection in use
 	buffers          sync.Pool     // *bufio.Reader of appBuffer
 
@@ -42,7 +45,7 @@ type pool struct {
 
 func newPool(cfg UpstreamConfig) *pool {
 	u, _ := url.Parse(cfg.URL) // which was validated
-	p := &pool{network: "tcp", address: u.Host, host: []byte(u.Host), cfg: cfg}
+	p := &pool{network: "tcp", address: u.Host, host: []byte(u.Host), cfg: cfg, stall: appStall}
 	if u.Port() == "" {
 		p.address = net.JoinHostPort(u.Hostname(), "80")
 	}

@@ -22,9 +22,7 @@ func (r *Answer) InPlace() (body []byte, fits bool, err error) {
 // 304, and ends the app's answer before it waits for the client.
 func (r *Answer) Replace(body []byte) {
 	c := r.conn.client
-	if u := c.req.upload; u != nil && !u.awaitEnd(uploadMoment) {
-		c.req.closing = true
-	}
+	r.noteUpload(c)
 	r.Header.Del(fasthttp.HeaderTrailer)
 	if r.Header.StatusCode() != fasthttp.StatusNotModified {
 		r.Header.SetBytesV(fasthttp.HeaderContentLength, strconv.AppendInt(c.size[:0], int64(len(body)), 10))

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/thumbedge/thumbedge/proxy/wire/spool"
 )
 
 // Request is the request in hand, and what is known of its answer. It belongs to the
@@ -29,6 +31,12 @@ type Request struct {
 	inBody   bool // the body is being read
 	facts    facts
 	upload   *upload
+	streamed bool        // the body, or its end, goes to the app as it comes
+	spooled  *spool.Body // what was read of the body before that; nil: nothing
+	ahead    *[]byte     // holds rest, where not nil
+	spooling bool        // the answer is: what the client does not take at once waits
+	behind   *spool.Body // and is in there
+	rest     []byte      // was read after it, and found no room
 	tunnel   bool
 	closing  bool // the connection ends after this answer
 	aborted  bool // the answer is broken: the connection is cut

@@ -100,7 +100,7 @@ func TestTargetsStayRaw(t *testing.T) {
 func TestChunkedRequestWithTrailer(t *testing.T) {
 	t.Parallel()
 	a := wiretest.StartApp(t, wiretest.Answering(wiretest.OK))
-	p := startServer(t, a.Addr, nil)
+	p := startServer(t, a.Addr, streaming)
 	p.Exchange("POST /x HTTP/1.1\r\nHost: site.test\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n" +
 		"3;ext=1\r\nabc\r\n2\r\nde\r\n0\r\nX-Sum: 7\r\nX-Forwarded-For: 6.6.6.6\r\nContent-Length: 9\r\n\r\n")
 	got := a.Seen()[0]

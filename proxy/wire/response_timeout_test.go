@@ -82,15 +82,19 @@ func TestResponseTimeoutBeginsAfterTheUpload(t *testing.T) {
 	}
 	conn.attach(client)
 	defer conn.close()
-	client.req.upload = &upload{}
+	u := &upload{done: make(chan struct{})}
+	client.req.upload = u
 	start := time.Now()
 	limit := p.server.cfg.Upstream.ResponseTimeout
 	for i := range 3 {
-		client.req.upload.sent.Add(1)
-		start = start.Add(limit - time.Second)
+		start = start.Add(limit + time.Second)
 		if err := conn.lookAround(start); err != nil {
 			t.Fatalf("look %d: %v", i, err)
 		}
+	}
+	close(u.done)
+	if err := conn.lookAround(start.Add(limit - time.Second)); err != nil {
+		t.Errorf("before the limit: %v", err)
 	}
 	if err := conn.lookAround(start.Add(limit)); err != errResponseTimeout {
 		t.Errorf("after the limit: %v", err)

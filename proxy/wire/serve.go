@@ -174,6 +174,7 @@ func (c *client) finishBody() (unread bool) {
 	if r.upload != nil {
 		_ = r.upload.stop() // its error was told where the request failed
 	}
+	r.dropSpooled()
 	if r.body.br == nil { // a head that was refused: whatever follows it is unread
 		return true
 	}

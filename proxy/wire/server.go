@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/thumbedge/thumbedge/proxy/wire/spool"
 )
 
 const copyBuffer = 64 << 10 // bytes of an upload, or of a file, in hand at once
@@ -33,7 +35,8 @@ type Server struct {
 	metrics   *Metrics
 	peers     peers
 	pool      *pool
-	loopID    string    // by which CDN-Loop tells that a request has been here
+	loopID    string // by which CDN-Loop tells that a request has been here
+	spool     *spool.Store
 	readers   sync.Pool // *bufio.Reader of clientBuffer
 	scratches sync.Pool // *scratch
 	buffers   sync.Pool // *[]byte of copyBuffer
@@ -69,11 +72,33 @@ func New(cfg Config, handler Handler, log *slog.Logger, metrics *Metrics) (*Serv
 	id := fnv.New32a()
 	_, _ = id.Write([]byte(cfg.Upstream.URL))
 	s.loopID = fmt.Sprintf("thumbedge-%08x", id.Sum32())
+	if s.startSpool(); s.spool != nil {
+		metrics.spool.Store(s.spool)
+	}
 	s.readers.New = func() any { return bufio.NewReaderSize(nil, clientBuffer) }
 	s.scratches.New = func() any { return new(scratch) }
 	s.buffers.New = func() any { b := make([]byte, copyBuffer); return &b }
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s, nil
+}
+
+// startSpool makes the store of bodies, and says what is wrong with its place.
+func (s *Server) startSpool() {
+	if cfg := &s.cfg.Upstream; cfg.Spool {
+		s.spool = spool.New(spool.Config{Memory: cfg.SpoolMemory, Disk: cfg.SpoolDisk, Max: cfg.SpoolMax, Dir: cfg.SpoolDir})
+		if notice := s.spool.Notice(); notice != "" {
+			s.log.Warn("bodies cannot be spooled to disk as they should be", slog.String("reason", notice))
+		}
+	}
+}
+
+// SpoolNotice says what is wrong with the place of spooled bodies now; "" where nothing
+// is.
+func (s *Server) SpoolNotice() string {
+	if s.spool == nil {
+		return ""
+	}
+	return s.spool.Notice()
 }
 
 // Serve accepts connections from ln, TCP or Unix, until Shutdown, and then returns

@@ -63,7 +63,7 @@ func TestLargeBodiesBothWays(t *testing.T) {
 		}
 		both.Wait()
 	})
-	p := startServer(t, a.Addr, nil)
+	p := startServer(t, a.Addr, streaming)
 	before := liveHeap()
 	w := p.Dial()
 	w.Send(fmt.Sprintf("POST /x HTTP/1.1\r\nHost: site.test\r\nContent-Length: %d\r\n\r\n", large))
@@ -120,7 +120,7 @@ func TestSlowClientHoldsTheAppBack(t *testing.T) {
 			mu.Unlock()
 		}
 	})
-	p := startServer(t, a.Addr, nil)
+	p := startServer(t, a.Addr, streaming)
 	w := p.Dial()
 	w.Send(wiretest.Get("/x"))
 	if _, err := wiretest.ReadHead(w.Br); err != nil {
@@ -192,7 +192,7 @@ func TestClientDisconnectDuringUpload(t *testing.T) {
 				body, err := io.ReadAll(br)
 				got <- fmt.Sprint(string(body), err)
 			})
-			p := startServer(t, a.Addr, nil)
+			p := startServer(t, a.Addr, streaming)
 			w := p.Dial()
 			w.Send("POST /x HTTP/1.1\r\nHost: site.test\r\n" + framing + "\r\n\r\n5\r\nhello\r\n")
 			<-started
@@ -233,7 +233,7 @@ func TestEarlyAnswerToAnUpload(t *testing.T) {
 					<-t.Context().Done()
 				}
 			})
-			p := startServer(t, a.Addr, nil)
+			p := startServer(t, a.Addr, streaming)
 			w := p.Dial()
 			w.Send("POST /x HTTP/1.1\r\nHost: site.test\r\n" + framing)
 			sending := make(chan struct{})

@@ -52,7 +52,7 @@ func TestUnderscoresInNames(t *testing.T) {
 	t.Parallel()
 	for _, allowed := range []bool{false, true} {
 		a := wiretest.StartApp(t, wiretest.Answering(wiretest.OK))
-		p := startServer(t, a.Addr, func(cfg *Config) { cfg.Upstream.AllowUnderscores = allowed })
+		p := startServer(t, a.Addr, func(cfg *Config) { cfg.Upstream.AllowUnderscores, cfg.Upstream.Spool = allowed, false })
 		p.Exchange("POST /x HTTP/1.1\r\nHost: site.test\r\nX_Custom: 1\r\nSCRIPT_NAME: /x\r\nX-Fine: 1\r\nX_Forwarded_For: 6.6.6.6\r\nX_Forwarded_New: 1\r\n" +
 			"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX_Sum: 1\r\nX-Sum: 2\r\n\r\n")
 		got, want := a.Seen()[0], map[bool]int{true: 1}[allowed]

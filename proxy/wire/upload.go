@@ -2,29 +2,36 @@ package wire
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"sync/atomic"
 	"time"
+
+	"github.com/thumbedge/thumbedge/proxy/wire/spool"
 )
 
-// upload streams a request's body to the app while the answer may come already.
-// It ends on its own when the body has ended, or when either side fails, or by
-// stop.
+// upload sends a request's body to the app while the answer may come already: first
+// what was spooled of it, then what the client still sends. It ends on its own when the
+// body has ended, or when either side fails, or by stop.
 type upload struct {
 	c        *client
-	a        streamConn
+	a        *appConn
 	done     chan struct{}
-	err      error        // what failed on the client's side; read after done
+	err      error        // what failed, but for an app that takes no more; read after done
+	whole    bool         // the whole body was sent; read after done
 	sent     atomic.Int64 // bytes that the app's connection took
 	stopping atomic.Bool
 }
 
 func (a *appConn) startUpload() error {
-	if err := a.client.startBody(); err != nil {
-		return err
+	if !a.client.req.body.done {
+		if err := a.client.startBody(); err != nil {
+			return err
+		}
 	}
-	u := &upload{c: a.client, a: a.streamConn, done: make(chan struct{})}
+	u := &upload{c: a.client, a: a, done: make(chan struct{})}
 	a.client.req.upload = u
 	go u.run()
 	return nil
@@ -35,10 +42,51 @@ func (u *upload) run() {
 	defer func() {
 		if failure := recover(); failure != nil {
 			u.c.s.panicked("upload panicked", failure)
-			u.err = errors.New("panic while streaming a request body")
-			_ = u.a.Close()
+			u.err = errors.New("panic while sending a request body")
+			_ = u.a.streamConn.Close()
 		}
 	}()
+	r := &u.c.req
+	defer r.dropSpooled()
+	if r.spooled != nil && !u.sendSpooled(r.spooled) || len(r.rest) > 0 && !u.send(r.rest) {
+		return
+	}
+	u.whole = !r.streamed || u.stream()
+}
+
+// sendSpooled sends what was spooled.
+func (u *upload) sendSpooled(b *spool.Body) bool {
+	for {
+		part, err := b.Next()
+		if err == io.EOF {
+			return true
+		}
+		if err != nil {
+			u.fail(fmt.Errorf("%w: %w", errSpool, err))
+			return false
+		}
+		if part.File == nil {
+			if !u.send(part.Bytes) {
+				return false
+			}
+		} else if !u.sendFile(part) {
+			return false
+		}
+		b.Skip(part.Length)
+	}
+}
+
+// sendFile sends a part that is in a file, without taking it to memory where the
+// kernel can.
+func (u *upload) sendFile(part spool.Part) bool {
+	rest := &io.LimitedReader{R: part.File, N: part.Length}
+	err := persist(u.a.raw, u.a.pool.stall, u.setDeadline, func() (int64, error) { return io.Copy(u.a.streamConn, rest) })
+	u.sent.Add(part.Length - rest.N)
+	return u.wrote(err)
+}
+
+// stream sends what the client still sends.
+func (u *upload) stream() bool {
 	buf := u.c.s.buffers.Get().(*[]byte)
 	defer u.c.s.buffers.Put(buf)
 	b := &u.c.req.body
@@ -47,18 +95,17 @@ func (u *upload) run() {
 		n, err := readSome(b, *buf)
 		if limit > 0 && u.sent.Load()+int64(n) > limit {
 			u.fail(rejectBodySize)
-			return
+			return false
 		}
 		if n > 0 && !u.send((*buf)[:n]) {
-			return
+			return false
 		}
 		if err == io.EOF {
-			u.send(nil)
-			return
+			return u.send(nil)
 		}
 		if err != nil {
 			u.fail(bodyError(err))
-			return
+			return false
 		}
 	}
 }
@@ -75,27 +122,54 @@ func readSome(b *body, p []byte) (n int, err error) {
 	}
 }
 
-// send writes a part of the body, or its end. An app that takes no more may have
-// answered: that is for who reads the answer to find out.
+// send writes a part of the body, or its end.
 func (u *upload) send(part []byte) bool {
-	b := &u.c.req.body
+	r := &u.c.req
 	var err error
 	switch {
-	case b.kind != bodyChunked && len(part) == 0:
-		return true
-	case b.kind != bodyChunked:
-		_, err = u.a.Write(part)
+	case !r.chunkedToApp():
+		err = u.write(part)
 	case len(part) == 0:
-		_, err = u.a.Write(append(append([]byte("0\r\n"), b.trailer...), "\r\n"...))
+		err = u.write(append(append([]byte("0\r\n"), r.body.trailer...), "\r\n"...))
 	default:
 		size := append(strconv.AppendInt(nil, int64(len(part)), 16), "\r\n"...)
-		if _, err = u.a.Write(size); err == nil {
-			if _, err = u.a.Write(part); err == nil {
-				_, err = u.a.Write(crlf)
+		if err = u.write(size); err == nil {
+			if err = u.write(part); err == nil {
+				err = u.write(crlf)
 			}
 		}
 	}
 	u.sent.Add(int64(len(part)))
+	return u.wrote(err)
+}
+
+func (u *upload) write(p []byte) error {
+	if len(p) == 0 {
+		return nil
+	}
+	return persist(u.a.raw, u.a.pool.stall, u.setDeadline, func() (int64, error) {
+		n, err := u.a.Write(p)
+		p = p[n:]
+		return int64(n), err
+	})
+}
+
+// setDeadline is SetWriteDeadline, unless the upload is being stopped.
+func (u *upload) setDeadline(t time.Time) error {
+	err := u.a.SetWriteDeadline(t)
+	if u.stopping.Load() { // stop may have set its deadline before
+		err = os.ErrDeadlineExceeded
+	}
+	return err
+}
+
+// wrote says whether a write to the app was a good one. An app that takes no more may
+// have answered: that is for who reads the answer to find out. One that takes nothing
+// for too long has failed.
+func (u *upload) wrote(err error) bool {
+	if errors.Is(err, errStalled) {
+		u.fail(errResponseTimeout)
+	}
 	return err == nil
 }
 
@@ -106,10 +180,10 @@ func (u *upload) fail(err error) {
 		return
 	}
 	u.err = err
-	cut(u.a)
+	cut(u.a.streamConn)
 }
 
-// stop ends the upload and returns what failed on the client's side.
+// stop ends the upload and returns what failed.
 func (u *upload) stop() error {
 	select {
 	case <-u.done:
@@ -145,7 +219,7 @@ func (u *upload) awaitEnd(d time.Duration) bool {
 	defer timer.Stop()
 	select {
 	case <-u.done:
-		return u.c.req.body.done && u.err == nil
+		return u.whole
 	case <-timer.C:
 		return false
 	}

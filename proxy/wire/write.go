@@ -14,21 +14,41 @@ const (
 	lengthHeader  = -3 // as the app's own header says
 )
 
-// write sends bytes to the client. A client that takes nothing for as long as it
-// may be idle has failed.
+// write sends bytes to the client. A client that takes nothing for body_timeout has
+// failed.
 func (c *client) write(parts ...[]byte) error {
 	c.outlet.set(parts...)
-	for {
-		now, stall := time.Now(), c.s.cfg.Server.IdleTimeout
-		if c.writeUntil.Sub(now) < stall/2 {
-			c.writeUntil = now.Add(stall)
-			_ = c.SetWriteDeadline(c.writeUntil)
-		}
-		n, err := c.outlet.write()
-		if n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
-			return err
-		}
+	c.refreshDeadline()
+	if _, err := c.outlet.write(); !errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
 	}
+	return c.writeOn()
+}
+
+// refreshDeadline sees to it that a write may take a while. It seldom sets a deadline,
+// which costs more than most writes.
+func (c *client) refreshDeadline() {
+	now, stall := time.Now(), c.s.cfg.Server.BodyTimeout
+	if c.writeUntil.Sub(now) < stall/2 {
+		c.writeUntil = now.Add(stall)
+		_ = c.SetWriteDeadline(c.writeUntil)
+	}
+}
+
+// writeOn writes what the outlet has left.
+func (c *client) writeOn() error {
+	return c.persist(func() (int64, error) {
+		n, err := c.outlet.write()
+		return int64(n), err
+	})
+}
+
+// persist writes to a client that takes its time.
+func (c *client) persist(write func() (int64, error)) error {
+	return persist(c.raw, c.s.cfg.Server.BodyTimeout, func(t time.Time) error {
+		c.writeUntil = t
+		return c.SetWriteDeadline(t)
+	}, write)
 }
 
 // appendAppHead appends the head of the app's answer: its status and its lines, and
@@ -95,20 +115,14 @@ func (c *client) unsizedLength() int64 {
 // its body.
 func (c *client) sendHead(length int64, first []byte) bool {
 	c.req.answered = true
-	var err error
 	switch {
 	case length == lengthChunked && len(first) > 0:
 		c.head = append(strconv.AppendInt(c.head, int64(len(first)), 16), "\r\n"...)
-		err = c.write(c.head, first, crlf)
+		return c.sendParts(c.head, first, crlf)
 	case len(first) > 0:
-		err = c.write(c.head, first)
-	default:
-		err = c.write(c.head)
+		return c.sendParts(c.head, first)
 	}
-	if err != nil {
-		c.gone()
-	}
-	return err == nil
+	return c.sendParts(c.head)
 }
 
 var lastChunk = []byte("0\r\n")
@@ -118,15 +132,12 @@ func (c *client) sendPart(part []byte, length int64) bool {
 	if len(part) == 0 {
 		return true
 	}
-	var err error
 	if length == lengthChunked {
 		size := append(strconv.AppendInt(c.size[:0], int64(len(part)), 16), "\r\n"...)
-		err = c.write(size, part, crlf)
-	} else {
-		err = c.write(part)
-	}
-	if err != nil {
-		c.gone()
+		if !c.sendParts(size, part, crlf) {
+			return false
+		}
+	} else if !c.sendParts(part) {
 		return false
 	}
 	c.req.sent += int64(len(part))
@@ -135,12 +146,24 @@ func (c *client) sendPart(part []byte, length int64) bool {
 
 // sendEnd ends the body.
 func (c *client) sendEnd(length int64, trailer []byte) {
-	if length != lengthChunked {
-		return
+	if length == lengthChunked {
+		c.sendParts(lastChunk, trailer, crlf)
 	}
-	if err := c.write(lastChunk, trailer, crlf); err != nil {
+}
+
+// sendParts sends parts of an answer. Where it is spooled, what the client does not
+// take at once is in req.behind afterwards.
+func (c *client) sendParts(parts ...[]byte) bool {
+	var err error
+	if c.req.spooling {
+		c.req.behind, err = c.offer(parts...)
+	} else {
+		err = c.write(parts...)
+	}
+	if err != nil {
 		c.gone()
 	}
+	return err == nil
 }
 
 // gone takes note that the client cannot be reached any more.

@@ -10,7 +10,7 @@ func (f *File) Memory() int64 {
 		process  = 100 << 20 // the process itself, its connections
 	)
 	// The warm set lies in memory more than once until garbage is collected.
-	return 2*f.Cache.MaxSize + f.Rewrite.Memory + f.Render.Memory + max(f.Source.MaxBytes, f.Render.Memory/4) + unstored + process
+	return 2*f.Cache.MaxSize + f.Rewrite.Memory + f.Render.Memory + max(f.Source.MaxBytes, f.Render.Memory/4) + f.Upstream.SpoolMemory + unstored + process
 }
 
 // ownDescriptors are for listeners, the admin listener's connections, storage, originals,

@@ -33,6 +33,7 @@ func (p *Program) ready(ctx context.Context) admin.Readiness {
 		p.listenerState(),
 		p.schema.state(),
 		p.stored.state(),
+		p.spoolState(),
 		engineState(),
 	}
 	draining := p.proxy.Draining()
@@ -63,6 +64,14 @@ func (p *Program) listenerState() admin.Part {
 	}
 	return admin.Part{Name: "notifications", State: degraded,
 		Effect: "the warm set trusts what it knows for cache.ttl_unlistened only, so more pages need a query"}
+}
+
+// spoolState looks at where bodies wait for a slow side.
+func (p *Program) spoolState() admin.Part {
+	if notice := p.proxy.SpoolNotice(); notice != "" {
+		return admin.Part{Name: "spool", State: degraded, Effect: notice}
+	}
+	return admin.Part{Name: "spool", State: ok}
 }
 
 func engineState() admin.Part {

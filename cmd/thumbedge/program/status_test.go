@@ -63,7 +63,7 @@ func TestStatusPage(t *testing.T) {
 	if shown.Ready != "ready" || shown.Limits < 10 || shown.Points != 2*12 || !strings.Contains(shown.Advice, "At 2 MiB ") {
 		t.Errorf("%+v", shown)
 	}
-	for _, part := range []string{"app", "database", "notifications", "schema", "storage", "engine"} {
+	for _, part := range []string{"app", "database", "notifications", "schema", "storage", "spool", "engine"} {
 		if !strings.Contains(shown.Parts, part) {
 			t.Errorf("the parts lack %s: %s", part, shown.Parts)
 		}

@@ -2,6 +2,7 @@ package spool
 
 import (
 	"crypto/rand"
+	"errors"
 	"os"
 	"path/filepath"
 )
@@ -13,6 +14,9 @@ const (
 	diskFiles fileKind = iota
 	memoryFiles
 )
+
+// errNotFree: a file system is nearly full.
+var errNotFree = errors.New("a tenth of the file system is to stay free")
 
 // openUnlinked makes a file and takes its name away, where a file without one cannot
 // be made at once.

@@ -22,15 +22,18 @@ func openNameless(dir string) (*os.File, error) {
 	return nil, &os.PathError{Op: "open", Path: dir, Err: err}
 }
 
-// examine says what a file's file system is, and whether more than a tenth of it is
-// free for this process.
-func examine(f *os.File) (kind fileKind, enough bool) {
+// examine says what a file's file system is, and errNotFree where no more than a tenth
+// of it is free for this process.
+func examine(f *os.File) (kind fileKind, err error) {
 	var fs unix.Statfs_t
 	if err := unix.Fstatfs(int(f.Fd()), &fs); err != nil {
-		return diskFiles, true // a write will tell
+		return diskFiles, nil // a write will tell
 	}
 	if fs.Type == unix.TMPFS_MAGIC || fs.Type == unix.RAMFS_MAGIC {
 		kind = memoryFiles
 	}
-	return kind, fs.Bavail > fs.Blocks/10
+	if fs.Bavail <= fs.Blocks/10 {
+		err = errNotFree
+	}
+	return kind, err
 }

@@ -149,7 +149,7 @@ func TestReaderFollows(t *testing.T) {
 			random := rand.New(rand.NewPCG(1, 2))
 			for rest := source; len(rest) > 0; {
 				n := min(1+random.IntN(100*kib), len(rest))
-				if err := b.Push(rest[:n]); err != nil {
+				if _, err := b.Push(rest[:n]); err != nil {
 					written <- err
 					return
 				}
@@ -187,7 +187,14 @@ func TestPushWaits(t *testing.T) {
 	b := s.NewBody(false)
 	source := pattern(500 * kib)
 	pushed := make(chan error, 1)
-	go func() { pushed <- b.Push(source) }()
+	push := func() {
+		waited, err := b.Push(source)
+		if !waited {
+			t.Error("Push says that it did not wait")
+		}
+		pushed <- err
+	}
+	go push()
 	var got []byte
 	for len(got) < len(source) {
 		select {
@@ -205,7 +212,7 @@ func TestPushWaits(t *testing.T) {
 		t.Errorf("%v, or other bytes", err)
 	}
 
-	go func() { pushed <- b.Push(source) }()
+	go push()
 	if _, err := b.Next(); err != nil {
 		t.Fatal(err)
 	}

@@ -69,18 +69,37 @@ func (s *Store) Disk() int64 { return s.disk.Load() }
 // Notice looks at the directory, and returns what is wrong with it in words for an
 // operator; "" where nothing is.
 func (s *Store) Notice() string {
-	f, err := s.open()
-	if err != nil {
+	kind, err := s.probe()
+	switch {
+	case errors.Is(err, errNotFree):
+		return s.cfg.Dir + " is on a file system with less than a tenth free, so bodies are kept in memory only"
+	case err != nil:
 		return fmt.Sprintf("%s cannot be written, so bodies are kept in memory only: %v", s.cfg.Dir, err)
-	}
-	defer f.Close()
-	switch kind, enough := examine(f); {
 	case kind == memoryFiles:
 		return s.cfg.Dir + " is on tmpfs: bodies there take memory beyond spool_memory"
-	case !enough:
-		return s.cfg.Dir + " is on a file system with less than a tenth free, so bodies are kept in memory only"
 	}
 	return ""
+}
+
+// probe makes a file and drops it.
+func (s *Store) probe() (fileKind, error) {
+	f, err := s.open()
+	if err != nil {
+		return diskFiles, err
+	}
+	defer f.Close()
+	return examine(f)
+}
+
+// tryFile says why a body would get no file.
+func (s *Store) tryFile() error {
+	if s.disk.Load() >= s.cfg.Disk {
+		return ErrFull
+	}
+	if _, err := s.probe(); err != nil {
+		return fmt.Errorf("%w: %w", ErrDisk, err)
+	}
+	return nil
 }
 
 // open makes a file for a body.

@@ -33,6 +33,20 @@ func (b *Body) Write(p []byte) (n int, err error) {
 	return n, nil
 }
 
+// Open makes sure of room for a first byte, and says why there is none.
+func (b *Body) Open() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.room(false) != nil {
+		return nil
+	}
+	err := b.store.tryFile()
+	if err != nil && b.room(true) != nil {
+		return nil
+	}
+	return err
+}
+
 // held is how many bytes of the body are somewhere in the store.
 func (b *Body) held() int64 { return b.length - b.dropped }
 
@@ -94,14 +108,11 @@ func (b *Body) spill(p []byte) (n int, err error) {
 	at, file := b.filed, b.file
 	b.filing = true
 	b.mu.Unlock()
-	enough := true
 	if at == 0 || at/checkEvery != (at+int64(len(p)))/checkEvery {
-		_, enough = examine(file)
+		_, err = examine(file)
 	}
-	if enough {
+	if err == nil {
 		n, err = file.WriteAt(p, at)
-	} else {
-		err = errors.New("a tenth of the file system is to stay free")
 	}
 	b.mu.Lock()
 	b.filing = false
@@ -148,11 +159,12 @@ func (b *Body) Commit(n int) {
 // Push takes all of p. What there is no room for stays p's, and Push waits until the
 // reader has read it. It fails only when the body is abandoned. A body that is kept
 // has no Push.
-func (b *Body) Push(p []byte) error {
+func (b *Body) Push(p []byte) (waited bool, err error) {
 	n, _ := b.Write(p)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if n < len(p) && !b.abandoned {
+		waited = true
 		b.lent = p[n:]
 		b.length += int64(len(b.lent))
 		b.changed.Broadcast()
@@ -162,7 +174,7 @@ func (b *Body) Push(p []byte) error {
 		b.lent = nil
 	}
 	if b.abandoned {
-		return ErrAbandoned
+		err = ErrAbandoned
 	}
-	return nil
+	return waited, err
 }

@@ -10,6 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// tlsHandshake is the first byte of a connection that a client thinks is TLS.
+const tlsHandshake = 0x16
+
 // awaitHead waits for a request and returns its raw head, which stays in br. An
 // error that is no rejection ends the connection without an answer.
 func (c *client) awaitHead(first bool) ([]byte, error) {
@@ -22,6 +25,9 @@ func (c *client) awaitHead(first bool) ([]byte, error) {
 		for bytes.HasPrefix(buf, []byte("\r\n")) { // RFC 9112 section 2.2
 			_, _ = c.br.Discard(2)
 			buf = buf[2:]
+		}
+		if len(buf) > 0 && buf[0] == tlsHandshake {
+			return nil, rejectTLS
 		}
 		end := bytes.Index(buf, []byte("\r\n\r\n"))
 		if end >= 0 && end+4 <= limit {

@@ -90,13 +90,18 @@ func TestAppDiesInTheMiddle(t *testing.T) {
 func TestBadAnswers(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]string{
-		"no HTTP":              "SSH-2.0-OpenSSH_9.2\r\n\r\n",
-		"two lengths":          "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok",
-		"unknown encoding":     "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nok",
-		"status of two digits": "HTTP/1.1 99 Low\r\n\r\n",
-		"switching unasked":    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n",
-		"head too large":       "HTTP/1.1 200 OK\r\nX-A: " + strings.Repeat("a", appBuffer) + "\r\n\r\n",
-		"nothing":              "",
+		"no HTTP":                          "SSH-2.0-OpenSSH_9.2\r\n\r\n",
+		"two lengths":                      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok",
+		"three lengths":                    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok",
+		"lengths that differ, in spelling": "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 02\r\n\r\nok",
+		"NUL in a value":                   "HTTP/1.1 200 OK\r\nX-A: a\x00b\r\nContent-Length: 2\r\n\r\nok",
+		"bare carriage return":             "HTTP/1.1 200 OK\r\nX-A: a\rX-B: b\r\nContent-Length: 2\r\n\r\nok",
+		"identity and chunked":             "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nTransfer-Encoding: gzip\r\n\r\nok",
+		"unknown encoding":                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nok",
+		"status of two digits":             "HTTP/1.1 99 Low\r\n\r\n",
+		"switching unasked":                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n",
+		"head too large":                   "HTTP/1.1 200 OK\r\nX-A: " + strings.Repeat("a", appBuffer) + "\r\n\r\n",
+		"nothing":                          "",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -36,12 +36,13 @@ var (
 	rejectBodySize    = &rejection{413, "body_size"}
 	rejectChunk       = &rejection{400, "chunk"}
 	rejectTimeout     = &rejection{408, "timeout"}
+	rejectTLS         = &rejection{400, "tls"}  // the connection is closed without an answer
 	rejectLoop        = &rejection{508, "loop"} // upstream.url leads back here
 
 	rejections = []*rejection{
 		rejectLine, rejectVersion, rejectTarget, rejectMethod, rejectSpelling, rejectLineEnd, rejectFold, rejectName,
 		rejectValue, rejectHost, rejectLength, rejectEncoding, rejectBoth, rejectExpectation,
-		rejectHeaderSize, rejectTargetSize, rejectBodySize, rejectChunk, rejectTimeout, rejectLoop,
+		rejectHeaderSize, rejectTargetSize, rejectBodySize, rejectChunk, rejectTimeout, rejectTLS, rejectLoop,
 	}
 )
 

@@ -12,10 +12,10 @@ import (
 )
 
 var (
-	crlf      = []byte("\r\n")
-	endOfHead = []byte("\r\n\r\n")
+	crlf = []byte("\r\n")
 
-	errHeadEnd = errors.New("head could be read as ending elsewhere")
+	errHeadEnd  = errors.New("head could be read as ending elsewhere")
+	errHeadByte = errors.New("head holds a NUL or a bare carriage return")
 )
 
 // Header is the header of the app's answer. fasthttp reads it and answers
@@ -26,6 +26,10 @@ type Header struct {
 	lines   []byte // without the hop-by-hop ones; each ends in CRLF
 	lengths uint64 // bit n: a line whose name has n bytes may be there; 63: or more
 	named   bool   // Connection may name others
+
+	length            []byte // of the first Content-Length, while the head is read
+	repeated, differs bool   // further ones say the same, or something else
+	identity          bool   // Transfer-Encoding: identity
 }
 
 // readFrom reads a head off br.
@@ -35,6 +39,13 @@ func (h *Header) readFrom(br *bufio.Reader) error {
 		return err
 	}
 	h.keep(raw) // first: where it joins a folded line fasthttp writes over it
+	if h.repeated || h.identity || hasOddBytes(raw) {
+		err := h.readCopy(raw)
+		h.length = nil
+		_, _ = br.Discard(len(raw))
+		return err
+	}
+	h.length = nil
 	size, buffered := len(raw), br.Buffered()
 	if err := h.read.Read(br); err != nil {
 		return err
@@ -53,10 +64,10 @@ func peekHead(br *bufio.Reader) ([]byte, error) {
 			_, _ = br.Discard(len(crlf))
 			buf, searched = buf[len(crlf):], 0
 		}
-		if end := bytes.Index(buf[searched:], endOfHead); end >= 0 {
-			return buf[:searched+end+len(endOfHead)], nil
+		if end := endOfHeadIn(buf, searched); end > 0 {
+			return buf[:end], nil
 		}
-		searched = max(len(buf)-len(endOfHead)+1, 0)
+		searched = max(len(buf)-3, 0) // the end may have come in part
 		if _, err := br.Peek(len(buf) + 1); err != nil {
 			return nil, err
 		}
@@ -66,13 +77,15 @@ func peekHead(br *bufio.Reader) ([]byte, error) {
 // keep keeps the lines that go on to the client.
 func (h *Header) keep(raw []byte) {
 	h.lines, h.lengths, h.named = h.lines[:0], 0, false
-	raw = raw[bytes.IndexByte(raw, '\n')+1 : len(raw)-len(crlf)]
+	h.length, h.repeated, h.differs, h.identity = nil, false, false, false
+	raw = bytes.TrimSuffix(bytes.TrimSuffix(raw, []byte{'\n'}), []byte{'\r'})
+	raw = raw[bytes.IndexByte(raw, '\n')+1:]
 	for kept := false; len(raw) > 0; {
 		end := bytes.IndexByte(raw, '\n') + 1
 		line := raw[:end]
 		raw = raw[end:]
 		colon := bytes.IndexByte(line, ':')
-		if colon < 1 || line[0] <= ' ' || line[end-2] != '\r' || bytes.IndexByte(line[:colon], ' ') > 0 {
+		if colon < 1 || end < 2 || line[0] <= ' ' || line[end-2] != '\r' || bytes.IndexByte(line[:colon], ' ') > 0 {
 			kept = h.keepOdd(bytes.TrimRight(line, "\r\n"), kept)
 			continue
 		}
@@ -103,12 +116,13 @@ func (h *Header) keepOdd(line []byte, joined bool) bool {
 	return true
 }
 
-// isHopByHop says whether a header is one between the app and the proxy only, and
-// takes note of a Connection that names others.
+// isHopByHop says whether a header is one between the app and the proxy only, or says what
+// was said, and takes note of a Connection that names others.
 func (h *Header) isHopByHop(name, value []byte) bool {
 	if !hopByHop.Of(name) {
-		return false
+		return h.repeatsLength(name, value)
 	}
+	h.identity = h.identity || isIdentity(name, value)
 	h.named = h.named || foldEqual(name, "connection") && !foldEqual(value, ": keep-alive")
 	return true
 }

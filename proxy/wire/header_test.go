@@ -185,14 +185,52 @@ func FuzzAnswerHead(f *testing.F) {
 		for rest := h.lines; len(rest) > 0; {
 			line, after, ok := field.CutLine(rest)
 			name, value, found := field.Cut(line)
-			if !ok || !found || !field.IsToken(name) || field.HasControl(value) {
+			if !ok || !found || !field.IsToken(name) || bytes.ContainsAny(value, "\x00\r\n") {
 				t.Fatalf("%q became %q", raw, h.lines)
 			}
-			if !containsValue(h.PeekAll(string(name)), value) && !field.Is(name, "set-cookie") && !field.Is(name, "trailer") &&
+			if !field.HasControl(value) && !containsValue(h.PeekAll(string(name)), value) && !field.Is(name, "set-cookie") && !field.Is(name, "trailer") &&
 				!field.Is(name, "server") && !field.Is(name, "content-type") && !field.Is(name, "content-encoding") && !field.Is(name, "content-length") {
 				t.Fatalf("%q: %s is %q to those who ask, and not %q", raw, name, h.PeekAll(string(name)), value)
 			}
 			rest = after
 		}
 	})
+}
+
+// Heads that nginx passes although they are not as they should be, and what the client
+// gets of them.
+func TestHeadsThatNginxPasses(t *testing.T) {
+	t.Parallel()
+	for sent, want := range map[string]string{
+		"HTTP/1.1 200 OK\r\nX-A: a\x01b\x7fc\x1b\r\nContent-Length: 2\r\n\r\nok":           "HTTP/1.1 200 OK\r\nX-A: a\x01b\x7fc\x1b\r\nContent-Length: 2\r\n\r\nok",
+		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\ncontent-length: 2\r\nX-A: b\r\n\r\nok":    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-A: b\r\n\r\nok",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nContent-Length: 2\r\n\r\nok":    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+		"HTTP/1.1 200 OK\nX-A: b\nContent-Length: 2\n\nok":                                 "HTTP/1.1 200 OK\r\nX-A: b\r\nContent-Length: 2\r\n\r\nok",
+		"HTTP/1.1 200 OK\nX-A: b\r\nContent-Length: 2\n\r\nok":                             "HTTP/1.1 200 OK\r\nX-A: b\r\nContent-Length: 2\r\n\r\nok",
+		"HTTP/1.1 103 Early Hints\nLink: </a>\n\nHTTP/1.1 200 OK\nContent-Length: 2\n\nok": "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n",
+		"HTTP/1.1 204 No Content\n\n":                                                      "HTTP/1.1 204 No Content\r\n\r\n",
+	} {
+		a := wiretest.StartApp(t, wiretest.Answering(sent))
+		p := startServer(t, a.Addr, nil)
+		w := p.Dial()
+		for range 2 {
+			if raw := w.Send(wiretest.Get("/x")).Answer(); raw != want {
+				t.Errorf("%q became %q, want %q", sent, raw, want)
+			}
+			if strings.Contains(sent, "103") && wiretest.Body(w.Answer()) != "ok" {
+				t.Errorf("%q is not answered", sent)
+			}
+		}
+		if n := a.Accepted(); n != 1 {
+			t.Errorf("%q: %d connections to the app", sent, n)
+		}
+	}
+	identity := wiretest.StartApp(t, func(a *wiretest.App, conn *net.TCPConn, br *bufio.Reader) {
+		_, _ = a.Read(br)
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nTransfer-Encoding: Identity\r\n\r\nuntil the end")
+	})
+	p := startServer(t, identity.Addr, nil)
+	if raw := p.Exchange(wiretest.Get("/x")); wiretest.Unchunk(t, wiretest.Body(raw)) != "until the end" {
+		t.Errorf("answer %q", raw)
+	}
 }

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bufio"
+	"crypto/tls"
 	"io"
 	"net"
 	"strings"
@@ -126,4 +127,23 @@ func TestIdleConnectionsHoldNoBuffers(t *testing.T) {
 		defer p.server.pool.mu.Unlock()
 		return len(p.server.pool.idle) == 1 && p.server.pool.idle[0].br == nil
 	})
+}
+
+// A client that speaks TLS to this port is gone at once, and the log says why, once.
+func TestTLSHello(t *testing.T) {
+	t.Parallel()
+	a := wiretest.StartApp(t, wiretest.Answering(wiretest.OK))
+	p := startServer(t, a.Addr, func(cfg *Config) { cfg.Server.HeaderTimeout = time.Hour })
+	for range 3 {
+		conn := tls.Client(p.Dial(), &tls.Config{ServerName: "site.test"})
+		if err := conn.Handshake(); err == nil {
+			t.Error("the handshake succeeded")
+		}
+	}
+	if n := strings.Count(p.log.String(), "speaks TLS"); n != 1 {
+		t.Errorf("said %d times", n)
+	}
+	if n := count(p.server.metrics.rejected[rejectTLS]); n != 3 {
+		t.Errorf("counted %d", n)
+	}
 }

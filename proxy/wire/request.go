@@ -165,6 +165,15 @@ func (r *Request) Context() (wait context.Context, cancel context.CancelFunc) {
 	}
 }
 
+// warnTLS says, once a minute at most, that a client speaks TLS to this listener.
+func (s *Server) warnTLS(c *client) {
+	s.metrics.rejected[rejectTLS].Inc()
+	last, now := s.warnedTLS.Load(), time.Now().Unix()
+	if now-last >= 60 && s.warnedTLS.CompareAndSwap(last, now) {
+		s.log.Warn("a client speaks TLS to a listener that does not; TLS ends at the proxy in front", slog.String("remote", string(c.peer)))
+	}
+}
+
 // warnUntrusted says once that a peer which is not trusted speaks for its clients:
 // usually a reverse proxy that server.trusted_proxies should name.
 func (s *Server) warnUntrusted(c *client) {

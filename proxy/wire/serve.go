@@ -23,7 +23,10 @@ func (c *client) serveNext(first bool) bool {
 	}
 	if err != nil {
 		reason, refused := err.(*rejection)
-		if !refused {
+		if reason == rejectTLS {
+			c.s.warnTLS(c)
+		}
+		if !refused || reason == rejectTLS {
 			_ = c.streamConn.Close()
 			return false
 		}

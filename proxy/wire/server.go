@@ -41,6 +41,7 @@ type Server struct {
 	scratches sync.Pool // *scratch
 	buffers   sync.Pool // *[]byte of copyBuffer
 	warned    atomic.Bool
+	warnedTLS atomic.Int64 // Unix time
 
 	// ctx ends when Shutdown stops waiting for requests.
 	ctx      context.Context

@@ -15,9 +15,9 @@ export PATH := $(TOOLS):$(PATH)
 # Debian and Ubuntu packages. Pinned Go tools are built apart from go.mod.
 BUILD_PACKAGES := libjpeg-dev
 DEMO_PACKAGES  := $(BUILD_PACKAGES) postgresql
-TEST_PACKAGES  := $(DEMO_PACKAGES) chromium fonts-dejavu-core pgbouncer nginx curl wget systemd prometheus gunicorn python3-django python3-uvicorn
+TEST_PACKAGES  := $(DEMO_PACKAGES) chromium fonts-dejavu-core pgbouncer nginx curl wget systemd prometheus gunicorn python3-django python3-uvicorn python3-pil
 IMAGE_PACKAGES := debootstrap iproute2
-BENCH_PACKAGES := $(TEST_PACKAGES) libnginx-mod-http-lua wrk python3-pil libvips-tools
+BENCH_PACKAGES := $(TEST_PACKAGES) libnginx-mod-http-lua wrk libvips-tools
 
 VERSITYGW := github.com/versity/versitygw/cmd/versitygw@v1.8.0
 TOXIPROXY := github.com/Shopify/toxiproxy/v2/cmd/server@v2.5.0

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/thumbedge/thumbedge/proxy/wire"
 	"github.com/thumbedge/thumbedge/proxy/wire/field"
@@ -18,6 +19,11 @@ type Config struct {
 	Upstream wire.UpstreamConfig
 	Rewrite  RewriteConfig
 	Specs    thumb.Specs
+	// FallbackQueue is how many requests of a kind wait for one of
+	// upstream.max_fallbacks places (render.queue), and FallbackWait how long
+	// (render.max_wait).
+	FallbackQueue int
+	FallbackWait  time.Duration
 	// FilesPath is the URL path under which the proxy serves stored files itself
 	// (storage.url_path + storage.prefix, such as "/media/thumbnails/"); "" where
 	// it does not. FilesKey is what of it belongs to the key ("thumbnails/").

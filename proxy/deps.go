@@ -38,6 +38,10 @@ type Renderer interface {
 	// capture for the next five minutes at least, or "" where there is none that a
 	// browser may be sent to.
 	OriginalURL(ctx context.Context, id thumb.ID) (string, error)
+	// AppFailed is told that the app did not render a label either, after Thumbnail
+	// gave thumb.ErrOriginalForApp: because it refuses that original, or because it
+	// failed just now.
+	AppFailed(id thumb.ID, position int, refused bool)
 	// Prefetch starts on a label that a page showed cold, at a lower priority than
 	// anything a client waits for. It returns at once and may do nothing.
 	Prefetch(id thumb.ID, position int)

@@ -21,6 +21,7 @@ type Metrics struct {
 	passed     map[passReason]prometheus.Counter
 	pages      *pageMetrics
 	thumbnails map[thumbnailOutcome]prometheus.Counter
+	fallbacks  *fallbackMetrics
 	files      *fileMetrics
 }
 
@@ -31,6 +32,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		passed:     map[passReason]prometheus.Counter{},
 		pages:      newPageMetrics(reg),
 		thumbnails: newThumbnailMetrics(reg),
+		fallbacks:  newFallbackMetrics(reg),
 		files:      newFileMetrics(reg),
 	}
 	passed := promauto.With(reg).NewCounterVec(prometheus.CounterOpts{

@@ -85,10 +85,12 @@ func TestReadingsOfTheThumbnailRoute(t *testing.T) {
 				if (direct.Route == "thumbnail") != want {
 					t.Errorf("the app itself reads %q as %q: this table says otherwise", r.line, direct.Route)
 				}
-				place := p.server.router.thumbnails.fallbacks
-				place <- struct{}{}
+				leave, err := p.server.router.thumbnails.fallbacks.enter(fallbackOther, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
 				raw := p.Exchange(r.request())
-				<-place
+				leave()
 				if statusOf(raw) != r.answer {
 					t.Errorf("%q, with no place free: %.300s, want %s", r.line, raw, r.answer)
 				}

@@ -26,7 +26,7 @@ type thumbnails struct {
 	resolver  Resolver
 	renderer  thumbnailRenderer
 	specs     thumb.Specs
-	fallbacks chan struct{} // a place for each that is at the app
+	fallbacks *fallbacks
 	passing   passing
 	outcomes  map[thumbnailOutcome]prometheus.Counter
 	log       *slog.Logger
@@ -36,12 +36,13 @@ type thumbnails struct {
 type thumbnailRenderer interface {
 	Thumbnail(ctx context.Context, id thumb.ID, position int) (Thumbnail, error)
 	OriginalURL(ctx context.Context, id thumb.ID) (string, error)
+	AppFailed(id thumb.ID, position int, refused bool)
 }
 
 func newThumbnails(cfg Config, deps Deps, passing passing) *thumbnails {
 	return &thumbnails{
 		resolver: deps.Resolver, renderer: deps.Renderer, specs: cfg.Specs, passing: passing,
-		fallbacks: make(chan struct{}, cfg.Upstream.MaxFallbacks), outcomes: deps.Metrics.thumbnails, log: deps.Log,
+		fallbacks: newFallbacks(cfg.Upstream.MaxFallbacks, cfg.FallbackQueue, cfg.FallbackWait, deps.Metrics.fallbacks), outcomes: deps.Metrics.thumbnails, log: deps.Log,
 	}
 }
 
@@ -121,7 +122,7 @@ func (t *thumbnails) resolve(r *wire.Request, w *wanted) {
 	case w.known.Standing == thumb.Missing:
 		t.fail(r, w, thumb.ErrUnknownCapture)
 	case w.known.Standing == thumb.Private:
-		t.pass(r, reasonPrivate)
+		t.passBounded(r, w, reasonPrivate) // its route makes the app render, too
 	case w.warm():
 		t.redirectToFile(r, w)
 	default:
@@ -192,22 +193,4 @@ func (t *thumbnails) redirectToOriginal(r *wire.Request, wait context.Context, w
 	own.Header.Set("Location", url)
 	own.Header.Set("Cache-Control", "no-store")
 	return true
-}
-
-// pass hands the request to the app, which knows.
-func (t *thumbnails) pass(r *wire.Request, reason passReason) {
-	t.log.Debug("thumbnail passed to the app", logURI(r), slog.String("reason", string(reason)))
-	t.passing.pass(r, reason)
-}
-
-// passBounded hands the request to the app where that could make the app render.
-func (t *thumbnails) passBounded(r *wire.Request, w *wanted, reason passReason) {
-	select {
-	case t.fallbacks <- struct{}{}:
-		defer func() { <-t.fallbacks }()
-		t.pass(r, reason)
-	default:
-		t.answerFailure(r, 503, "Thumbnails are not available at the moment.")
-		t.done(r, w, outcomeTooManyFallbacks)
-	}
 }

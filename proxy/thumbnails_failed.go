@@ -30,13 +30,14 @@ const (
 	outcomeBusyOriginal     thumbnailOutcome = "busy_sent_to_original"
 	outcomeNoneOriginal     thumbnailOutcome = "original_unavailable_sent_to_original"
 	outcomeUnusableOriginal thumbnailOutcome = "original_unusable_sent_to_original"
+	outcomeWider            thumbnailOutcome = "failed_sent_to_wider"
 	outcomeTooManyFallbacks thumbnailOutcome = "too_many_fallbacks"
 	outcomeAbandoned        thumbnailOutcome = "abandoned"
 )
 
 var thumbnailOutcomes = []thumbnailOutcome{
 	outcomeWarm, outcomeCold, outcomeStale, outcomeUnkept, outcomeUnknown, outcomeBusy, outcomeUnavailable, outcomeUnusable,
-	outcomeBusyOriginal, outcomeNoneOriginal, outcomeUnusableOriginal, outcomeTooManyFallbacks, outcomeAbandoned,
+	outcomeBusyOriginal, outcomeNoneOriginal, outcomeUnusableOriginal, outcomeWider, outcomeTooManyFallbacks, outcomeAbandoned,
 }
 
 // Why requests for thumbnails are the app's to answer.
@@ -44,12 +45,13 @@ const (
 	reasonLabel    passReason = "unknown_label"
 	reasonOddForm  passReason = "odd_form" // a request that only the app may take for one
 	reasonPrivate  passReason = "private"
+	reasonFormat   passReason = "format" // an original that only the app may be able to render
 	reasonDatabase passReason = "database"
 	reasonNoURL    passReason = "no_storage_url"
 	reasonError    passReason = "error"
 )
 
-var thumbnailReasons = []passReason{reasonLabel, reasonOddForm, reasonPrivate, reasonDatabase, reasonNoURL, reasonError}
+var thumbnailReasons = []passReason{reasonLabel, reasonOddForm, reasonPrivate, reasonFormat, reasonDatabase, reasonNoURL, reasonError}
 
 func newThumbnailMetrics(reg prometheus.Registerer) map[thumbnailOutcome]prometheus.Counter {
 	vec := promauto.With(reg).NewCounterVec(prometheus.CounterOpts{
@@ -78,7 +80,8 @@ type thumbnailFailure struct {
 // matches counts.
 var thumbnailFailures = []thumbnailFailure{
 	{err: thumb.ErrUnknownCapture, status: 404, detail: "No such capture.", outcome: outcomeUnknown},
-	{err: thumb.ErrNotPublic, pass: reasonPrivate},
+	{err: thumb.ErrNotPublic, pass: reasonPrivate, bounded: true},
+	{err: thumb.ErrOriginalForApp, pass: reasonFormat, bounded: true},
 	{err: thumb.ErrDatabase, pass: reasonDatabase, bounded: true},
 	{err: thumb.ErrBusy, status: 503, detail: "Too many thumbnails are being made.", outcome: outcomeBusy, original: outcomeBusyOriginal},
 	{err: thumb.ErrOriginalUnavailable, status: 502, detail: "The original cannot be fetched.", outcome: outcomeUnavailable, original: outcomeNoneOriginal},
@@ -99,11 +102,16 @@ func (t *thumbnails) fail(r *wire.Request, w *wanted, err error) {
 	t.answerError(r, w, failureOf(err), err)
 }
 
-// failOver answers for an error of the renderer: with the original, where the
-// label allows it and there is one that a browser may be sent to.
+// failOver answers for an error of the renderer: with a wider label that is warm, or
+// with the original, where the label allows it and there is one that a browser may be
+// sent to and could show.
 func (t *thumbnails) failOver(r *wire.Request, wait context.Context, w *wanted, err error) {
 	f := failureOf(err)
-	if f.original != "" && w.spec.FallbackOriginal && t.redirectToOriginal(r, wait, w) {
+	if f.original != "" && t.redirectToWider(r, w) {
+		return
+	}
+	showable := !errors.Is(err, thumb.ErrUnshowable)
+	if f.original != "" && w.spec.FallbackOriginal && showable && t.redirectToOriginal(r, wait, w) {
 		t.done(r, w, f.original)
 		return
 	}

@@ -86,6 +86,12 @@ func (r *scriptedRenderer) OriginalURL(context.Context, thumb.ID) (string, error
 	return r.original, nil
 }
 
+func (r *scriptedRenderer) AppFailed(id thumb.ID, position int, refused bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.calls = append(r.calls, fmt.Sprintf("app failed %d/%d refused=%t", id, position, refused))
+}
+
 func (r *scriptedRenderer) Prefetch(thumb.ID, int) {}
 
 func (r *scriptedRenderer) called() string {

@@ -27,6 +27,12 @@ var failures = []failure{
 
 var unknownFailure = failure{nil, 502, "other", "The application did not answer."}
 
+// IsAppsFailure says whether an error of Ask is the app's doing, and not the client's.
+func IsAppsFailure(err error) bool {
+	var refused *rejection
+	return err != nil && !errors.Is(err, errClientGone) && !errors.As(err, &refused)
+}
+
 // Fail answers for an error of Ask.
 func (r *Request) Fail(err error) {
 	c := r.client

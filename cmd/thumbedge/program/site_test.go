@@ -21,10 +21,12 @@ import (
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/demo"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/program"
+	"github.com/thumbedge/thumbedge/imaging/render"
 	"github.com/thumbedge/thumbedge/internal/sampleapp"
 	"github.com/thumbedge/thumbedge/internal/testenv"
 	"github.com/thumbedge/thumbedge/migrations"
 	"github.com/thumbedge/thumbedge/resolver/postgres"
+	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 // site is everything at once, on real parts: PostgreSQL with the app's tables, the
@@ -41,9 +43,10 @@ type site struct {
 	steps     *steps
 	url       string
 	queries   *queryCounter
-	bucket    *testenv.Bucket // nil on the file system
-	recorded  *recordedApp    // nil without
-	log       *transcript     // of thumbedge
+	bucket    *testenv.Bucket    // nil on the file system
+	recorded  *recordedApp       // nil without
+	render    sampleapp.Renderer // the app's
+	log       *transcript        // of thumbedge
 	project   int64
 	unstarted bool // replicas serve it, in processes of their own
 	// unlistened: no notification is to be expected.
@@ -78,7 +81,7 @@ func newSite(t *testing.T, options ...siteOption) *site {
 // newSiteOn makes a site on a database that has the app's tables.
 func newSiteOn(t *testing.T, database string, options ...siteOption) *site {
 	t.Helper()
-	s := &site{T: t, database: database, originals: serveOriginals(t), queries: &queryCounter{}, steps: &steps{}, log: &transcript{}}
+	s := &site{T: t, database: database, originals: serveOriginals(t), queries: &queryCounter{}, steps: &steps{}, log: &transcript{}, render: sampleapp.RenderOne}
 	media := t.TempDir()
 	var err error
 	if s.pool, err = pgxpool.New(t.Context(), s.database); err != nil {
@@ -86,7 +89,11 @@ func newSiteOn(t *testing.T, database string, options ...siteOption) *site {
 	}
 	t.Cleanup(s.pool.Close)
 	migrateUp(t, s.database)
-	s.app, err = sampleapp.New(t.Context(), sampleapp.Config{DatabaseURL: s.database, MediaDir: media, OriginalsURL: s.originals.URL}, quiet(t))
+	s.app, err = sampleapp.New(t.Context(), sampleapp.Config{DatabaseURL: s.database, MediaDir: media, OriginalsURL: s.originals.URL,
+		Render: func(ctx context.Context, original []byte, spec thumb.Spec) (render.Picture, error) {
+			return s.render(ctx, original, spec)
+		},
+	}, quiet(t))
 	if err != nil {
 		t.Fatal(err)
 	}

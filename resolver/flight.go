@@ -72,7 +72,7 @@ const (
 	maxAsked = 10_000
 	// atOnce is how many captures are looked up, boarded or kept between taking a lock
 	// and letting it go, so that a page of 100,000 holds up nobody else's of 40.
-	atOnce = 64
+	atOnce = store.AtOnce
 )
 
 // A page does not join a query for more than so many captures unless it lacks a good
@@ -123,7 +123,7 @@ func (w *WarmSet) boardSome(b *boarding, from, to int) {
 		id := b.ids[b.missing[i]]
 		if s, ok := w.flights.open[id]; ok && w.joins(len(b.missing), s.flight, now) {
 			b.seats[i] = s
-		} else if e, _ := w.find(id, now, connected); e != nil {
+		} else if e, believed := w.find(id, now, connected); believed {
 			e.Fill(&b.known[b.missing[i]])
 		} else {
 			b.seats[i] = w.ownSeat(b, id, now)
@@ -282,8 +282,8 @@ func (w *WarmSet) keepSome(f *flight, from, to int) {
 	}
 	for i := from; i < to; i++ {
 		e := store.NewEntry(&f.known[i], f.seq, f.begun)
-		if !w.outdated(f.ids[i], e) {
-			w.store.Put(f.ids[i], e)
+		if !w.outdated(f.ids[i], &e) {
+			w.store.Put(f.ids[i], &e)
 		}
 	}
 	w.store.Settle()

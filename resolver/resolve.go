@@ -99,10 +99,15 @@ func (w *WarmSet) lookUpSome(ids []thumb.ID, known []thumb.Known, from, to int, 
 	connected := w.connected(now)
 	w.mu.RLock()
 	defer w.mu.RUnlock()
+	var entries [atOnce]store.Entry
+	if w.store != nil {
+		w.store.GetSome(ids[from:to], &entries)
+	}
 	for i := from; i < to; i++ {
-		e, result := w.find(ids[i], now, connected)
+		e := &entries[i-from]
+		result := w.judge(ids[i], e, now, connected)
 		tally[result]++
-		if e != nil {
+		if result < lookUpAbsent {
 			e.Fill(&known[i])
 			continue
 		}
@@ -115,22 +120,27 @@ func (w *WarmSet) lookUpSome(ids []thumb.ID, known []thumb.Known, from, to int, 
 	return missing
 }
 
-// find returns the entry of a capture if it is to be believed, nil otherwise,
-// and what the look-up came to. The caller holds mu.
-func (w *WarmSet) find(id thumb.ID, now time.Duration, connected bool) (*store.Entry, int) {
+// find returns the entry of a capture if it is to be believed. The caller holds mu.
+func (w *WarmSet) find(id thumb.ID, now time.Duration, connected bool) (e store.Entry, believed bool) {
 	if w.store == nil {
-		return nil, lookUpAbsent
+		return e, false
 	}
-	e := w.store.Get(id)
+	e = w.store.Get(id)
+	return e, w.judge(id, &e, now, connected) < lookUpAbsent
+}
+
+// judge says what the look-up of a capture came to: its standing, or why the entry is not
+// to be believed. The caller holds mu.
+func (w *WarmSet) judge(id thumb.ID, e *store.Entry, now time.Duration, connected bool) int {
 	switch {
-	case e == nil:
-		return nil, lookUpAbsent
+	case !e.Held():
+		return lookUpAbsent
 	case w.outdated(id, e):
-		return nil, lookUpOutdated
+		return lookUpOutdated
 	case now-e.Read() >= w.trust(e, connected):
-		return nil, lookUpExpired
+		return lookUpExpired
 	}
-	return e, int(e.Standing())
+	return int(e.Standing())
 }
 
 // outdated says whether a notification has overtaken the entry. The caller holds mu.

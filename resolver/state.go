@@ -60,13 +60,13 @@ func (w *WarmSet) Lookup(id thumb.ID) (Entry, bool) {
 	now := w.now()
 	connected := w.connected(now)
 	w.mu.RLock()
-	e, _ := w.find(id, now, connected)
+	e, believed := w.find(id, now, connected)
 	w.mu.RUnlock()
-	if e == nil {
+	if !believed {
 		return Entry{}, false
 	}
 	found := Entry{
-		ID: id, Standing: e.Standing().String(), Age: now - e.Read(), Left: e.Read() + w.trust(e, connected) - now, Size: e.Cost(),
+		ID: id, Standing: e.Standing().String(), Age: now - e.Read(), Left: e.Read() + w.trust(&e, connected) - now, Size: e.Cost(),
 	}
 	if e.Standing() != thumb.Public {
 		return found, true

@@ -172,10 +172,7 @@ func (w *WarmSet) Resize(bytes int64) error {
 		if !fits(id) || w.outdated(id, e) {
 			return
 		}
-		// A copy: what stays of the old entries would keep the memory of all of them,
-		// as Go hands back no page on which anything is left.
-		moving := *e
-		next.Put(id, &moving)
+		next.Put(id, e)
 		if moved++; moved%atOnce == 0 {
 			next.Settle()
 		}

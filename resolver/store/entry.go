@@ -7,14 +7,16 @@ import (
 )
 
 // Entry is what is known of a capture, as the store keeps it: 48 bytes where there are at
-// most three labels whose paths follow the key scheme. It never changes once made.
+// most three labels whose paths follow the key scheme. It is a value; the zero one stands
+// for none.
 type Entry struct {
 	// packed holds the sequence number at which the query began (44 bits), the
-	// standing (2 bits, 2 spare) and the verdicts (2 bits each, 16 together).
+	// whether there is more (1 bit, 1 spare), the standing (2 bits) and the verdicts
+	// (2 bits each, 16 together).
 	packed uint64
 	read   time.Duration // when the query began, since the warm set was made
 	digits [inlineDigits]uint64
-	more   *more // nil for most
+	more   *more // nil for most, where packed says so
 }
 
 // more is what does not fit an entry.
@@ -27,13 +29,14 @@ const (
 	inlineDigits  = 3
 	verdictBits   = 2
 	standingShift = verdictBits * thumb.MaxSpecs
+	hasMore       = 1 << (standingShift + 2)
 	seqShift      = standingShift + 4
 )
 
 // NewEntry makes the entry of what a query told. The query began at read, since the warm
 // set was made; seq is the sequence number of the last notification before.
-func NewEntry(a *thumb.Known, seq uint64, read time.Duration) *Entry {
-	e := &Entry{packed: seq<<seqShift | uint64(a.Standing)<<standingShift, read: read}
+func NewEntry(a *thumb.Known, seq uint64, read time.Duration) Entry {
+	e := Entry{packed: seq<<seqShift | uint64(a.Standing)<<standingShift, read: read}
 	for i, v := range a.Verdicts {
 		e.packed |= uint64(v) << (verdictBits * i)
 	}
@@ -42,12 +45,16 @@ func NewEntry(a *thumb.Known, seq uint64, read time.Duration) *Entry {
 	if a.Paths == nil && further == [len(further)]uint64{} {
 		return e
 	}
+	e.packed |= hasMore
 	e.more = &more{paths: a.Paths}
 	if further != [len(further)]uint64{} {
 		e.more.digits = &further
 	}
 	return e
 }
+
+// Held says whether there is an entry at all.
+func (e *Entry) Held() bool { return e.packed != 0 }
 
 // Read is when the query began, since the warm set was made.
 func (e *Entry) Read() time.Duration { return e.read }

@@ -1,6 +1,6 @@
 // Package store keeps in memory what is known of captures. It is what resolver knows of
 // ristretto, set up for pages: how reads are counted, what is offered again, what an entry
-// costs, all in.
+// costs, all in. ristretto holds handles; the entries lie in an arena (arena.go).
 //
 // Whether an entry is believed is the warm set's to say. The store helps it by the marks
 // of what has changed (marks.go), which outlive the entries. ristretto does what it is
@@ -25,7 +25,8 @@ import (
 type Store struct {
 	size    int64 // bytes, all in
 	marks   marks
-	cache   *ristretto.Cache[uint64, *Entry]
+	arena   arena
+	cache   *ristretto.Cache[uint64, handle]
 	entries atomic.Int64
 	cost    atomic.Int64 // of the entries: ristretto's own sum is behind a lock
 	evicted atomic.Uint64
@@ -37,13 +38,13 @@ type Store struct {
 // New makes an empty store that takes size bytes of live heap when full.
 func New(size int64) (*Store, error) {
 	s := &Store{size: size, marks: newMarks(size, nil)}
-	cache, err := ristretto.NewCache(&ristretto.Config[uint64, *Entry]{
+	cache, err := ristretto.NewCache(&ristretto.Config[uint64, handle]{
 		NumCounters:        Counters(size),
 		MaxCost:            Room(size),
 		BufferItems:        Batch,
 		IgnoreInternalCost: true, // cost has it
 		KeyToHash:          keyToHash,
-		ShouldUpdate:       func(next, prev *Entry) bool { return next.read >= prev.read },
+		ShouldUpdate:       s.supersedes,
 		OnEvict:            s.onEvict,
 		OnReject:           s.onReject,
 		OnExit:             s.onExit,
@@ -93,18 +94,41 @@ func keyToHash(id uint64) (hash, conflict uint64) {
 	return hash&^0xff | min(shard, 0xff), id
 }
 
-// Get returns the entry of a capture, nil where there is none.
-func (s *Store) Get(id thumb.ID) *Entry {
-	e, _ := s.cache.Get(uint64(id))
-	return e
+// Get returns the entry of a capture, if it is held.
+func (s *Store) Get(id thumb.ID) Entry {
+	h, _ := s.cache.Get(uint64(id))
+	return s.arena.load(h)
+}
+
+// GetSome returns the entries of some captures, as far as they are held. All are found
+// before any is read, so that reading one does not wait for the memory of another.
+func (s *Store) GetSome(ids []thumb.ID, entries *[AtOnce]Entry) {
+	var handles [AtOnce]handle
+	for i, id := range ids {
+		handles[i], _ = s.cache.Get(uint64(id))
+	}
+	for i := range ids {
+		entries[i] = s.arena.load(handles[i])
+	}
+}
+
+// AtOnce is how many entries GetSome returns at most.
+const AtOnce = 64
+
+// supersedes says whether an entry takes the place of another, whose query began earlier.
+func (s *Store) supersedes(next, prev handle) bool {
+	n, p := s.arena.load(next), s.arena.load(prev)
+	return n.read >= p.read
 }
 
 // Put offers an entry. ristretto takes it in later, or not at all.
 func (s *Store) Put(id thumb.ID, e *Entry) {
-	cost := e.Cost()
-	if s.cache.Set(uint64(id), e, cost) {
+	cost, h := e.Cost(), s.arena.add(e)
+	if s.cache.Set(uint64(id), h, cost) {
 		s.entries.Add(1)
 		s.cost.Add(cost)
+	} else {
+		s.arena.drop(h)
 	}
 }
 
@@ -152,13 +176,14 @@ func (s *Store) Sample(old *Store) (fits func(thumb.ID) bool) {
 	return func(id thumb.ID) bool { return id.Hash()>>8%scale < below }
 }
 
-func (s *Store) onEvict(item *ristretto.Item[*Entry]) {
+func (s *Store) onEvict(item *ristretto.Item[handle]) {
 	switch {
-	case item.Value == nil:
+	case item.Value == 0:
 	case !s.closing.Load():
 		s.evicted.Add(1)
 	case s.heir != nil:
-		s.heir(thumb.ID(item.Conflict), item.Value)
+		e := s.arena.load(item.Value)
+		s.heir(thumb.ID(item.Conflict), &e)
 	}
 }
 
@@ -168,9 +193,10 @@ func (s *Store) onEvict(item *ristretto.Item[*Entry]) {
 // costs a query each time until it is taken in. With another five every time, pages
 // from memory at a tenth of the room are 85 % rather than 82 % (BenchmarkHitRatio),
 // and what is never asked for again still does not push everything out.
-func (s *Store) onReject(item *ristretto.Item[*Entry]) {
-	if item.Value != nil && !s.closing.Load() && OfferAgain() {
-		s.Put(thumb.ID(item.Conflict), item.Value)
+func (s *Store) onReject(item *ristretto.Item[handle]) {
+	if item.Value != 0 && !s.closing.Load() && OfferAgain() {
+		e := s.arena.load(item.Value)
+		s.Put(thumb.ID(item.Conflict), &e)
 	}
 }
 
@@ -178,10 +204,12 @@ func (s *Store) onReject(item *ristretto.Item[*Entry]) {
 func OfferAgain() bool { return rand.IntN(10) > 0 }
 
 // onExit is called once for every entry that was put and is there no more.
-func (s *Store) onExit(e *Entry) {
-	if e != nil {
+func (s *Store) onExit(h handle) {
+	if h != 0 {
+		e := s.arena.load(h)
 		s.entries.Add(-1)
 		s.cost.Add(-e.Cost())
+		s.arena.drop(h)
 	}
 }
 

@@ -65,8 +65,7 @@ func TestQuietProcessIsTidied(t *testing.T) {
 		_ = make([]byte, 64<<10)
 	}
 	runtime.GC()
-	garbage = make([]byte, 48<<20)
-	garbage = nil
+	leave(48 << 20)
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { Run(ctx) })
@@ -86,4 +85,8 @@ func TestQuietProcessIsTidied(t *testing.T) {
 	runtime.KeepAlive(held)
 }
 
-var garbage []byte
+// leave leaves so much garbage lying.
+func leave(bytes int) {
+	garbage := make([]byte, bytes)
+	runtime.KeepAlive(&garbage)
+}

@@ -67,7 +67,7 @@ func TestEverySlotIsFreedOnce(t *testing.T) {
 	var putters sync.WaitGroup
 	for p := range uint64(4) {
 		putters.Go(func() {
-			for n := range uint64(20_000) {
+			for n := range uint64(8_000) {
 				e := entryOf(n*4 + p)
 				s.Put(thumb.ID(1+n%15_000), &e)
 				if n%512 == 0 {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 // storageName is the storage that a site's identity is recorded for, by the name of its
@@ -92,8 +94,9 @@ func (s *Store) SetSite(ctx context.Context, site Site) error {
 func (s *Store) Newest(ctx context.Context, limit int) (found []NamedFile, err error) {
 	err = s.run(ctx, "newest", "looking for the newest thumbnail rows", func(ctx context.Context, conn *pgxpool.Conn) error {
 		rows, err := conn.Query(ctx, s.sql(`
-			SELECT path, coalesce(size, 0) FROM (SELECT id, path, size FROM {thumbnail} ORDER BY id DESC LIMIT 10 * $1) newest
-			WHERE btrim(coalesce(path, '')) <> '' ORDER BY id DESC LIMIT $1`), limit)
+			SELECT coalesce(source_image_id, 0), coalesce(label, ''), path, coalesce(size, 0) FROM (
+				SELECT * FROM {thumbnail} ORDER BY id DESC LIMIT 10 * $1::int) newest
+			WHERE btrim(coalesce(path, '')) <> '' ORDER BY id DESC LIMIT $1::int`), limit)
 		if err != nil {
 			return err
 		}
@@ -105,6 +108,8 @@ func (s *Store) Newest(ctx context.Context, limit int) (found []NamedFile, err e
 
 // NamedFile is a file as a thumbnail row names it.
 type NamedFile struct {
-	Path string
-	Size int64 // 0: not known
+	Capture thumb.ID
+	Label   string
+	Path    string
+	Size    int64 // 0: not known
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -16,17 +15,11 @@ import (
 // site's own Host and scheme where server.public_url names them.
 func lookAtApp(ctx context.Context, file *config.File) (string, error) {
 	at := strings.TrimSuffix(file.Upstream.URL, "/") + firstPage(file)
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
-	if err != nil {
-		return "", fmt.Errorf("upstream.url: %w", err)
-	}
-	if site, err := url.Parse(file.Server.PublicURL); err == nil && site.Host != "" && file.Upstream.PreserveHost {
-		request.Host = site.Host
-		request.Header.Set("X-Forwarded-Proto", site.Scheme)
-	}
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	start := time.Now()
-	response, err := client.Do(request)
+	request, response, err := askApp(ctx, file, firstPage(file))
+	if err != nil && request == nil {
+		return "", err
+	}
 	if err != nil {
 		return "", fmt.Errorf("upstream.url %s does not answer: %w", file.Upstream.URL, errors.Unwrap(err))
 	}

@@ -6,6 +6,7 @@ package check
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
@@ -27,24 +28,28 @@ const partLimit = 10 * time.Second
 
 // Run tries each real part in turn with a configuration and tells each as it
 // goes: the app, the database with its tables and triggers, the storage by a put, a
-// get and a delete, the listeners, and what the machine has. It changes nothing that stays.
+// get and a delete, the newest rows' files in it and their URLs, the listeners, and what
+// the machine has. It changes nothing that stays.
 func Run(ctx context.Context, file *config.File, tell func(Finding)) {
 	failed := map[string]bool{}
 	for _, part := range []struct {
-		name, within string
-		look         func(context.Context, *config.File) (string, error)
+		name   string
+		within []string // parts without which it can't be looked at
+		look   func(context.Context, *config.File) (string, error)
 	}{
-		{"app", "", lookAtApp},
-		{"database", "", lookAtDatabase},
-		{"tables", "database", lookAtTables},
-		{"triggers", "database", lookAtTriggers},
-		{"storage", "", lookAtStorage},
-		{"listener", "", lookAtListeners},
-		{"descriptors", "", lookAtDescriptors},
-		{"memory", "", lookAtMemory},
+		{"app", nil, lookAtApp},
+		{"database", nil, lookAtDatabase},
+		{"tables", []string{"database"}, lookAtTables},
+		{"triggers", []string{"database"}, lookAtTriggers},
+		{"storage", nil, lookAtStorage},
+		{"files", []string{"storage", "database"}, lookAtFiles},
+		{"image URLs", []string{"storage", "database", "app"}, lookAtImageURLs},
+		{"listener", nil, lookAtListeners},
+		{"descriptors", nil, lookAtDescriptors},
+		{"memory", nil, lookAtMemory},
 	} {
-		if failed[part.within] {
-			tell(Finding{Part: part.name, Unknown: true, Fact: "not looked at: the " + part.within + " does not answer"})
+		if i := slices.IndexFunc(part.within, func(name string) bool { return failed[name] }); i >= 0 {
+			tell(Finding{Part: part.name, Unknown: true, Fact: "not looked at: the " + part.within[i] + " does not answer"})
 			continue
 		}
 		limited, cancel := context.WithTimeout(ctx, partLimit)

@@ -27,6 +27,7 @@ func run(t *testing.T, file *config.File) map[string]check.Finding {
 func TestRun(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
+	s.pair()
 	for part, f := range run(t, s.file) {
 		if f.Err != nil || f.Unknown || f.Degraded && part != "descriptors" && part != "memory" {
 			t.Errorf("%s: %+v", part, f)

@@ -23,9 +23,7 @@ func lookAtStorage(ctx context.Context, file *config.File) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if closer, ok := storage.(io.Closer); ok {
-		defer closer.Close()
-	}
+	defer storage.Close()
 	var picture bytes.Buffer
 	img := image.NewGray(image.Rect(0, 0, 8, 8))
 	img.SetGray(4, 4, color.Gray{Y: 200})

@@ -29,14 +29,17 @@ func findings(t *testing.T, file *config.File, target string) map[string]check.F
 }
 
 // wantVerdicts compares with what is wanted of each part: "ok", "degraded", "unknown",
-// or words of an error.
+// or words of an error or of what is degraded.
 func wantVerdicts(t *testing.T, found map[string]check.Finding, want map[string]string) {
 	t.Helper()
 	for part, verdict := range want {
 		f, got := found[part], "ok"
+		word := verdict == "ok" || verdict == "degraded" || verdict == "unknown"
 		switch {
 		case f.Err != nil:
 			got = f.Err.Error()
+		case f.Degraded && !word:
+			got = f.Fact
 		case f.Degraded:
 			got = "degraded"
 		case f.Unknown:
@@ -44,7 +47,7 @@ func wantVerdicts(t *testing.T, found map[string]check.Finding, want map[string]
 		case f.Part == "":
 			got = "not told"
 		}
-		if (verdict == "ok" || verdict == "degraded" || verdict == "unknown") && got != verdict || !strings.Contains(got, verdict) {
+		if word && got != verdict || !strings.Contains(got, verdict) {
 			t.Errorf("%s is %q (%q), want %q", part, got, f.Fact, verdict)
 		}
 	}

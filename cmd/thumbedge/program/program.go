@@ -133,7 +133,7 @@ func (p *Program) build(ctx context.Context) error {
 	}
 	p.app = &appProbe{url: p.file.Upstream.URL}
 	p.schema = &schemaProbe{store: p.store, log: p.opts.Log}
-	p.stored = newStorageProbe(storage, string(p.file.Storage.Prefix), registry)
+	p.stored = newStorageProbe(p.store, storage, p.file.Storage.Prefix, registry)
 	p.admin = admin.New(p.file.Server.Admin, admin.Deps{
 		WarmSet: p.warm, Ready: p.ready, Reconciled: p.reconciled, Registry: registry,
 		Version: p.opts.Version, Config: p.file.Masked(), Log: p.opts.Log, Memory: machine.ReadMemory(),

@@ -3,6 +3,7 @@ package program
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -10,14 +11,17 @@ import (
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/admin"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/reconcile"
-	"github.com/thumbedge/thumbedge/imaging"
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/site"
+	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-// storageProbe asks the storage every half a minute for a file that is not there:
-// nothing is written, and a bucket that is gone or not ours is told from an empty one.
+// storageProbe looks at the storage every half a minute, and writes nothing: a bucket
+// that is gone is told from an empty one, a page that answers 200 to everything from a
+// storage, and another site's storage from the app's.
 type storageProbe struct {
-	storage imaging.Storage
-	key     string
+	rows    site.Rows
+	storage site.Existing
+	keys    thumb.Keys
 	last    atomic.Pointer[storageAnswer] // nil: not asked yet
 }
 
@@ -26,17 +30,18 @@ type storageAnswer struct{ err error }
 const (
 	storageProbeEvery = 30 * time.Second
 	storageProbeLimit = 10 * time.Second
+	storageProbeRows  = 5 // whose files are looked for
 )
 
-func newStorageProbe(storage imaging.Storage, prefix string, registry prometheus.Registerer) *storageProbe {
-	s := &storageProbe{storage: storage, key: prefix + "capture_0/probe.jpg"}
+func newStorageProbe(rows site.Rows, storage site.Existing, keys thumb.Keys, registry prometheus.Registerer) *storageProbe {
+	s := &storageProbe{rows: rows, storage: storage, keys: keys}
 	registry.MustRegister(s.gauge())
 	return s
 }
 
 func (s *storageProbe) gauge() prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "thumbedge_storage_up", Help: "1 while the storage answered when last asked, which it is every half a minute.",
+		Name: "thumbedge_storage_up", Help: "1 while the storage answered when last asked, which it is every half a minute, and had the newest rows' files.",
 	}, func() float64 {
 		if s.state().State == ok {
 			return 1
@@ -61,7 +66,7 @@ func (s *storageProbe) watch(ctx context.Context) {
 func (s *storageProbe) ask(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, storageProbeLimit)
 	defer cancel()
-	_, err := s.storage.Exists(ctx, s.key)
+	_, err := site.Look(ctx, s.rows, s.storage, s.keys, storageProbeRows)
 	s.last.Store(&storageAnswer{err})
 }
 
@@ -69,6 +74,8 @@ func (s *storageProbe) state() admin.Part {
 	switch last := s.last.Load(); {
 	case last == nil:
 		return admin.Part{Name: "storage", State: degraded, Effect: "not known yet: it has not answered"}
+	case errors.Is(last.err, site.ErrOtherFiles):
+		return admin.Part{Name: "storage", State: degraded, Effect: last.err.Error()}
 	case last.err != nil:
 		return admin.Part{Name: "storage", State: down,
 			Effect: "pages go on as before; cold thumbnails are rendered and sent without being kept: " + last.err.Error()}

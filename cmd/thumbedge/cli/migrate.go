@@ -42,41 +42,46 @@ The proxy works without them, degraded as the README says.`,
 			if err != nil {
 				return err
 			}
-			url := file.Database.URL
-			if file.Database.ListenURL != "" {
-				url = file.Database.ListenURL // DDL goes past a pooler
-			}
-			steps := 0
-			m, err := migrations.New(url, file.Migrations(), func(line string) {
-				steps++
-				fmt.Fprintln(env.Stdout, line)
-			})
-			if err != nil {
-				return err
-			}
-			switch verb {
-			case "up":
-				if err := m.Up(ctx); err != nil {
-					return err
-				}
-				if steps == 0 {
-					fmt.Fprintln(env.Stdout, "nothing to do: all of it is installed")
-				}
-				pair(ctx, env, file)
-				return nil
-			case "down":
-				if err := withSite(ctx, file, site.Part); err != nil {
-					fmt.Fprintf(env.Stdout, "site: the storage keeps its identity: %v\n", err)
-				}
-				if err := m.Down(ctx, 0); err != nil || steps > 0 {
-					return err
-				}
-				fmt.Fprintln(env.Stdout, "nothing to do: none of it is installed")
-				return nil
-			}
-			return status(ctx, env, m)
+			return migrateWith(ctx, env, file, verb)
 		},
 	}
+}
+
+// migrateWith does what the verb says to the database of a configuration.
+func migrateWith(ctx context.Context, env Env, file *config.File, verb string) error {
+	url := file.Database.URL
+	if file.Database.ListenURL != "" {
+		url = file.Database.ListenURL // DDL goes past a pooler
+	}
+	steps := 0
+	m, err := migrations.New(url, file.Migrations(), func(line string) {
+		steps++
+		fmt.Fprintln(env.Stdout, line)
+	})
+	if err != nil {
+		return err
+	}
+	switch verb {
+	case "up":
+		if err := m.Up(ctx); err != nil {
+			return err
+		}
+		if steps == 0 {
+			fmt.Fprintln(env.Stdout, "nothing to do: all of it is installed")
+		}
+		pair(ctx, env, file)
+		return nil
+	case "down":
+		if err := withSite(ctx, file, site.Part); err != nil {
+			fmt.Fprintf(env.Stdout, "site: the storage keeps its identity: %v\n", err)
+		}
+		if err := m.Down(ctx, 0); err != nil || steps > 0 {
+			return err
+		}
+		fmt.Fprintln(env.Stdout, "nothing to do: none of it is installed")
+		return nil
+	}
+	return status(ctx, env, m)
 }
 
 // siteLimit bounds how long migrate looks at what database and storage bear.

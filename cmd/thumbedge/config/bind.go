@@ -40,12 +40,12 @@ func (b *binder) value(into field, value any, key string) {
 	switch {
 	case isDuration(into.value):
 		b.measure(into, value, key, `a duration such as "300ms" or "5s"`, func(text string) (int64, error) {
-			d, err := ParseDuration(text)
+			d, err := parseDuration(text)
 			return int64(d), err
 		})
 		return
 	case into.is(asBytes):
-		b.measure(into, value, key, `a size such as "64MiB"`, ParseSize)
+		b.measure(into, value, key, `a size such as "64MiB"`, parseSize)
 		return
 	}
 	switch into.value.Kind() {

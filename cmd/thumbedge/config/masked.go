@@ -49,7 +49,7 @@ func shown(f field) string {
 	case f.is(mayEmpty) && f.value.IsZero():
 		return ""
 	case f.is(asBytes):
-		return FormatSize(f.value.Int())
+		return formatSize(f.value.Int())
 	}
 	return hide(fmt.Sprint(f.value), f.is(isSecret))
 }

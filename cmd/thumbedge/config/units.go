@@ -9,9 +9,9 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// ParseSize reads a number of bytes, written as "64MiB" (or KiB, GiB, kB, MB, GB, or
+// parseSize reads a number of bytes, written as "64MiB" (or KiB, GiB, kB, MB, GB, or
 // a bare number of bytes).
-func ParseSize(text string) (int64, error) {
+func parseSize(text string) (int64, error) {
 	n, err := humanize.ParseBytes(text)
 	if err != nil || n > math.MaxInt64 {
 		return 0, fmt.Errorf(`must be a size such as "64MiB", not %q`, text)
@@ -19,8 +19,8 @@ func ParseSize(text string) (int64, error) {
 	return int64(n), nil
 }
 
-// FormatSize writes a number of bytes as ParseSize reads it.
-func FormatSize(bytes int64) string {
+// formatSize writes a number of bytes as parseSize reads it.
+func formatSize(bytes int64) string {
 	for _, unit := range []struct {
 		name  string
 		bytes int64
@@ -32,9 +32,9 @@ func FormatSize(bytes int64) string {
 	return strconv.FormatInt(bytes, 10)
 }
 
-// ParseDuration reads a length of time, written as "300ms", "5s" or "1h30m". It is
+// parseDuration reads a length of time, written as "300ms", "5s" or "1h30m". It is
 // never negative.
-func ParseDuration(text string) (time.Duration, error) {
+func parseDuration(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if err != nil || d < 0 {
 		return 0, fmt.Errorf(`must be a duration such as "300ms" or "5s", not %q`, text)

@@ -9,15 +9,6 @@ import (
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/machine"
 )
 
-// Validate reports every impossible value, joined.
-func (f *File) Validate() error {
-	var found problems
-	for _, err := range f.validations() {
-		found.validation(err)
-	}
-	return found.join("configuration", nil)
-}
-
 // validations returns what each package says of its part of the file.
 func (f *File) validations() []error {
 	proxyConfig, resolverConfig, postgresConfig, imagingConfig := f.Proxy(), f.Resolver(), f.Postgres(), f.Imaging()

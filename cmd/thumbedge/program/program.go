@@ -6,7 +6,7 @@
 //	  └────asks──▶ imaging ──asks──▶ resolver/postgres, imaging/s3 or imaging/filesystem
 //
 // Nothing here waits for the database, the storage or the app at the start: what is
-// away is degraded, as DESIGN.md says of each, and comes back by itself.
+// away is degraded, as /readyz says of each, and comes back by itself.
 package program
 
 import (

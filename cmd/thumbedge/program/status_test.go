@@ -185,3 +185,22 @@ func keep(t *testing.T, name string, contents []byte) {
 		t.Fatal(err)
 	}
 }
+
+// TestStatusPageSaysWhatThereIsToGain: in front of an app whose pages have no route URLs
+// the page says what remains.
+func TestStatusPageSaysWhatThereIsToGain(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(s *site) { s.historyStep = 250 * time.Millisecond })
+	s.captures(1)
+	tab := testenv.Browser(t)
+	tab.Open("http://" + s.program.AdminAddr() + "/")
+	for range 9 {
+		s.page(s.url, "limit=1&offset=1000")
+	}
+	s.page(s.url, "limit=1")
+	s.eventually("the page says it", func() bool {
+		var told string
+		tab.Eval(`refresh().then(() => document.getElementById("gain").textContent)`, &told)
+		return strings.HasPrefix(told, "90.0 % of the hour's pages had no route URL. Where the app writes storage URLs itself")
+	})
+}

@@ -50,6 +50,9 @@ func (r *Answer) readFraming() error {
 	if h.named {
 		r.removeNamed()
 	}
+	if !c.s.cfg.Upstream.PreserveHost {
+		c.leadToSite(h)
+	}
 	return nil
 }
 

@@ -194,6 +194,24 @@ func (h *Header) find(from int, name string) (start, end int) {
 	return -1, -1
 }
 
+// edit changes the values of a name's lines for the client. Those who ask go on to be told
+// what the app said.
+func (h *Header) edit(name string, change func(value []byte) []byte) {
+	for from := 0; ; {
+		start, end := h.find(from, name)
+		if start < 0 {
+			return
+		}
+		start += len(name) + 1
+		value := bytes.Trim(h.lines[start:end-len(crlf)], " \t")
+		if changed := change(value); !bytes.Equal(changed, value) {
+			h.lines = slices.Replace(h.lines, start, end-len(crlf), slices.Concat([]byte{' '}, changed)...)
+			end = start + 1 + len(changed) + len(crlf)
+		}
+		from = end
+	}
+}
+
 // removeFrom removes the lines of a name from that place on, and says whether there
 // was one.
 func (h *Header) removeFrom(from int, name string) (found bool) {

@@ -62,6 +62,7 @@ func newArena(dir, photos string) (*arena, error) {
 		{"Pillow", a.reporting("Pillow", "/usr/bin/python3", "pillow.py", "render")},
 		{"libvips", a.vips},
 		{"engine " + render.Engine(), a.reporting("engine "+render.Engine(), self, "-worker")},
+		{"turbojpeg with imaging", a.reporting("turbojpeg with imaging", self, "-imaging")},
 		{"engine go", a.reporting("engine go", pure, "-worker")},
 	}
 	return a, nil

@@ -1,6 +1,7 @@
 // Command render measures the rendering engines against what else makes
-// thumbnails: Pillow doing what the app does, and libvips. Everything runs on one
-// core, in turns, several rounds, of which the median counts. It prints Markdown.
+// thumbnails: Pillow doing what the app does, and libvips, and against themselves with
+// disintegration/imaging in place of our scaler. Everything runs on one core, in turns,
+// several rounds, of which the median counts. It prints Markdown.
 //
 //	go run -tags turbojpeg ./bench/render
 //
@@ -25,10 +26,13 @@ func main() {
 	rounds := flag.Int("rounds", 5, "rounds; the median counts")
 	photos := flag.String("photos", "imaging/render/testdata/photos", "where the photos are")
 	worker := flag.Bool("worker", false, "render and report, as one of the contestants (internal)")
+	imaging := flag.Bool("imaging", false, "the same, scaling with disintegration/imaging (internal)")
 	flag.Parse()
 	var err error
 	if *worker {
-		err = work(flag.Args())
+		err = work(flag.Args(), withEngine)
+	} else if *imaging {
+		err = work(flag.Args(), withImaging)
 	} else {
 		err = compare(*photos, *rounds)
 	}

@@ -14,9 +14,11 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-// work is the engine that this binary was built with, as a contestant: PHOTO
-// WIDTHS LOOPS OUT, as pillow.py takes them.
-func work(args []string) error {
+const quality = 82
+
+// work is a contestant that this binary has in it: PHOTO WIDTHS LOOPS OUT, as
+// pillow.py takes them.
+func work(args []string, once func([]byte, []thumb.Spec) ([]render.Picture, error)) error {
 	if len(args) != 4 {
 		return fmt.Errorf("PHOTO WIDTHS LOOPS OUT are needed, not %q", args)
 	}
@@ -77,19 +79,20 @@ func coresUsed(photo string) (float64, error) {
 	specs := []thumb.Spec{{Label: "small", Width: 240}, {Label: "medium", Width: 1024}, {Label: "large", Width: 2560}}
 	before, began := cpu(), time.Now()
 	for range 20 {
-		if _, err := once(original, specs); err != nil {
+		if _, err := withEngine(original, specs); err != nil {
 			return 0, err
 		}
 	}
 	return float64(cpu()-before) / float64(time.Since(began)), nil
 }
 
-func once(original []byte, specs []thumb.Spec) ([]render.Picture, error) {
+// withEngine renders with the engine that this binary was built with.
+func withEngine(original []byte, specs []thumb.Spec) ([]render.Picture, error) {
 	plan, err := render.Inspect(original, specs, render.Limits{MaxPixels: 100_000_000})
 	if err != nil {
 		return nil, err
 	}
-	return plan.Render(context.Background(), 82)
+	return plan.Render(context.Background(), quality)
 }
 
 // memory reads a line of /proc/self/status, in bytes.

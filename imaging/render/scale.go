@@ -124,13 +124,20 @@ func reduce(src *plane, fx, fy int) plane {
 	last := weigh(src.w-1, src.coverX)
 	for y := range dst.h {
 		clear(sums)
-		rows := uint32(0)
+		rows := uint32(0) // their weight: one each, until a row comes that weighs less
 		for r := range min(fy, src.h-y*fy) {
-			weight := weigh(y*fy+r, src.coverY)
-			rows += weight
-			for x, v := range src.pix[(y*fy+r)*src.stride:][:len(sums)] {
-				sums[x] += uint32(v) * weight
+			row := src.pix[(y*fy+r)*src.stride:][:len(sums)]
+			if weight := weigh(y*fy+r, src.coverY); weight < whole {
+				for x, v := range row {
+					sums[x] = sums[x]*whole + uint32(v)*weight
+				}
+				rows = rows*whole + weight
+				break // it is the last one
 			}
+			for x, v := range row {
+				sums[x] += uint32(v)
+			}
+			rows++
 		}
 		average(dst.pix[y*dst.stride:][:dst.w], sums, fx, rows, last)
 	}

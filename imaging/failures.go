@@ -3,7 +3,6 @@ package imaging
 import (
 	"container/list"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -107,23 +106,6 @@ func (f *failures) recall(id thumb.ID, position int) (made Thumbnail, err error,
 	return Thumbnail{}, nil, false
 }
 
-var (
-	errAppRefused = fmt.Errorf("%w: the app does not render it either: %w", thumb.ErrOriginalUnusable, thumb.ErrUnshowable)
-	errAppFailed  = fmt.Errorf("%w: the app failed to render it: %w", thumb.ErrOriginalUnavailable, thumb.ErrUnshowable)
-)
-
-// errorOf returns what is to be answered for a label.
-func (known *failure) errorOf(position int) error {
-	switch at := labelAt(position); {
-	case !errors.Is(known.err, thumb.ErrOriginalForApp):
-	case known.refused&at != 0:
-		return errAppRefused
-	case known.failed&at != 0 && time.Now().Before(known.failedUntil):
-		return errAppFailed
-	}
-	return known.err
-}
-
 // ofVersion returns, by position, why labels of this work are known not to be
 // renderable here. The version being the same, they are believed for another minute.
 func (f *failures) ofVersion(work *thumb.Work) (errs [thumb.MaxSpecs]error) {
@@ -170,29 +152,6 @@ func (f *failures) rememberVersion(work *thumb.Work, which labels, err error) {
 		known.err, known.labels, known.version = err, which, &v
 		known.until = time.Now().Add(relook)
 	})
-}
-
-// rememberApp remembers that the app did not render a label of an original that is the
-// app's to render: since it refuses to, or since it failed.
-func (f *failures) rememberApp(id thumb.ID, position int, refused bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	element := f.byID[id]
-	if element == nil {
-		return
-	}
-	known := element.Value.(*failure)
-	switch now := time.Now(); {
-	case !errors.Is(known.err, thumb.ErrOriginalForApp):
-	case refused:
-		known.refused |= labelAt(position)
-	default:
-		if !now.Before(known.failedUntil) {
-			known.failed = 0
-		}
-		known.failed |= labelAt(position)
-		known.failedUntil = now.Add(f.retryAfter)
-	}
 }
 
 // rememberPicture keeps a picture that could not be stored or recorded.

@@ -6,13 +6,16 @@
 // job waits for its turn (gate), takes the lease, which keeps other replicas from
 // the same work, and reads in the same statement what the capture's original is
 // and which labels are missing (lease). It fetches the original once (imaging/source),
-// reads its header, waits for a core and for the memory that the
-// header says it takes, decodes once for all labels asked for by then, and lets go
-// of the core (render). Each picture's key is recorded for deletion, its file is
-// stored and confirmed, and only then is its row written (store). Everybody who
-// waited gets the URL. Labels that were asked for after decoding began are made
-// from the same bytes in another pass. A sweep deletes, later, files that no row
-// names.
+// reads its header, waits for a core and for the memory that the header says it takes,
+// decodes once for all labels asked for by then, and lets go of the core (work). Each
+// picture's key is recorded for deletion, its file is stored and confirmed, and only
+// then is its row written (store). Everybody who waited gets the URL. Labels that were
+// asked for after decoding began are made from the same bytes, in another decoding. A
+// sweep deletes, later, files that no row names.
+//
+// An original that only the app may be able to render ends its job with
+// thumb.ErrOriginalForApp. Who asked the app then says what came of it
+// (Renderer.AppFailed), and a prefetch leaves it at that.
 //
 // What holds, whatever fails at whatever line:
 //
@@ -27,6 +30,8 @@
 //     nobody; a panic, or a step that hangs, frees everybody who waits.
 //   - Everything is bounded: captures in hand, those being worked on, bytes of
 //     originals, renders, their memory, every wait (RenderConfig has the sum).
+//   - No host of originals takes all of that: see gate for its share, jobs.makeRoom for
+//     the queue, and imaging/source for hosts that do not answer.
 package imaging
 
 import (
@@ -34,7 +39,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -241,37 +245,3 @@ func (r *Renderer) Close(ctx context.Context) error {
 		return fmt.Errorf("closing the cold path: %w", ctx.Err())
 	}
 }
-
-func (r *Renderer) reorder() {
-	r.turns.reorder()
-	r.originals.reorder()
-	r.renders.reorder()
-}
-
-// recovered keeps a panic of one part from ending the process.
-func (r *Renderer) recovered(doing string) {
-	if p := recover(); p != nil {
-		r.log.Error("panic", slog.String("doing", doing), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
-	}
-}
-
-// await enters a gate on the job's patience, and times the stage.
-func (r *Renderer) await(j *job, stage string, g *gate, bytes int64) (*place, error) {
-	ctx, cancel := context.WithTimeoutCause(j.ctx, j.patience, errWaited)
-	defer cancel()
-	began := time.Now()
-	p, err := g.enter(ctx, j, j.host, bytes)
-	waited := time.Since(began)
-	j.patience -= waited
-	r.metrics.stages.WithLabelValues(stage).Observe(waited.Seconds())
-	if err != nil {
-		return nil, causeOf(ctx, err)
-	}
-	return p, nil
-}
-
-var (
-	errWaited = fmt.Errorf("%w: render.max_wait is over", thumb.ErrBusy)
-	errHung   = fmt.Errorf("%w: the work took too long", thumb.ErrBusy)
-	errPanic  = fmt.Errorf("%w: a panic while working on the capture", thumb.ErrBusy)
-)

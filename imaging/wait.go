@@ -1,0 +1,45 @@
+package imaging
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+func (r *Renderer) reorder() {
+	r.turns.reorder()
+	r.originals.reorder()
+	r.renders.reorder()
+}
+
+// recovered keeps a panic of one part from ending the process.
+func (r *Renderer) recovered(doing string) {
+	if p := recover(); p != nil {
+		r.log.Error("panic", slog.String("doing", doing), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+	}
+}
+
+// await enters a gate on the job's patience, and times the stage.
+func (r *Renderer) await(j *job, stage string, g *gate, bytes int64) (*place, error) {
+	ctx, cancel := context.WithTimeoutCause(j.ctx, j.patience, errWaited)
+	defer cancel()
+	began := time.Now()
+	p, err := g.enter(ctx, j, j.host, bytes)
+	waited := time.Since(began)
+	j.patience -= waited
+	r.metrics.stages.WithLabelValues(stage).Observe(waited.Seconds())
+	if err != nil {
+		return nil, causeOf(ctx, err)
+	}
+	return p, nil
+}
+
+var (
+	errWaited = fmt.Errorf("%w: render.max_wait is over", thumb.ErrBusy)
+	errHung   = fmt.Errorf("%w: the work took too long", thumb.ErrBusy)
+	errPanic  = fmt.Errorf("%w: a panic while working on the capture", thumb.ErrBusy)
+)

@@ -80,7 +80,7 @@ func fill(ctx context.Context, url string, captures int) error {
 		return fmt.Errorf("connecting: %w", err)
 	}
 	defer conn.Close(ctx)
-	if _, err := conn.Exec(ctx, sampleapp.Schema); err != nil {
+	if _, err := conn.Exec(ctx, sampleapp.Schema+sampleapp.Defaults); err != nil {
 		return fmt.Errorf("making the app's tables: %w", err)
 	}
 	m, err := migrations.New(url, migrations.Names(postgres.Antenna), nil)

@@ -129,7 +129,8 @@ func TestRunbookParts(t *testing.T) {
 func TestRunbookMetrics(t *testing.T) {
 	t.Parallel()
 	metrics := read(t, "METRICS.md")
-	names := append(regexp.MustCompile(`thumbedge_[a-z_]+`).FindAllString(read(t, "RUNBOOK.md"), -1), "thumbedge_pages_total", "thumbedge_page_labels_total")
+	runbook := regexp.MustCompile("(?s)```sql.*?```").ReplaceAllString(read(t, "RUNBOOK.md"), "") // names triggers
+	names := append(regexp.MustCompile(`thumbedge_[a-z_]+`).FindAllString(runbook, -1), "thumbedge_pages_total", "thumbedge_page_labels_total")
 	for _, name := range names {
 		if name = strings.TrimRight(name, "_"); !strings.Contains(metrics, "| `"+name) {
 			t.Errorf("there is no metric %s", name)

@@ -218,6 +218,6 @@ func (m *Migrator) connected(ctx context.Context, do func(*pgx.Conn) error) erro
 }
 
 func hasCode(err error, codes ...string) bool {
-	var answer *pgconn.PgError
-	return errors.As(err, &answer) && slices.Contains(codes, answer.Code)
+	var refusal *pgconn.PgError
+	return errors.As(err, &refusal) && slices.Contains(codes, refusal.Code)
 }

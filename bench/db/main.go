@@ -1,6 +1,6 @@
 // Command db measures what thumbedge costs the database, and prints Markdown: the
-// triggers, in microseconds a row of a bulk update with and without them, and the
-// page query on a large table, with its plan.
+// triggers, in microseconds a row of a bulk update with and without them, the page
+// query on a large table, with its plan, and what many writers commit a second.
 //
 //	go run ./bench/db                                        a minute
 //	go run ./bench/db -captures 5000000 -rows 10000000       the size that the figures are for
@@ -71,7 +71,7 @@ func run(ctx context.Context, out io.Writer, n sizes) error {
 			return fmt.Errorf("measuring the %s: %w", part.name, err)
 		}
 	}
-	return nil
+	return measureCommits(ctx, out, n.rounds)
 }
 
 func inDatabase(ctx context.Context, out io.Writer, url string, n sizes, measure func(context.Context, io.Writer, *pgx.Conn, string, sizes) error) error {

@@ -66,19 +66,19 @@ func (s *Store) Captures(ctx context.Context, ids []thumb.ID) ([]thumb.Capture, 
 		return err
 	})
 	if err != nil {
-		s.doubt(err)
+		s.dropIdle(err)
 		return nil, err
 	}
 	return captures, nil
 }
 
-// doubt lets go of the idle connections after a query that ended its own, or that
-// nobody answered, not even its cancellation. The server is gone, or the link to it
-// (without a word, as in a fail-over), and so are most likely theirs: each would cost
+// dropIdle closes the idle connections after a query whose connection ended, or to
+// which, and to whose cancellation, no response came. The server is gone, or the link to
+// it (without a word, as in a fail-over), and most likely theirs is too: each would cost
 // a query of its own to be found out.
-func (s *Store) doubt(err error) {
-	var answer *pgconn.PgError
-	alive := errors.As(err, &answer) && answer.SeverityUnlocalized != "FATAL"
+func (s *Store) dropIdle(err error) {
+	var refusal *pgconn.PgError
+	alive := errors.As(err, &refusal) && refusal.SeverityUnlocalized != "FATAL" || errors.Is(err, thumb.ErrInternal)
 	if !alive && s.pool.Stat().IdleConns() > 0 {
 		s.pool.Reset()
 	}

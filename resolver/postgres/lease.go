@@ -91,9 +91,9 @@ func (s *Store) takeLease(ctx context.Context, conn *pgxpool.Conn, id thumb.ID, 
 	batch.Queue(s.sql(takeSQL), int64(id), holder, ttl.Seconds())
 	batch.Queue(s.sql(workSQL+leaseOfCapture), int64(id))
 	batch.Queue(`COMMIT`)
-	answers := conn.SendBatch(ctx, batch)
-	work, err = readLease(id, answers)
-	if failed := answers.Close(); failed != nil {
+	results := conn.SendBatch(ctx, batch)
+	work, err = readLease(id, results)
+	if failed := results.Close(); failed != nil {
 		err = failed // of whichever statement, COMMIT too
 	}
 	if err != nil && !errors.Is(err, thumb.ErrUnknownCapture) {
@@ -104,16 +104,16 @@ func (s *Store) takeLease(ctx context.Context, conn *pgxpool.Conn, id thumb.ID, 
 	return work, err
 }
 
-// readLease reads what takeLease's statements answered, but COMMIT's.
-func readLease(id thumb.ID, answers pgx.BatchResults) (work thumb.Work, err error) {
-	if _, err := answers.Exec(); err != nil { // BEGIN
+// readLease reads the results of takeLease's statements, but COMMIT's.
+func readLease(id thumb.ID, results pgx.BatchResults) (work thumb.Work, err error) {
+	if _, err := results.Exec(); err != nil { // BEGIN
 		return thumb.Work{}, err
 	}
-	taken, err := answers.Exec()
+	taken, err := results.Exec()
 	if err != nil {
 		return thumb.Work{}, err
 	}
-	rows, err := answers.Query()
+	rows, err := results.Query()
 	if err != nil {
 		return thumb.Work{}, err
 	}

@@ -93,7 +93,7 @@ func (l *listener) connection(ctx context.Context, url string) error {
 		return fmt.Errorf("reading database.listen_url: %w", err)
 	}
 	cfg.ConnectTimeout = silence
-	cfg.OnNotification = func(_ *pgconn.PgConn, n *pgconn.Notification) { l.take(n) }
+	cfg.OnNotification = func(_ *pgconn.PgConn, n *pgconn.Notification) { l.deliver(n) }
 	opening, cancel := context.WithTimeout(ctx, silence)
 	defer cancel()
 	conn, err := pgconn.ConnectConfig(opening, cfg)
@@ -124,11 +124,11 @@ func (l *listener) connection(ctx context.Context, url string) error {
 // hears nothing from us lets go of the connection soon: one that listens and never
 // reads would have the queue of notifications fill up.
 func (l *listener) prepare(ctx context.Context, conn *pgconn.PgConn) error {
-	answer := conn.ExecParams(ctx, `SELECT pg_backend_pid()`, nil, nil, nil, nil).Read()
-	if answer.Err != nil {
-		return fmt.Errorf("asking who answers: %w", answer.Err)
+	result := conn.ExecParams(ctx, `SELECT pg_backend_pid()`, nil, nil, nil, nil).Read()
+	if result.Err != nil {
+		return fmt.Errorf("asking for the server's process: %w", result.Err)
 	}
-	if string(answer.Rows[0][0]) != strconv.FormatUint(uint64(conn.PID()), 10) {
+	if string(result.Rows[0][0]) != strconv.FormatUint(uint64(conn.PID()), 10) {
 		return errors.New("a pooler is between: database.listen_url must lead to PostgreSQL itself")
 	}
 	_, err := conn.Exec(ctx, `SET application_name = 'thumbedge listener'; SET tcp_keepalives_idle = 10;
@@ -158,12 +158,12 @@ func (l *listener) heartbeat(ctx context.Context, conn *pgconn.PgConn) error {
 	if result.Err != nil {
 		return fmt.Errorf("sending a heartbeat: %w", result.Err)
 	}
-	l.judge(string(result.Rows[0][0]))
+	l.compareTriggers(string(result.Rows[0][0]))
 	return nil
 }
 
-// judge compares the triggers with those that were there before.
-func (l *listener) judge(now string) {
+// compareTriggers has sink told where the triggers are others than before.
+func (l *listener) compareTriggers(now string) {
 	if now == l.triggers {
 		return
 	}
@@ -226,8 +226,8 @@ func (l *listener) tellHeard() {
 	}
 }
 
-// take is told of each notification as it is read.
-func (l *listener) take(n *pgconn.Notification) {
+// deliver tells sink of a notification, as it is read.
+func (l *listener) deliver(n *pgconn.Notification) {
 	switch {
 	case n.Channel == l.own:
 		l.back = true

@@ -78,13 +78,11 @@ func (m *Metrics) poolGauge(name, help string, read func(*pgxpool.Stat) int32) p
 }
 
 func (m *Metrics) setInstalled(i Installed) {
-	m.installed.WithLabelValues("schema").Set(oneIf(i.Schema))
-	m.installed.WithLabelValues("triggers").Set(oneIf(i.Triggers))
-}
-
-func oneIf(claim bool) float64 {
-	if claim {
-		return 1
+	for part, there := range map[string]bool{"schema": i.Schema, "triggers": i.Triggers} {
+		value := 0.0
+		if there {
+			value = 1
+		}
+		m.installed.WithLabelValues(part).Set(value)
 	}
-	return 0
 }

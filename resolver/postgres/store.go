@@ -162,6 +162,6 @@ const (
 )
 
 func hasCode(err error, codes ...string) bool {
-	var answer *pgconn.PgError
-	return errors.As(err, &answer) && slices.Contains(codes, answer.Code)
+	var refusal *pgconn.PgError
+	return errors.As(err, &refusal) && slices.Contains(codes, refusal.Code)
 }

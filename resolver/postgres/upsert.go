@@ -132,7 +132,7 @@ func (s *Store) upsertOnce(ctx context.Context, conn *pgxpool.Conn, id thumb.ID,
 }
 
 func (s *Store) readUpserted(ctx context.Context, conn *pgxpool.Conn, sql string, given []any, ups map[string]thumb.Upserted) error {
-	answer, err := conn.Query(ctx, s.sql(sql), given...)
+	found, err := conn.Query(ctx, s.sql(sql), given...)
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func (s *Store) readUpserted(ctx context.Context, conn *pgxpool.Conn, sql string
 		Path, Old      string
 		Newer, Written bool
 	}
-	all, err := pgx.CollectRows(answer, pgx.RowToStructByPos[told]) // COMMIT may have failed, too
+	all, err := pgx.CollectRows(found, pgx.RowToStructByPos[told]) // COMMIT may have failed, too
 	if err != nil {
 		return err
 	}

@@ -119,7 +119,7 @@ func TestUpsertInsertsThenOverwrites(t *testing.T) {
 	}
 }
 
-// The rule of DESIGN.md section 6: refused only by a row with a path, this width
+// The rule of upserts: refused only by a row with a path, this width
 // and a strictly later last_modified. The times are of clocks that differ by 5 s
 // either way, cut to whole seconds or not.
 func TestUpsertRefused(t *testing.T) {
@@ -214,7 +214,7 @@ func TestReplacedFileElsewhereIsLeft(t *testing.T) {
 	}
 }
 
-// FIELD_NOTES.md 1.2: two writers both read prior P0, write P1 and P2, both delete
+// The app orphans a file so: two writers both read prior P0, write P1 and P2, both delete
 // P0, and P1 is nobody's. Must hold: of all the files written, one is named, and
 // every other is recorded.
 func TestConcurrentUpsertsOrphanNothing(t *testing.T) {

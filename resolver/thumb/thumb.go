@@ -135,7 +135,7 @@ type Row struct {
 // Capture is what one statement read about a capture and its thumbnail rows.
 type Capture struct {
 	ID           ID
-	Public       bool      // anyone may see it (DESIGN.md section 7)
+	Public       bool      // anyone may see it: it has a project, and that is no draft
 	LastModified time.Time // of the original, as the app recorded it; zero: null
 	Rows         []Row     // in no order, at most one a label
 }

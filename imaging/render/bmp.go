@@ -86,8 +86,11 @@ func readBMP(original []byte) (f bmpFile, err error) {
 		at += 4 * int64(colours) // an offset that forgets the palette
 	}
 	f.readPalette(rest, colours, colourSize)
-	if at == 0 {
-		at = int64(len(original)-len(rest)) + int64(colours*colourSize)
+	if at == 0 { // it follows
+		at = int64(len(original) - len(rest))
+		if f.bits <= 8 {
+			at += int64(colours * colourSize)
+		}
 	}
 	if at > int64(len(original)) {
 		return f, errCutOff

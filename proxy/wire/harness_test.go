@@ -51,6 +51,12 @@ func startServer(t *testing.T, app string, edit func(*Config), tweaks ...func(*S
 	if edit != nil {
 		edit(&cfg)
 	}
+	return serveOn(t, cfg, tweaks...)
+}
+
+// serveOn starts a server of this configuration.
+func serveOn(t testing.TB, cfg Config, tweaks ...func(*Server)) *testServer {
+	t.Helper()
 	log := &wiretest.Log{}
 	server, err := New(cfg, through{}, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		NewMetrics(prometheus.NewRegistry(), "pass", "other"))

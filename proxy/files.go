@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/valyala/fasthttp"
 
+	"github.com/thumbedge/thumbedge/proxy/condition"
 	"github.com/thumbedge/thumbedge/proxy/wire"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -89,17 +90,17 @@ func (f *files) open(key string) (File, error) {
 
 // answer says whether the answer's body has taken the file over.
 func (f *files) answer(r *wire.Request, key string, file File) (taken bool) {
-	v := validatorsOf(file)
+	v := condition.ValidatorsOf(file.Size(), file.Modified())
 	own := r.Own()
 	cacheControl := otherFileCacheControl
 	if thumb.Keys(f.key).Own(key) {
 		cacheControl = ownFileCacheControl
 	}
 	own.Header.Set("Cache-Control", cacheControl)
-	own.Header.SetBytesV("ETag", v.tag)
-	own.Header.SetBytesV("Last-Modified", v.lastModified)
+	own.Header.SetBytesV("ETag", v.Tag)
+	own.Header.SetBytesV("Last-Modified", v.LastModified)
 	own.Header.Set("Accept-Ranges", "bytes")
-	switch v.precondition(r.Header()) {
+	switch v.Precondition(r.Header()) {
 	case fasthttp.StatusNotModified:
 		own.SetStatusCode(fasthttp.StatusNotModified)
 		f.metrics.unchanged.Inc()
@@ -109,26 +110,26 @@ func (f *files) answer(r *wire.Request, key string, file File) (taken bool) {
 		return false
 	}
 	size := file.Size()
-	var part byteRange
+	var part condition.Range
 	asked := false
-	if value := r.Header().Peek("Range"); len(value) > 0 && r.Header().IsGet() && v.rangeApplies(r.Header()) {
-		part, asked = parseRange(string(value), size)
+	if value := r.Header().Peek("Range"); len(value) > 0 && r.Header().IsGet() && v.RangeApplies(r.Header()) {
+		part, asked = condition.ParseRange(string(value), size)
 	}
 	switch {
 	case !asked:
-		part = byteRange{0, size}
+		part = condition.Range{Length: size}
 		f.metrics.whole.Inc()
-	case part.length == 0:
+	case part.Length == 0:
 		own.Header.Set("Content-Range", "bytes */"+strconv.FormatInt(size, 10))
 		f.refuse(own, fasthttp.StatusRequestedRangeNotSatisfiable)
 		return false
 	default:
 		own.SetStatusCode(fasthttp.StatusPartialContent)
-		own.Header.Set("Content-Range", part.contentRange(size))
+		own.Header.Set("Content-Range", part.ContentRange(size))
 		f.metrics.parts.Inc()
 	}
 	own.Header.SetContentType(mediaType(key))
-	own.SetBodyStream(fileBody{io.NewSectionReader(file, part.start, part.length), file}, int(part.length))
+	own.SetBodyStream(fileBody{io.NewSectionReader(file, part.Start, part.Length), file}, int(part.Length))
 	return true
 }
 

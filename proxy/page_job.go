@@ -4,6 +4,7 @@ import (
 	"io"
 	"sync/atomic"
 
+	"github.com/thumbedge/thumbedge/proxy/coding"
 	"github.com/thumbedge/thumbedge/proxy/page"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -39,12 +40,12 @@ type job struct {
 
 	body     []byte // as the app sent it; raw, or the connection's own buffer
 	raw      []byte
-	text     []byte  // decoded, where it was encoded
-	out      []byte  // rewritten
-	urls     uint64  // hash of the URLs put into it, and where
-	tag      []byte  // its entity tag
-	packed   []byte  // encoded
-	coding   *coding // of the answer; nil: none
+	text     []byte         // decoded, where it was encoded
+	out      []byte         // rewritten
+	urls     uint64         // hash of the URLs put into it, and where
+	tag      []byte         // its entity tag
+	packed   []byte         // encoded
+	coding   *coding.Coding // of the answer; nil: none
 	found    page.Found
 	known    []thumb.Known // of found.IDs
 	cold     []coldLabel   // to start rendering
@@ -141,6 +142,26 @@ func (j *job) fill(buf *[]byte, body io.Reader, length, limit int64) error {
 		}
 		size = min(2*int64(cap(*buf)), limit+1)
 	}
+}
+
+// decode makes j.text of j.body. What comes out is bounded by limit however little went
+// in.
+func (j *job) decode(limit int64) error {
+	if !j.charge(j.coding.Memory) {
+		return errMemory
+	}
+	defer j.uncharge(j.coding.Memory)
+	return j.coding.Decode(j.body, func(text io.Reader) error { return j.fill(&j.text, text, -1, limit) })
+}
+
+// encode makes j.packed of j.out. It says whether there was memory for that.
+func (j *job) encode() bool {
+	if !j.grow(&j.packed, len(j.out)) {
+		return false
+	}
+	var err error
+	j.packed, err = j.coding.Append(j.packed[:0], j.out)
+	return err == nil
 }
 
 func (j *job) within(buf []byte, limit int64) error {

@@ -7,7 +7,9 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/thumbedge/thumbedge/proxy/condition"
 	"github.com/thumbedge/thumbedge/proxy/wire"
+	"github.com/thumbedge/thumbedge/proxy/wire/field"
 )
 
 // send answers with j.out, under the app's own head as far as that holds. It returns
@@ -19,10 +21,10 @@ func (p *pages) send(r *wire.Request, j *job, answer *wire.Answer) bool {
 	if len(appTag) > 0 || len(h.Peek(fasthttp.HeaderLastModified)) > 0 {
 		j.tag = appendTag(j.tag, appTag, j.urls, j.out)
 	}
-	has := notModified(r.Header(), j.tag, nil)
+	has := condition.NotModified(r.Header(), j.tag, nil)
 	body := j.out
 	if j.coding != nil && !has {
-		if !j.coding.encode(j) {
+		if !j.encode() {
 			return false
 		}
 		body = j.packed
@@ -52,13 +54,13 @@ func (p *pages) describe(h *wire.Header, j *job) {
 	if j.coding == nil {
 		h.Del(fasthttp.HeaderContentEncoding)
 	} else {
-		h.Set(fasthttp.HeaderContentEncoding, j.coding.name)
+		h.Set(fasthttp.HeaderContentEncoding, j.coding.Name)
 	}
 }
 
 // unchanged says whether an answer with this head is what the client has already.
 func unchanged(r *wire.Request, h *wire.Header) bool {
-	return notModified(r.Header(), h.Peek(fasthttp.HeaderETag), h.Peek(fasthttp.HeaderLastModified))
+	return condition.NotModified(r.Header(), h.Peek(fasthttp.HeaderETag), h.Peek(fasthttp.HeaderLastModified))
 }
 
 // removeDescriptions removes what describes the very bytes that the app sent.
@@ -102,4 +104,16 @@ func (p *pages) passed(r *wire.Request, reason passReason) {
 	if p.log.Enabled(context.Background(), slog.LevelDebug) {
 		p.log.Debug("page passed through", slog.String("uri", string(r.Target())), slog.String("reason", string(reason)))
 	}
+}
+
+// vary says that the answer depends on Accept-Encoding.
+func vary(h *wire.Header) {
+	for _, line := range h.PeekAll(fasthttp.HeaderVary) {
+		for token := range field.Tokens(line) {
+			if field.Is(token, "accept-encoding") || string(token) == "*" {
+				return
+			}
+		}
+	}
+	h.Add(fasthttp.HeaderVary, "Accept-Encoding")
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/thumbedge/thumbedge/proxy/coding"
 	"github.com/thumbedge/thumbedge/proxy/page"
 	"github.com/thumbedge/thumbedge/proxy/wire"
 	"github.com/thumbedge/thumbedge/proxy/wire/field"
@@ -31,7 +32,7 @@ type pages struct {
 	maxBody  int64 // of a page, decoded
 	memory   memory
 	jobs     sync.Pool
-	codings  []*coding
+	codings  coding.Set
 	compress bool // towards clients, what the app did not
 	prefetch []prefetchRule
 	specs    int // how many there are
@@ -65,7 +66,7 @@ func newPages(cfg Config, deps Deps, passing passing) (*pages, error) {
 	}
 	p := &pages{
 		resolver: deps.Resolver, renderer: deps.Renderer, scanner: scanner, maxBody: cfg.Rewrite.MaxBody,
-		codings: newCodings(), compress: cfg.Server.Compress,
+		codings: coding.All(), compress: cfg.Server.Compress,
 		form:    wire.Form{Without: field.NewSet("if-none-match", "if-modified-since", "if-range")},
 		passing: passing, metrics: deps.Metrics.pages, log: deps.Log,
 	}
@@ -79,7 +80,7 @@ func newPages(cfg Config, deps Deps, passing passing) (*pages, error) {
 // get another body: its validators are left out, and compared with the body that it gets.
 func (p *pages) formOf(h *fasthttp.RequestHeader) wire.Form {
 	form := withAppTags(h, p.form, "if-match")
-	if accepted := p.cutAccepted(h.PeekAll(fasthttp.HeaderAcceptEncoding)); accepted != nil {
+	if accepted := p.codings.Cut(h.PeekAll(fasthttp.HeaderAcceptEncoding)); accepted != nil {
 		form = withLine(form, "accept-encoding", accepted)
 	}
 	return form
@@ -174,20 +175,18 @@ func (p *pages) read(j *job, answer *wire.Answer) passReason {
 func (p *pages) rewrite(r *wire.Request, j *job, encoding []byte) passReason {
 	body := j.body
 	if len(encoding) > 0 && string(encoding) != "identity" {
-		coding := p.codingOf(encoding)
-		if coding == nil {
+		if j.coding = p.codings.Of(encoding); j.coding == nil {
 			return reasonEncoding
 		}
-		if err := p.decode(j, coding); err != nil {
-			switch {
-			case errors.Is(err, errTooLarge):
-				return reasonTooLarge
-			case errors.Is(err, errMemory):
-				return reasonMemory
-			}
+		switch err := j.decode(p.maxBody); {
+		case errors.Is(err, errTooLarge):
+			return reasonTooLarge
+		case errors.Is(err, errMemory):
+			return reasonMemory
+		case err != nil:
 			return reasonEncoding
 		}
-		body, j.coding = j.text, coding
+		body = j.text
 	}
 	hosts := page.Hosts{r.AppHost(), r.ForwardedHost()}
 	weight := j.found.Weight()
@@ -228,18 +227,22 @@ func reasonOfNone(j *job) passReason {
 	return reasonNoRoutes
 }
 
+// minPacked is the size, in bytes, from which compressing pays where the app did not
+// compress.
+const minPacked = 1 << 10
+
 // codingTo returns the coding in which the client gets what was rewritten: the one that
 // the app used, or where server.compress is on one that the client likes. A page with
 // signed URLs stays plain for a client with cookies: the app may echo parts of the
 // request in it, and its size would tell them apart (the BREACH attack).
-func (p *pages) codingTo(r *wire.Request, j *job) *coding {
+func (p *pages) codingTo(r *wire.Request, j *job) *coding.Coding {
 	switch {
 	case j.soonest.set && len(r.Header().Peek(fasthttp.HeaderCookie)) > 0:
 		return nil
 	case j.coding != nil || !p.compress || len(j.out) < minPacked:
 		return j.coding
 	}
-	return p.liked(r.Header().Peek(fasthttp.HeaderAcceptEncoding))
+	return p.codings.Liked(r.Header().Peek(fasthttp.HeaderAcceptEncoding))
 }
 
 // passAnswer sends the app's answer on as it is, or says that the client has it.

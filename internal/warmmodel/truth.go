@@ -2,7 +2,7 @@
 // was true of each capture, and when. Tests run random operations on a real system
 // (Run), and hold every answer that a page was given against the model.
 //
-// The property is DESIGN.md's: what a page shows was true at some moment of its
+// The property: what a page shows was true at some moment of its
 // request, or at most a moment before it that depends on whether notifications
 // are heard.
 package warmmodel

@@ -1,4 +1,7 @@
-package proxy
+// Package condition answers conditional and range requests by what a file or a page is
+// now (RFC 9110 sections 13 and 14). It reads headers and decides; answering is its
+// callers'.
+package condition
 
 import (
 	"bytes"
@@ -8,9 +11,9 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// notModified says whether a conditional GET's client has what this entity tag and
+// NotModified says whether a conditional GET's client has what this entity tag and
 // this Last-Modified describe (RFC 9110 section 13.2.2). Either may be missing.
-func notModified(request *fasthttp.RequestHeader, tag, modified []byte) bool {
+func NotModified(request *fasthttp.RequestHeader, tag, modified []byte) bool {
 	if wanted := request.PeekAll(fasthttp.HeaderIfNoneMatch); len(wanted) > 0 {
 		return len(tag) > 0 && listsTag(wanted, tag, true)
 	}
@@ -63,40 +66,41 @@ func date(value []byte) (time.Time, bool) {
 	return t, err == nil
 }
 
-// validators are what tells one state of a file from another.
-type validators struct {
-	tag, lastModified []byte
+// Validators are what tells one state of a file from another.
+type Validators struct {
+	Tag, LastModified []byte // as ETag and Last-Modified have them
 	modified          time.Time
 }
 
-func validatorsOf(file File) validators {
-	at := file.Modified()
-	tag := strconv.AppendInt([]byte{'"'}, file.Size(), 16)
-	tag = strconv.AppendInt(append(tag, '-'), at.UnixNano(), 16)
-	return validators{append(tag, '"'), fasthttp.AppendHTTPDate(nil, at), at.Truncate(time.Second)}
+// ValidatorsOf returns the validators of a file of this size in bytes, which was last
+// modified at that time.
+func ValidatorsOf(size int64, modified time.Time) Validators {
+	tag := strconv.AppendInt([]byte{'"'}, size, 16)
+	tag = strconv.AppendInt(append(tag, '-'), modified.UnixNano(), 16)
+	return Validators{append(tag, '"'), fasthttp.AppendHTTPDate(nil, modified), modified.Truncate(time.Second)}
 }
 
-// precondition evaluates a conditional request in the order of RFC 9110 section
+// Precondition evaluates a conditional request in the order of RFC 9110 section
 // 13.2.2: 0 to go on, or the status that ends it.
-func (v validators) precondition(h *fasthttp.RequestHeader) int {
+func (v Validators) Precondition(h *fasthttp.RequestHeader) int {
 	if lines := h.PeekAll("If-Match"); len(lines) > 0 {
-		if !listsTag(lines, v.tag, false) {
+		if !listsTag(lines, v.Tag, false) {
 			return fasthttp.StatusPreconditionFailed
 		}
 	} else if since, ok := date(h.Peek("If-Unmodified-Since")); ok && v.modified.After(since) {
 		return fasthttp.StatusPreconditionFailed
 	}
-	if notModified(h, v.tag, v.lastModified) {
+	if NotModified(h, v.Tag, v.LastModified) {
 		return fasthttp.StatusNotModified
 	}
 	return 0
 }
 
-// rangeApplies says whether If-Range lets the Range stand: only a tag or a date
+// RangeApplies says whether If-Range lets the Range stand: only a tag or a date
 // that is exactly the file's does.
-func (v validators) rangeApplies(h *fasthttp.RequestHeader) bool {
+func (v Validators) RangeApplies(h *fasthttp.RequestHeader) bool {
 	value := h.Peek("If-Range")
-	if len(value) == 0 || bytes.Equal(value, v.tag) {
+	if len(value) == 0 || bytes.Equal(value, v.Tag) {
 		return true
 	}
 	since, ok := date(value)

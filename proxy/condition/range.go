@@ -1,4 +1,4 @@
-package proxy
+package condition
 
 import (
 	"fmt"
@@ -6,17 +6,18 @@ import (
 	"strings"
 )
 
-// byteRange is a range of a file.
-type byteRange struct{ start, length int64 }
+// Range is a part of a file, in bytes.
+type Range struct{ Start, Length int64 }
 
-func (r byteRange) contentRange(size int64) string {
-	return fmt.Sprintf("bytes %d-%d/%d", r.start, r.start+r.length-1, size)
+// ContentRange is the header of that name, for a file of this size.
+func (r Range) ContentRange(size int64) string {
+	return fmt.Sprintf("bytes %d-%d/%d", r.Start, r.Start+r.Length-1, size)
 }
 
-// parseRange reads a Range header of one range (RFC 9110 section 14). Not asked means
+// ParseRange reads a Range header of one range (RFC 9110 section 14). Not asked means
 // all of the file: the header is malformed, or names several ranges, which no browser
 // does for a picture. A range of no length is well formed, and lies behind the end.
-func parseRange(header string, size int64) (r byteRange, asked bool) {
+func ParseRange(header string, size int64) (r Range, asked bool) {
 	unit, spec, _ := strings.Cut(header, "=")
 	from, to, ok := strings.Cut(strings.Trim(spec, " \t"), "-")
 	if !ok || !strings.EqualFold(strings.TrimSpace(unit), "bytes") {
@@ -25,7 +26,7 @@ func parseRange(header string, size int64) (r byteRange, asked bool) {
 	if from == "" {
 		n, ok := position(to)
 		n = min(n, size)
-		return byteRange{size - n, n}, ok
+		return Range{size - n, n}, ok
 	}
 	first, ok := position(from)
 	last := size - 1
@@ -35,7 +36,7 @@ func parseRange(header string, size int64) (r byteRange, asked bool) {
 		}
 		last = min(last, size-1)
 	}
-	return byteRange{first, max(0, last-first+1)}, ok
+	return Range{first, max(0, last-first+1)}, ok
 }
 
 // position reads a number of bytes; one too large for any file is the largest.

@@ -1,4 +1,4 @@
-package proxy
+package coding
 
 import (
 	"bytes"
@@ -18,7 +18,7 @@ type deflate struct {
 func (d *deflate) Reset(src io.Reader) error {
 	r, ok := src.(*bytes.Reader)
 	if !ok {
-		return errEncoding
+		return ErrBroken
 	}
 	var head [2]byte
 	_, _ = r.ReadAt(head[:], 0)

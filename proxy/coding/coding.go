@@ -1,8 +1,13 @@
-package proxy
+// Package coding decodes and encodes bodies in the content codings that an app uses for
+// its pages (RFC 9110 section 8.4), and reads which of them a client accepts. Decoders and
+// encoders are kept for the next body; the levels are quick ones, as a page is made for
+// one client, once.
+package coding
 
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 
@@ -14,15 +19,18 @@ import (
 	"github.com/thumbedge/thumbedge/proxy/wire/field"
 )
 
-// coding is one content coding that the app may use for pages. A page is decoded to be
-// looked at, and encoded again where something in it was rewritten. The levels are
-// quick ones: a page is made for one client, once.
-type coding struct {
-	name     string
-	state    int // bytes that a decoder may take, its window above all
+// Coding is one content coding. Its methods may be called from many goroutines.
+type Coding struct {
+	Name string
+	// Memory is what a decoder may take, in bytes: its window above all.
+	Memory   int
 	decoders sync.Pool
 	encoders sync.Pool
 }
+
+// Set are the codings that pages may have, in the order in which clients are offered
+// them.
+type Set []*Coding
 
 // decoder reads one body that came encoded, and can be used again.
 type decoder interface {
@@ -38,9 +46,9 @@ type encoder interface {
 
 const maxWindow = 8 << 20 // bytes, as far as zstd may be asked for by HTTP (RFC 9659)
 
-// newCodings returns the codings in the order in which clients are offered them.
-func newCodings() []*coding {
-	return []*coding{
+// All returns every coding that is known here.
+func All() Set {
+	return Set{
 		newCoding("zstd", maxWindow, func() decoder { return newZstdReader() }, func() encoder { return newZstdWriter() }),
 		newCoding("br", 16<<20, func() decoder { return brotli.NewReader(nil) }, func() encoder { return brotli.NewWriterLevel(nil, 4) }),
 		newCoding("gzip", 64<<10, func() decoder { return new(gzip.Reader) }, func() encoder {
@@ -54,9 +62,9 @@ func newCodings() []*coding {
 	}
 }
 
-func newCoding(name string, state int, newDecoder func() decoder, newEncoder func() encoder) *coding {
-	return &coding{
-		name: name, state: state,
+func newCoding(name string, memory int, newDecoder func() decoder, newEncoder func() encoder) *Coding {
+	return &Coding{
+		Name: name, Memory: memory,
 		decoders: sync.Pool{New: func() any { return newDecoder() }},
 		encoders: sync.Pool{New: func() any { return newEncoder() }},
 	}
@@ -79,50 +87,50 @@ func constant[T any](value T, err error) T {
 	return value
 }
 
-var errEncoding = errors.New("content coding is unknown or broken")
+// ErrBroken is of a body that is not what its coding says.
+var ErrBroken = errors.New("content coding is broken")
 
-// codingOf returns the coding of a name; nil where it is none of these.
-func (p *pages) codingOf(name []byte) *coding {
-	for _, c := range p.codings {
-		if field.Is(name, c.name) {
+// Of returns the coding of a name, in any case; nil where it is none of the set.
+func (s Set) Of(name []byte) *Coding {
+	for _, c := range s {
+		if field.Is(name, c.Name) {
 			return c
 		}
 	}
 	return nil
 }
 
-// decode makes j.text of j.body. What comes out is bounded by rewrite.max_body
-// however little went in.
-func (p *pages) decode(j *job, c *coding) error {
-	if !j.charge(c.state) {
-		return errMemory
-	}
-	defer j.uncharge(c.state)
+// Decode lets read read what body says, until it returns. The error is read's own, or
+// wraps ErrBroken where the reader failed.
+func (c *Coding) Decode(body []byte, read func(io.Reader) error) error {
 	dec := c.decoders.Get().(decoder)
 	defer c.decoders.Put(dec)
-	if err := dec.Reset(bytes.NewReader(j.body)); err != nil {
-		return errEncoding
+	if err := dec.Reset(bytes.NewReader(body)); err != nil {
+		return fmt.Errorf("%w: %w", ErrBroken, err)
 	}
-	err := j.fill(&j.text, dec, -1, p.maxBody)
-	if err != nil && !errors.Is(err, errTooLarge) && !errors.Is(err, errMemory) {
-		return errEncoding
-	}
-	return err
+	return read(marked{dec})
 }
 
-// encode makes j.packed of j.out. It says whether there was memory for that.
-func (c *coding) encode(j *job) bool {
-	if !j.grow(&j.packed, len(j.out)) {
-		return false
+// marked marks a decoder's errors.
+type marked struct{ decoder }
+
+func (m marked) Read(p []byte) (int, error) {
+	n, err := m.decoder.Read(p)
+	if err != nil && err != io.EOF {
+		err = fmt.Errorf("%w: %w", ErrBroken, err)
 	}
-	packed := appender{j.packed[:0]}
+	return n, err
+}
+
+// Append appends what text is in this coding to dst.
+func (c *Coding) Append(dst, text []byte) ([]byte, error) {
+	packed := appender{dst}
 	w := c.encoders.Get().(encoder)
 	defer c.encoders.Put(w)
 	w.Reset(&packed)
-	_, err := w.Write(j.out)
+	_, err := w.Write(text)
 	err = errors.Join(err, w.Close())
-	j.packed = packed.buf
-	return err == nil
+	return packed.buf, err
 }
 
 // appender is an io.Writer into a slice.

@@ -113,7 +113,7 @@ const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 // golang makes the stage's root one with Go in it.
 func (s *stage) golang() {
 	s.t.Helper()
-	s.shell("apt-get update && apt-get install -y --no-install-recommends ca-certificates g++ gcc git libc6-dev make pkg-config")
+	s.shell("apt-get update && apt-get install -y --no-install-recommends ca-certificates g++ gcc git libc6-dev make")
 	bind := func(what, where string) {
 		if err := os.MkdirAll(s.root+where, 0o755); err != nil {
 			s.t.Fatal(err)

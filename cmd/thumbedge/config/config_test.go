@@ -255,3 +255,23 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// What Tree writes reads as the same configuration.
+func TestTreeReadsAsItself(t *testing.T) {
+	t.Parallel()
+	want, err := config.Parse("example", readExample(t), environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := toml.Marshal(want.Tree())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := config.Parse("tree", document, environment)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, document)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("it reads otherwise (-want +got):\n%s", diff)
+	}
+}

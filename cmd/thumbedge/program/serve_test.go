@@ -52,7 +52,7 @@ var servingLine = regexp.MustCompile(`msg=serving listen=(\S+) admin_listen=(\S+
 // serves. It ends with the test at the latest.
 func (s *site) serve() *replica {
 	s.Helper()
-	document, err := toml.Marshal(s.file)
+	document, err := toml.Marshal(s.file.Tree())
 	if err != nil {
 		s.Fatal(err)
 	}

@@ -66,6 +66,9 @@ type Deps struct {
 	// Stored is told of a capture after each row that was written, so that the
 	// warm set forgets what it knew. It may be nil.
 	Stored func(thumb.ID)
+	// MayDelete is asked before files are deleted: an error says why none may be, such
+	// as that the storage is another site's. It may be nil.
+	MayDelete func(ctx context.Context) error
 	// Hook is called between the steps of a job, with the name of the step that is
 	// over: "leased", "fetched", "rendered", "recorded", "stored", "upserted".
 	// Tests stop or kill the process there. It may be nil.
@@ -74,15 +77,16 @@ type Deps struct {
 
 // Renderer makes cold thumbnails. Its methods may be called from many goroutines.
 type Renderer struct {
-	cfg      Config
-	database Database
-	storage  Storage
-	buckets  Buckets
-	log      *slog.Logger
-	metrics  *Metrics
-	stored   func(thumb.ID)
-	hook     func(step string)
-	inspect  inspect
+	cfg       Config
+	database  Database
+	storage   Storage
+	buckets   Buckets
+	log       *slog.Logger
+	metrics   *Metrics
+	stored    func(thumb.ID)
+	mayDelete func(ctx context.Context) error // nil: always
+	hook      func(step string)
+	inspect   inspect
 
 	sources  *source.Fetcher
 	failures *failures
@@ -112,7 +116,7 @@ func New(cfg Config, deps Deps) (*Renderer, error) {
 	r := &Renderer{
 		sources: sources,
 		cfg:     cfg, database: deps.Database, storage: deps.Storage, buckets: deps.Buckets,
-		log: deps.Log, metrics: deps.Metrics, stored: deps.Stored, hook: deps.Hook,
+		log: deps.Log, metrics: deps.Metrics, stored: deps.Stored, mayDelete: deps.MayDelete, hook: deps.Hook,
 		inspect:   inspectOriginal,
 		failures:  newFailures(cfg.Source.RetryAfter),
 		turns:     gate{places: cfg.Render.turns(), spared: cfg.Render.turns() - cfg.Render.turns()/4, fair: true},

@@ -42,6 +42,13 @@ func (r *Renderer) sweep(ctx context.Context) {
 // sweepOnce sweeps one batch and returns how many files it is rid of.
 func (r *Renderer) sweepOnce(ctx context.Context) (gone int) {
 	defer r.recovered("sweeping")
+	if r.mayDelete != nil {
+		if err := r.mayDelete(ctx); err != nil {
+			r.metrics.swept.WithLabelValues("forbidden").Inc()
+			r.log.Warn("no file is deleted", slog.Any("error", err))
+			return 0
+		}
+	}
 	gone, err := r.database.Sweep(ctx, sweepBatch, r.remove)
 	if err != nil && ctx.Err() == nil {
 		r.metrics.swept.WithLabelValues("failed").Inc()

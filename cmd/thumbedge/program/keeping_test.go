@@ -6,6 +6,8 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -16,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
+	"github.com/thumbedge/thumbedge/imaging"
 	"github.com/thumbedge/thumbedge/internal/testenv"
 )
 
@@ -119,6 +122,29 @@ func TestReplacedFilesAreDeleted(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A storage that bears another site's identity keeps its files, whatever the database has
+// recorded for deletion: the database may be a restored dump, whose configuration still
+// names the original's storage.
+func TestAnotherSitesFilesStay(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, with(func(f *config.File) { f.Storage.DeleteAfter = 4 * time.Second }))
+	id := s.capture()
+	location := s.redirected(id, "?label=small")
+	identity := filepath.Join(s.file.Storage.Root, "thumbnails", imaging.SiteFile)
+	if err := os.WriteFile(identity, []byte("another"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s.exec(`INSERT INTO thumbedge.file_to_delete (path, capture_id, due) SELECT path, source_image_id, now() FROM main_sourceimagethumbnail`)
+	s.exec(`DELETE FROM main_sourceimagethumbnail`)
+	forbidden := s.metric(`thumbedge_swept_files_total{outcome="forbidden"}`)
+	s.eventually("a sweep was forbidden", func() bool { return s.metric(`thumbedge_swept_files_total{outcome="forbidden"}`) >= forbidden+1 })
+	s.fetch(location)
+	if err := os.Remove(identity); err != nil {
+		t.Fatal(err)
+	}
+	s.eventually("the list is done", func() bool { return len(s.toDelete()) == 0 })
 }
 
 // Originals in a deployment's own bucket are read with the data source's keys, at its

@@ -122,6 +122,7 @@ func (p *Program) build(ctx context.Context) error {
 	if p.renderer, err = imaging.New(p.file.Imaging(), imaging.Deps{
 		Database: p.store, Storage: storage, Buckets: buckets, Log: p.opts.Log, Metrics: imaging.NewMetrics(registry),
 		Stored: p.warm.Forget, Hook: p.opts.Hook,
+		MayDelete: func(ctx context.Context) error { return mayDelete(ctx, p.store, storage, p.file.Storage.Prefix) },
 	}); err != nil {
 		return fmt.Errorf("making the renderer: %w", err)
 	}

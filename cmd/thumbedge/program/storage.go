@@ -2,6 +2,7 @@ package program
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,6 +13,8 @@ import (
 	"github.com/thumbedge/thumbedge/imaging/filesystem"
 	"github.com/thumbedge/thumbedge/imaging/s3"
 	"github.com/thumbedge/thumbedge/proxy"
+	"github.com/thumbedge/thumbedge/resolver/postgres"
+	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 // Storage is what both drivers are.
@@ -41,4 +44,14 @@ func NewStorage(ctx context.Context, file *config.File, log *slog.Logger) (Stora
 		return storage, buckets, nil, nil
 	}
 	return storage, buckets, files{storage}, nil
+}
+
+// mayDelete refuses where the storage is another site's: a restored dump records the
+// original's files for deletion, and a configuration may still name the original's
+// storage. A pair that was never made proves nothing, and is let pass.
+func mayDelete(ctx context.Context, store *postgres.Store, storage Storage, keys thumb.Keys) error {
+	if err := site.Check(ctx, store, storage, keys); !errors.Is(err, site.ErrNotPaired) {
+		return err
+	}
+	return nil
 }

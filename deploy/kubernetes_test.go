@@ -97,7 +97,7 @@ func TestKubernetesFits(t *testing.T) {
 	}
 	stop := container.Lifecycle.PreStop.Exec.Command
 	wait, err := time.ParseDuration(stop[1] + "s")
-	if grace := time.Duration(file.Server.ShutdownGrace); err != nil || stop[0] != "sleep" || wait+grace >= time.Duration(pod.Grace)*time.Second {
+	if grace := file.Server.ShutdownGrace; err != nil || stop[0] != "sleep" || wait+grace >= time.Duration(pod.Grace)*time.Second {
 		t.Errorf("preStop %v and shutdown_grace %v leave nothing of %d s", stop, grace, pod.Grace)
 	}
 }

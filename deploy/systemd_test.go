@@ -44,7 +44,7 @@ func TestStopOutlastsGrace(t *testing.T) {
 		t.Fatal("no TimeoutStopSec found")
 	}
 	stop, err := time.ParseDuration(found[1] + "s")
-	if grace := time.Duration(config.Defaults().Server.ShutdownGrace); err != nil || stop <= grace {
+	if grace := config.Defaults().Server.ShutdownGrace; err != nil || stop <= grace {
 		t.Errorf("TimeoutStopSec is %v, server.shutdown_grace %v", stop, grace)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/thumbedge/thumbedge/imaging/render"
 	"github.com/thumbedge/thumbedge/imaging/source"
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -31,11 +32,11 @@ func TestOneCaptureIsFetchedAndDecodedOnce(t *testing.T) {
 	for i := range urls {
 		all.Go(func() { urls[i] = c.get(t, 1, i%3).URL })
 	}
-	eventually(t, func() bool {
+	eventually.Holds(t, "all three labels are asked for", func() bool {
 		c.jobs.mu.Lock()
 		defer c.jobs.mu.Unlock()
 		return c.jobs.byID[1] != nil && c.jobs.byID[1].wanted == 7
-	}, "all three labels are asked for")
+	})
 	close(held)
 	all.Wait()
 	for i, url := range urls {
@@ -69,11 +70,11 @@ func TestLateLabelIsMadeFromTheSameBytes(t *testing.T) {
 	all.Go(func() { c.get(t, 1, small) })
 	<-decoding
 	all.Go(func() { c.get(t, 1, medium) })
-	eventually(t, func() bool {
+	eventually.Holds(t, "the other label waits", func() bool {
 		c.jobs.mu.Lock()
 		defer c.jobs.mu.Unlock()
 		return c.jobs.byID[1].wanted == labelAt(medium)
-	}, "the other label waits")
+	})
 	close(goOn)
 	all.Wait()
 	if n, decodes := c.origin.fetchesOf(1), c.decodes.Load(); n != 1 || decodes != 2 {
@@ -141,12 +142,12 @@ func TestPanicFreesEverybody(t *testing.T) {
 			if want == nil && string(made.JPEG) != "small of a photo" {
 				t.Errorf("the client got %q, want the picture", made.JPEG)
 			}
-			eventually(t, func() bool {
+			eventually.Holds(t, "everything is given back", func() bool {
 				return c.State() == State{
 					Captures: Gauge{0, 258}, Working: Gauge{0, 24}, Workers: Gauge{0, 2}, Memory: Gauge{0, 512 << 20},
 					Originals: Gauge{0, 128 << 20}, Kept: Gauge{c.State().Kept.Now, maxKept}, Failures: Gauge{c.State().Failures.Now, maxRemembered}, LeftAlone: Gauge{0, source.MaxSilent},
 				}
-			}, "everything is given back")
+			})
 		})
 	}
 }
@@ -210,11 +211,11 @@ func TestLabelThatIsTooBigFailsAlone(t *testing.T) {
 	for position := range results {
 		all.Go(func() { _, results[position] = c.Thumbnail(t.Context(), 1, position) })
 	}
-	eventually(t, func() bool {
+	eventually.Holds(t, "all three labels are asked for", func() bool {
 		c.jobs.mu.Lock()
 		defer c.jobs.mu.Unlock()
 		return c.jobs.byID[1] != nil && c.jobs.byID[1].wanted == 7
-	}, "all three labels are asked for")
+	})
 	close(held)
 	all.Wait()
 	if results[small] != nil || results[medium] != nil || !errors.Is(results[large], thumb.ErrOriginalUnusable) {

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/thumbedge/thumbedge/imaging/render"
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -107,7 +108,7 @@ func (c *coldPath) stored(id thumb.ID, content string) {
 // idle waits until no capture is in hand: a job outlives its clients by a moment.
 func (c *coldPath) idle(t *testing.T) {
 	t.Helper()
-	eventually(t, func() bool { s := c.State(); return s.Captures.Now == 0 && s.Working.Now == 0 }, "nothing is in hand")
+	eventually.Holds(t, "nothing is in hand", func() bool { s := c.State(); return s.Captures.Now == 0 && s.Working.Now == 0 })
 }
 
 // fetched makes a capture whose original an HTTP server has.
@@ -179,22 +180,6 @@ func (o *origin) fetchesOf(id thumb.ID) int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.fetches[fmt.Sprintf("/photos/%d.jpg", id)]
-}
-
-// eventually waits until the claim holds.
-func eventually(t *testing.T, claim func() bool, what string) {
-	t.Helper()
-	deadline := time.NewTimer(20 * time.Second)
-	defer deadline.Stop()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !claim() {
-		select {
-		case <-deadline.C:
-			t.Fatalf("it never came to be that %s", what)
-		case <-tick.C:
-		}
-	}
 }
 
 // photo reads one of the made-up photos.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -88,7 +89,7 @@ func startFiles(t *testing.T) (*testProxy, *wiretest.App, *folder) {
 		deps.Files = files
 	})
 	t.Cleanup(func() {
-		wiretest.Eventually(t, "every file is closed", func() bool { return files.open.Load() == 0 })
+		eventually.Holds(t, "every file is closed", func() bool { return files.open.Load() == 0 })
 	})
 	return p, a, files
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 )
 
@@ -16,7 +17,7 @@ func TestPassedRequestsAreCounted(t *testing.T) {
 	a := wiretest.StartApp(t, wiretest.Answering(wiretest.OK))
 	p := startProxy(t, a.Addr, nil)
 	p.Exchange(wiretest.Get("/a"))
-	wiretest.Eventually(t, "it is logged", func() bool {
+	eventually.Holds(t, "it is logged", func() bool {
 		return strings.Contains(p.log.String(), " uri=/a ") && strings.Contains(p.log.String(), " route=pass\n")
 	})
 	if n := count(p.metrics.passed[reasonNotEligible]); n != 1 {

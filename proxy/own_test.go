@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 )
 
@@ -49,7 +50,7 @@ func TestOwnAnswersOfEveryKind(t *testing.T) {
 			})
 			if c.status == "503" {
 				p.Dial().Send(wiretest.Get("/first"))
-				wiretest.Eventually(t, "the only connection is in use", func() bool {
+				eventually.Holds(t, "the only connection is in use", func() bool {
 					for _, request := range silent.Seen() {
 						if strings.Contains(request, "/first") {
 							return true

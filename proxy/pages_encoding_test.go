@@ -14,6 +14,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -208,7 +209,7 @@ func TestPageMemory(t *testing.T) {
 				t.Fatalf("%s, with %d bytes free: %q", kind, left, body)
 			}
 		}
-		wiretest.Eventually(t, "the memory is given back", func() bool { return memory.used.Load() == memory.limit-left })
+		eventually.Holds(t, "the memory is given back", func() bool { return memory.used.Load() == memory.limit-left })
 		memory.reserve(left - memory.limit)
 	}
 	if got := count(metrics.passed[reasonMemory]); got != passed || passed < 3 || count(metrics.pages.rewritten) < 3 {

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -197,7 +198,7 @@ func TestPageIsRewrittenByVerdict(t *testing.T) {
 			t.Errorf("prefetched %q, want %q", got, want)
 		}
 	}
-	wiretest.Eventually(t, "the log says what became of the page", func() bool {
+	eventually.Holds(t, "the log says what became of the page", func() bool {
 		return strings.Contains(p.log.String(), `msg="page rewritten"`) && strings.Contains(p.log.String(), "warm=3")
 	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -110,7 +111,7 @@ func TestPrefetchIsBounded(t *testing.T) {
 	client := p.Dial()
 	client.Send(wiretest.Get(pageTarget)).Answer()
 	client.Send(wiretest.Get("/api/v2/captures/?last")).Answer()
-	wiretest.Eventually(t, "the last page has started its labels", func() bool { return len(renderer.calls) >= mostPrefetched+2 })
+	eventually.Holds(t, "the last page has started its labels", func() bool { return len(renderer.calls) >= mostPrefetched+2 })
 	if n := len(renderer.calls); n != mostPrefetched+2 {
 		t.Errorf("%d labels are started, want %d of the large page", n, mostPrefetched)
 	}

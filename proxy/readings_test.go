@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/internal/testenv"
 	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
@@ -149,7 +150,7 @@ func TestOddFormsAreBounded(t *testing.T) {
 			}
 		})
 	}
-	wiretest.Eventually(t, "the others are refused", func() bool { return at.Load() == most && refused.Load() == clients-most })
+	eventually.Holds(t, "the others are refused", func() bool { return at.Load() == most && refused.Load() == clients-most })
 	free()
 	all.Wait()
 	if at.Load() != most {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -66,7 +67,7 @@ func TestFallbacksAreBounded(t *testing.T) {
 			t.Errorf("one that went to the app: %s", got)
 		}
 	}
-	wiretest.Eventually(t, "the places come free", func() bool { return statusOf(p.Exchange(wiretest.Get(testRoute+"12/"))) == "200" })
+	eventually.Holds(t, "the places come free", func() bool { return statusOf(p.Exchange(wiretest.Get(testRoute+"12/"))) == "200" })
 }
 
 func TestWaitEndsWhenTheClientLeaves(t *testing.T) {
@@ -78,7 +79,7 @@ func TestWaitEndsWhenTheClientLeaves(t *testing.T) {
 	<-renderer.entered
 	w.Close()
 	<-renderer.left
-	wiretest.Eventually(t, "it is counted", func() bool { return count(p.metrics.thumbnails[outcomeAbandoned]) == 1 })
+	eventually.Holds(t, "it is counted", func() bool { return count(p.metrics.thumbnails[outcomeAbandoned]) == 1 })
 	if n := len(a.Seen()); n != 0 {
 		t.Errorf("%d requests reached the app", n)
 	}

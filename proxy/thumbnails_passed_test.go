@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -120,7 +121,7 @@ func TestFallbacksWaitInLinesOfTheirOwn(t *testing.T) {
 	<-arrived
 	all = append(all, send(p, "3/"), send(p, "5/"))
 	line := &p.server.router.thumbnails.fallbacks.lines[fallbackFormat]
-	wiretest.Eventually(t, "two wait", func() bool { return len(line.waiting) == 2 })
+	eventually.Holds(t, "two wait", func() bool { return len(line.waiting) == 2 })
 	if got := p.Exchange(wiretest.Get(testRoute + "2/")); statusOf(got) != "503" || joinedField(got, "Retry-After") == "" {
 		t.Errorf("one that finds the line full: %s", got)
 	}
@@ -133,9 +134,9 @@ func TestFallbacksWaitInLinesOfTheirOwn(t *testing.T) {
 	}
 	leaving := send(p, "4/")
 	private := &p.server.router.thumbnails.fallbacks.lines[fallbackPrivate]
-	wiretest.Eventually(t, "it waits", func() bool { return len(private.waiting) == 1 })
+	eventually.Holds(t, "it waits", func() bool { return len(private.waiting) == 1 })
 	leaving.Close()
-	wiretest.Eventually(t, "its place in the line is free when it leaves", func() bool { return len(private.waiting) == 0 })
+	eventually.Holds(t, "its place in the line is free when it leaves", func() bool { return len(private.waiting) == 0 })
 
 	hurried := start(10 * time.Millisecond)
 	all = append(all, send(hurried, "2/"))

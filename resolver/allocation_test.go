@@ -7,6 +7,7 @@ package resolver_test
 import (
 	"testing"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -31,7 +32,7 @@ func TestWarmPageAllocatesNothing(t *testing.T) {
 			}
 		}
 		resolve()
-		eventually(t, "the page is in memory", func() bool {
+		eventually.Holds(t, "the page is in memory", func() bool {
 			held := true
 			for _, id := range ids {
 				_, ok := w.Lookup(id)

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/resolver"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -17,7 +18,7 @@ func fill(t testing.TB, w *resolver.WarmSet, first, last thumb.ID) {
 	for at := first; at <= last; at += 500 {
 		page(t, w, idRange(at, min(at+499, last))...)
 	}
-	eventually(t, "no query is on its way", func() bool { return w.State().Queries == 0 })
+	eventually.Holds(t, "no query is on its way", func() bool { return w.State().Queries == 0 })
 }
 
 // everyCapture is a database in which every capture is warm.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/internal/testenv"
 )
 
@@ -61,9 +62,9 @@ func TestServeDrainsUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "load", func() bool { return slow.Load() == waiting && answered.Load() > 1000 })
+	eventually.Holds(t, "load", func() bool { return slow.Load() == waiting && answered.Load() > 1000 })
 	s.terminate(t)
-	eventually(t, "new connections are refused", s.refuses)
+	eventually.Holds(t, "new connections are refused", s.refuses)
 	close(release)
 	clients.Wait()
 	s.checkExit(t)
@@ -135,7 +136,7 @@ func TestServeDrainsRenders(t *testing.T) {
 	_, _ = io.WriteString(conn, get("/api/v2/captures/thumbnails/1/?label=small"))
 	<-fetching
 	s.terminate(t)
-	eventually(t, "new connections are refused", s.refuses)
+	eventually.Holds(t, "new connections are refused", s.refuses)
 	close(release)
 	if head, _, err := readHead(br); err != nil || !strings.HasPrefix(head, "HTTP/1.1 302 ") {
 		t.Errorf("answer %q, %v", head, err)

@@ -259,18 +259,3 @@ func exchange(conn net.Conn, br *bufio.Reader, target string) (head, body string
 	n, err := io.ReadFull(br, two)
 	return head, string(two[:n]), err
 }
-
-// eventually waits until something holds.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	look := time.NewTicker(5 * time.Millisecond)
-	defer look.Stop()
-	late := time.After(deadline)
-	for !holds() {
-		select {
-		case <-look.C:
-		case <-late:
-			t.Fatalf("never: %s", what)
-		}
-	}
-}

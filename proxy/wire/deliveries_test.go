@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/internal/testenv"
 	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 )
@@ -23,7 +24,7 @@ func TestQueryThatKillsAWorker(t *testing.T) {
 			if begun, _ := app.Delivered("deadly"); begun != 1 {
 				t.Errorf("delivered %d times", begun)
 			}
-			wiretest.Eventually(t, "another worker answers", func() bool {
+			eventually.Holds(t, "another worker answers", func() bool {
 				return strings.HasPrefix(p.Exchange(wiretest.Get("/x")), "HTTP/1.1 200 ")
 			})
 		})

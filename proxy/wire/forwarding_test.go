@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 )
 
@@ -116,7 +117,7 @@ func TestRequestID(t *testing.T) {
 	if len(id) != 1 || !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(id[0]) {
 		t.Fatalf("X-Request-Id %q", id)
 	}
-	wiretest.Eventually(t, "the id is in the access log", func() bool {
+	eventually.Holds(t, "the id is in the access log", func() bool {
 		return strings.Contains(p.log.String(), "request_id="+id[0])
 	})
 }

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 )
 
@@ -115,7 +116,7 @@ func TestRequestsOnConnectionsClosedMeanwhile(t *testing.T) {
 	var failed sync.Map
 	for round := range rounds {
 		exchangeOnAll(t, wires, round, &failed)
-		wiretest.Eventually(t, "the app has closed every connection", func() bool {
+		eventually.Holds(t, "the app has closed every connection", func() bool {
 			return len(a.Open()) == 0
 		})
 		p.server.pool.mu.Lock()

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 )
 
@@ -90,7 +91,7 @@ func TestClientThatTakesNothing(t *testing.T) {
 	case <-time.After(wiretest.Deadline):
 		t.Fatal("the app is still sending")
 	}
-	wiretest.Eventually(t, "the connection is gone", func() bool { return count(p.server.metrics.connections) == 0 })
+	eventually.Holds(t, "the connection is gone", func() bool { return count(p.server.metrics.connections) == 0 })
 }
 
 // Beyond max_conns a connection is refused at once, and taken again when one of
@@ -110,7 +111,7 @@ func TestConnectionLimit(t *testing.T) {
 		t.Errorf("counted %d", n)
 	}
 	_ = first.Close()
-	wiretest.Eventually(t, "a place is free", func() bool { return count(p.server.metrics.connections) == 1 })
+	eventually.Holds(t, "a place is free", func() bool { return count(p.server.metrics.connections) == 1 })
 	if raw := p.Exchange(wiretest.Get("/x")); wiretest.Body(raw) != "ok" {
 		t.Errorf("answer %q", raw)
 	}
@@ -122,7 +123,7 @@ func TestIdleConnectionsHoldNoBuffers(t *testing.T) {
 	a := wiretest.StartApp(t, wiretest.Answering(wiretest.OK))
 	p := startServer(t, a.Addr, func(cfg *Config) { cfg.Upstream.IdleTimeout = time.Minute })
 	p.Exchange(wiretest.Get("/x"))
-	wiretest.Eventually(t, "the connection is idle without a buffer", func() bool {
+	eventually.Holds(t, "the connection is idle without a buffer", func() bool {
 		p.server.pool.mu.Lock()
 		defer p.server.pool.mu.Unlock()
 		return len(p.server.pool.idle) == 1 && p.server.pool.idle[0].br == nil

@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 )
 
@@ -16,7 +17,7 @@ func TestRequestsAreLoggedAndCounted(t *testing.T) {
 	p := startServer(t, a.Addr, nil)
 	p.Exchange("GET /a?b HTTP/1.1\r\nHost: site.test\r\nX-Request-Id: mine\r\n\r\n")
 	p.Exchange("POST /c HTTP/1.1\r\nHost: site.test\r\nContent-Length: x\r\n\r\n")
-	wiretest.Eventually(t, "both lines are there", func() bool { return strings.Count(p.log.String(), "msg=request ") == 2 })
+	eventually.Holds(t, "both lines are there", func() bool { return strings.Count(p.log.String(), "msg=request ") == 2 })
 	for _, want := range []string{
 		"level=INFO msg=request method=GET uri=/a?b status=200 bytes=2 took=",
 		" remote=127.0.0.1 request_id=mine route=pass\n",

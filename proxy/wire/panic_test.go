@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 )
 
@@ -43,5 +44,5 @@ func TestPanicBesideTheHandlersCostsOneConnection(t *testing.T) {
 	if raw := other.Send(wiretest.Get("/x")).Answer(); wiretest.Body(raw) != "ok" {
 		t.Errorf("afterwards %q", raw)
 	}
-	wiretest.Eventually(t, "the other connection alone is left", func() bool { return count(p.server.metrics.connections) == 1 })
+	eventually.Holds(t, "the other connection alone is left", func() bool { return count(p.server.metrics.connections) == 1 })
 }

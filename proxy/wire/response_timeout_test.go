@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 )
 
@@ -59,7 +60,7 @@ func TestLateAnswerIsNotTheNextOne(t *testing.T) {
 		t.Errorf("answer %q", raw)
 	}
 	w.Send(wiretest.Get("/next"))
-	wiretest.Eventually(t, "it is with the app, or on its way", func() bool { return len(a.Seen()) == 2 || len(p.server.pool.slots) > 0 })
+	eventually.Holds(t, "it is with the app, or on its way", func() bool { return len(a.Seen()) == 2 || len(p.server.pool.slots) > 0 })
 	close(late)
 	if raw := w.Answer(); wiretest.Body(raw) != "/next" && !strings.HasPrefix(raw, "HTTP/1.1 504 ") {
 		t.Errorf("the next request was answered %q", raw)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 )
 
@@ -28,10 +29,10 @@ func TestShutdownDrains(t *testing.T) {
 	})
 	p := startServer(t, a.Addr, nil)
 	w := p.Dial().Send(wiretest.Get("/x"))
-	wiretest.Eventually(t, "the app has the request", func() bool { return len(a.Seen()) == 1 })
+	eventually.Holds(t, "the app has the request", func() bool { return len(a.Seen()) == 1 })
 	down := make(chan error, 1)
 	go func() { down <- p.server.Shutdown(context.Background()) }()
-	wiretest.Eventually(t, "new connections are refused", func() bool {
+	eventually.Holds(t, "new connections are refused", func() bool {
 		conn, err := net.Dial("tcp", p.Addr)
 		if err == nil {
 			_ = conn.Close()
@@ -68,7 +69,7 @@ func TestShutdownCutsOffInTheEnd(t *testing.T) {
 		})
 		p := startServer(t, a.Addr, nil)
 		w := p.Dial().Send(wiretest.Get("/x"))
-		wiretest.Eventually(t, "the app has the request", func() bool { return len(a.Seen()) == 1 })
+		eventually.Holds(t, "the app has the request", func() bool { return len(a.Seen()) == 1 })
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		if err := p.server.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
@@ -101,7 +102,7 @@ func TestShutdownUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	wiretest.Eventually(t, "load", func() bool { return answered.Load() > 500 })
+	eventually.Holds(t, "load", func() bool { return answered.Load() > 500 })
 	if err := p.server.Shutdown(context.Background()); err != nil {
 		t.Errorf("Shutdown: %v", err)
 	}

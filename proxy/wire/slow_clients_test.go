@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 )
 
@@ -158,7 +159,7 @@ func TestSlowClientsAtScale(t *testing.T) {
 	servedBeside(t, p, first.Add(headerTimeout))
 	drop := time.NewTicker(headerTimeout / 2)
 	defer drop.Stop()
-	wiretest.Eventually(t, "the slow heads have ended", func() bool {
+	eventually.Holds(t, "the slow heads have ended", func() bool {
 		select {
 		case <-drop.C:
 			c.send("x")
@@ -167,7 +168,7 @@ func TestSlowClientsAtScale(t *testing.T) {
 		return count(p.server.metrics.rejected[rejectTimeout]) == crowdSize/2
 	})
 	heads.checkEnded()
-	wiretest.Eventually(t, "the slow bodies alone are left", func() bool { return count(p.server.metrics.connections) == crowdSize/2 })
+	eventually.Holds(t, "the slow bodies alone are left", func() bool { return count(p.server.metrics.connections) == crowdSize/2 })
 	if n := len(p.server.pool.slots); n != 0 {
 		t.Errorf("%d connections to the app are in use", n)
 	}

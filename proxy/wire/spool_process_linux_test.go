@@ -19,6 +19,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/internal/testenv"
 	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 )
@@ -117,7 +118,7 @@ func TestGigabyteBothWays(t *testing.T) {
 
 	w := a.Dial()
 	w.Send(fmt.Sprintf("GET /download/%d/ HTTP/1.1\r\nHost: s\r\nX-Delivery: down\r\n\r\n", size))
-	wiretest.Eventually(t, "the app has given it all", func() bool {
+	eventually.Holds(t, "the app has given it all", func() bool {
 		_, given := app.Delivered("down")
 		return given == 1
 	})

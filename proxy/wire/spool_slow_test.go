@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/internal/testenv"
 	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 )
@@ -33,7 +34,7 @@ func TestSlowClientsLeaveTheAppAlone(t *testing.T) {
 	for range 50 {
 		p.arrived(wiretest.Get("/page"))
 	}
-	wiretest.Eventually(t, "the app has given every download", func() bool {
+	eventually.Holds(t, "the app has given every download", func() bool {
 		_, given := app.Delivered("unread")
 		return given == slowClients
 	})

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 )
 
@@ -21,7 +22,7 @@ func (zeros) Read(p []byte) (int, error) { return len(p), nil }
 // nothingHeld checks that nothing is kept any more.
 func (s *testServer) nothingHeld() {
 	s.T.Helper()
-	wiretest.Eventually(s.T, "nothing is kept", func() bool { return s.server.spool.Memory() == 0 && s.server.spool.Disk() == 0 })
+	eventually.Holds(s.T, "nothing is kept", func() bool { return s.server.spool.Memory() == 0 && s.server.spool.Disk() == 0 })
 }
 
 // With no room left, a body that has a length is streamed from where it stands, and one
@@ -111,15 +112,15 @@ func TestClientGoneWhileSpooled(t *testing.T) {
 	})
 	p := startServer(t, a.Addr, nil)
 	w := p.Dial().Send("POST /upload HTTP/1.1\r\nHost: site.test\r\nContent-Length: 1000000\r\n\r\n" + strings.Repeat("x", 100_000))
-	wiretest.Eventually(t, "some of it is kept", func() bool { return p.server.spool.Memory() > 0 })
+	eventually.Holds(t, "some of it is kept", func() bool { return p.server.spool.Memory() > 0 })
 	_ = w.Close()
 	p.nothingHeld()
 	w = p.Dial()
 	w.Send(wiretest.Get("/download"))
-	wiretest.Eventually(t, "the app is far ahead", func() bool { return p.server.spool.Disk() > 50_000_000 })
+	eventually.Holds(t, "the app is far ahead", func() bool { return p.server.spool.Disk() > 50_000_000 })
 	_ = w.Close()
 	p.nothingHeld()
-	wiretest.Eventually(t, "no connection to the app is in use", func() bool { return len(p.server.pool.slots) == 0 })
+	eventually.Holds(t, "no connection to the app is in use", func() bool { return len(p.server.pool.slots) == 0 })
 	if seen := a.Seen(); len(seen) != 1 || !strings.HasPrefix(seen[0], "GET /download ") {
 		t.Errorf("the app was sent %q", seen)
 	}
@@ -141,7 +142,7 @@ func TestAnswerBreaksOffBehindASlowClient(t *testing.T) {
 		p := startServer(t, a.Addr, nil)
 		w := p.Dial()
 		w.Send(wiretest.Get("/x"))
-		wiretest.Eventually(t, "the app is far ahead", func() bool { return p.server.spool.Disk() > size/4 })
+		eventually.Holds(t, "the app is far ahead", func() bool { return p.server.spool.Disk() > size/4 })
 		if _, err := wiretest.ReadHead(w.Br); err != nil {
 			t.Fatal(err)
 		}
@@ -173,7 +174,7 @@ func TestSlowClientGetsTheSameAnswer(t *testing.T) {
 	p := startServer(t, a.Addr, func(cfg *Config) { cfg.Upstream.IdleTimeout = time.Minute })
 	w := p.Dial()
 	w.Send(wiretest.Get("/x"))
-	wiretest.Eventually(t, "the app's connection is free", func() bool { return p.server.spool.Disk() > 0 && len(p.server.pool.slots) == 0 })
+	eventually.Holds(t, "the app's connection is free", func() bool { return p.server.spool.Disk() > 0 && len(p.server.pool.slots) == 0 })
 	if raw, err := wiretest.ReadMessage(w.Br); err != nil || !strings.HasSuffix(raw, "\r\n0\r\nX-Sum: 7\r\n\r\n") {
 		t.Fatalf("%v, %d bytes", err, len(raw))
 	} else if wiretest.Unchunk(t, wiretest.Body(raw)) != string(sent) {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 )
 
@@ -127,7 +128,7 @@ func TestSlowClientHoldsTheAppBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	last, stable := -1, 0
-	wiretest.Eventually(t, "the app is held back", func() bool {
+	eventually.Holds(t, "the app is held back", func() bool {
 		mu.Lock()
 		defer mu.Unlock()
 		if sent != last {
@@ -172,7 +173,7 @@ func TestClientDisconnectEndsTheUpstreamRequest(t *testing.T) {
 			case <-time.After(wiretest.Deadline):
 				t.Fatal("the app's connection stayed open")
 			}
-			wiretest.Eventually(t, "the client is counted as gone", func() bool { return count(p.server.metrics.clientsGone) == 1 })
+			eventually.Holds(t, "the client is counted as gone", func() bool { return count(p.server.metrics.clientsGone) == 1 })
 		})
 	}
 }

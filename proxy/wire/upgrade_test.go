@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 )
 
@@ -49,7 +50,7 @@ func TestUpgradeIsATunnel(t *testing.T) {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
-	wiretest.Eventually(t, "the tunnel is counted", func() bool { return count(p.server.metrics.tunnels) == 1 })
+	eventually.Holds(t, "the tunnel is counted", func() bool { return count(p.server.metrics.tunnels) == 1 })
 	w.Send(" world")
 	_ = w.CloseWrite()
 	if data, failed := w.Rest(); failed || data != "early|hello world|" {
@@ -61,7 +62,7 @@ func TestUpgradeIsATunnel(t *testing.T) {
 			t.Errorf("the app was sent %s: %q", name, values)
 		}
 	}
-	wiretest.Eventually(t, "the tunnel is over", func() bool { return count(p.server.metrics.tunnels) == 0 })
+	eventually.Holds(t, "the tunnel is over", func() bool { return count(p.server.metrics.tunnels) == 0 })
 }
 
 // The app ends its side, and still gets what the client sends after that.
@@ -111,7 +112,7 @@ func TestUpgradeThatFails(t *testing.T) {
 	close(reset)
 	<-ended
 	w.Rest()
-	wiretest.Eventually(t, "the tunnel is over", func() bool { return count(p.server.metrics.tunnels) == 0 })
+	eventually.Holds(t, "the tunnel is over", func() bool { return count(p.server.metrics.tunnels) == 0 })
 }
 
 // A refused upgrade is an answer like any other, and the connection goes on.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 )
 
@@ -170,7 +171,7 @@ func TestPipelinedRequestWhileTheAppTakesItsTime(t *testing.T) {
 	})
 	p := startServer(t, a.Addr, nil)
 	w := p.Dial().Send(wiretest.Get("/1"))
-	wiretest.Eventually(t, "the app has the first request", func() bool { return len(a.Seen()) == 1 })
+	eventually.Holds(t, "the app has the first request", func() bool { return len(a.Seen()) == 1 })
 	w.Send(wiretest.Get("/2"))
 	for range 2 {
 		if raw := w.Answer(); wiretest.Body(raw) != "ok" {
@@ -202,7 +203,7 @@ func TestUpstreamConnectionLimit(t *testing.T) {
 		cfg.Upstream.ConnectTimeout = 100 * time.Millisecond
 	})
 	first, second := p.Dial().Send(wiretest.Get("/1")), p.Dial().Send(wiretest.Get("/2"))
-	wiretest.Eventually(t, "both connections are in use", func() bool { return len(a.Seen()) == 2 })
+	eventually.Holds(t, "both connections are in use", func() bool { return len(a.Seen()) == 2 })
 	raw := p.Exchange(wiretest.Get("/3"))
 	if !strings.HasPrefix(raw, "HTTP/1.1 503 ") || wiretest.Fields(raw, "Retry-After") == nil {
 		t.Errorf("answer %q", raw)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/internal/testenv"
 	"github.com/thumbedge/thumbedge/resolver/postgres"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
@@ -128,12 +129,12 @@ func TestCapturesGivenUp(t *testing.T) {
 		_, err := s.Captures(ctx, []thumb.ID{1})
 		done <- err
 	}()
-	eventually(t, "the query waits for the lock", func() bool { return waiting(t, app) == 1 })
+	eventually.Holds(t, "the query waits for the lock", func() bool { return waiting(t, app) == 1 })
 	cancel()
 	if err := <-done; !errors.Is(err, thumb.ErrDatabase) {
 		t.Errorf("the error is %v", err)
 	}
-	eventually(t, "the server has ended the query", func() bool { return waiting(t, app) == 0 })
+	eventually.Holds(t, "the server has ended the query", func() bool { return waiting(t, app) == 0 })
 	exec(t, app, `ROLLBACK`)
 	if _, err := s.Captures(t.Context(), []thumb.ID{1}); err != nil {
 		t.Error(err)
@@ -170,7 +171,7 @@ func TestSilentConnectionsCostFewQueries(t *testing.T) {
 		defer func() { _ = syscall.Kill(pid, syscall.SIGCONT) }()
 	}
 	failed := 0
-	eventually(t, "a query is answered", func() bool {
+	eventually.Holds(t, "a query is answered", func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
 		_, err := s.Captures(ctx, []thumb.ID{2})

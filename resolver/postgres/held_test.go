@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/internal/testenv"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -23,7 +24,7 @@ func TestAnswerReadBeforeANotificationIsNotKept(t *testing.T) {
 		err = m.Resolve(t.Context(), []thumb.ID{1}, answers)
 		return answers[0], err
 	}
-	eventually(t, "connections and statements are made", func() bool {
+	eventually.Holds(t, "connections and statements are made", func() bool {
 		_, err := asked()
 		return err == nil
 	})
@@ -36,7 +37,7 @@ func TestAnswerReadBeforeANotificationIsNotKept(t *testing.T) {
 		m.pages.Set(testenv.Fault{Type: "latency", Attributes: map[string]int{"latency": 500}})
 		begun := time.Now()
 		go func() { _, _ = asked() }()
-		eventually(t, "the database has answered", func() bool {
+		eventually.Holds(t, "the database has answered", func() bool {
 			return ask[bool](t, m.app, `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
 				AND query LIKE '%main_sourceimagethumbnail%' AND state = 'idle' AND state_change >= $1)`, begun)
 		})
@@ -44,11 +45,11 @@ func TestAnswerReadBeforeANotificationIsNotKept(t *testing.T) {
 		changed.Path = key(1, digits)
 		before := m.notified.Load()
 		exec(t, m.app, `UPDATE main_sourceimagethumbnail SET path = $1 WHERE source_image_id = 1`, changed.Path)
-		eventually(t, "the notification has come", func() bool { return m.notified.Load() > before })
+		eventually.Holds(t, "the notification has come", func() bool { return m.notified.Load() > before })
 		if m.State().Queries == 1 {
 			come++
 		}
-		eventually(t, "the answer has come", func() bool { return m.State().Queries == 0 })
+		eventually.Holds(t, "the answer has come", func() bool { return m.State().Queries == 0 })
 		m.pages.Set()
 		if entry, held := m.Lookup(1); held && entry.Labels[0].Path != changed.Path {
 			t.Errorf("the old answer is kept: %+v", entry)

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/internal/testenv"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -102,7 +103,7 @@ func TestLeaseLapsesInTime(t *testing.T) {
 	url, _ := migrated(t)
 	s := newStore(t, url)
 	lease(t, s, 1, "dead", 50*time.Millisecond)
-	eventually(t, "the lease lapses", func() bool { return lease(t, s, 1, "b", time.Minute).Held })
+	eventually.Holds(t, "the lease lapses", func() bool { return lease(t, s, 1, "b", time.Minute).Held })
 }
 
 // Symptom: an original fetched twice by two replicas, one right after the other.
@@ -129,7 +130,7 @@ func TestLeaseSeesWhatItsLastHolderWrote(t *testing.T) {
 			}
 			second <- work
 		}()
-		eventually(t, "the second replica waits for the lease", func() bool { return waiting(t, app) == 1 })
+		eventually.Holds(t, "the second replica waits for the lease", func() bool { return waiting(t, app) == 1 })
 		exec(t, app, `COMMIT`)
 		work := <-second
 		if _, needed := work.NeedsRender(thumb.Spec{Label: "small", Width: 240}); !work.Held || needed {
@@ -172,7 +173,7 @@ func TestLeaseOfACaptureDeletedMeanwhile(t *testing.T) {
 		_, err := s.Lease(t.Context(), 1, "second", time.Minute)
 		failed <- err
 	}()
-	eventually(t, "the second replica waits for the lease", func() bool { return waiting(t, app) == 1 })
+	eventually.Holds(t, "the second replica waits for the lease", func() bool { return waiting(t, app) == 1 })
 	exec(t, app, `COMMIT`)
 	if err := <-failed; !errors.Is(err, thumb.ErrUnknownCapture) {
 		t.Errorf("the error is %v", err)
@@ -197,7 +198,7 @@ func TestStricterRole(t *testing.T) {
 	leased, upserted := make(chan thumb.Work), make(chan thumb.Upserted)
 	go func() { leased <- lease(t, s, 2, "second", time.Minute) }()
 	go func() { upserted <- upsert(t, s, 2, row("small", key(2, 1), 240, noon)) }()
-	eventually(t, "both wait for the app", func() bool { return waiting(t, app) == 2 })
+	eventually.Holds(t, "both wait for the app", func() bool { return waiting(t, app) == 2 })
 	exec(t, app, `COMMIT`)
 	if work := <-leased; !work.Held || work.Capture.Row("small").Path == smallOf2 {
 		t.Errorf("the lease is held: %t, and shows the rows of before: %+v", work.Held, work.Capture.Rows)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/internal/postgresd"
 	"github.com/thumbedge/thumbedge/internal/testenv"
 	"github.com/thumbedge/thumbedge/resolver/postgres"
@@ -142,7 +143,7 @@ func TestListenWithoutTriggers(t *testing.T) {
 	exec(t, app, fill)
 	h, _ := listen(t, url)
 	exec(t, app, `SELECT 1`)
-	eventually(t, "it listens", func() bool {
+	eventually.Holds(t, "it listens", func() bool {
 		exec(t, app, `SELECT pg_stat_clear_snapshot()`)
 		return ask[int](t, app, `SELECT count(*) FROM pg_stat_activity WHERE application_name = 'thumbedge listener' AND datname = current_database() AND query LIKE '%pg_notify%'`) == 1
 	})
@@ -234,7 +235,7 @@ func TestListenBehindAPooler(t *testing.T) {
 	url, app := migrated(t)
 	through := testenv.Pgbouncer(t, url)
 	_, log := listen(t, through)
-	eventually(t, "it says what is wrong", func() bool {
+	eventually.Holds(t, "it says what is wrong", func() bool {
 		return strings.Contains(log.String(), "database.listen_url must lead to PostgreSQL itself")
 	})
 	h, _ := listen(t, through, func(cfg *postgres.Config) { cfg.ListenURL = url })

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/internal/testenv"
 	"github.com/thumbedge/thumbedge/internal/warmmodel"
 	"github.com/thumbedge/thumbedge/resolver"
@@ -96,7 +97,7 @@ func newModelled(t *testing.T, seed uint64) *modelled {
 	var listening string
 	m.link, listening = throughLink(t, direct)
 	listenInto(t, m, direct, m.store.log, func(cfg *postgres.Config) { cfg.ListenURL = listening })
-	eventually(t, "notifications are heard", func() bool { return m.State().Connected })
+	eventually.Holds(t, "notifications are heard", func() bool { return m.State().Connected })
 	return m
 }
 
@@ -233,5 +234,5 @@ func (m *modelled) Restore() {
 	before := m.State().Generation
 	m.link.Set()
 	m.link.Up()
-	eventually(m.t, "LISTEN has committed", func() bool { return m.State().Generation > before })
+	eventually.Holds(m.t, "LISTEN has committed", func() bool { return m.State().Generation > before })
 }

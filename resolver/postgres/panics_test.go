@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/resolver/postgres"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -75,7 +76,7 @@ func TestAPanicCostsNoConnection(t *testing.T) {
 				}
 			}
 			tracer.where = ""
-			eventually(t, name+" has given back its connections after panics "+where, func() bool {
+			eventually.Holds(t, name+" has given back its connections after panics "+where, func() bool {
 				return s.pool.Stat().AcquiredConns() == 0
 			})
 			if err := operation(); err != nil {

@@ -168,20 +168,6 @@ func (l *logText) String() string {
 	return l.text.String()
 }
 
-// eventually waits until a claim holds.
-func eventually(t testing.TB, claim string, holds func() bool) {
-	t.Helper()
-	again := time.NewTicker(5 * time.Millisecond)
-	defer again.Stop()
-	for deadline := time.After(30 * time.Second); !holds(); {
-		select {
-		case <-again.C:
-		case <-deadline:
-			t.Fatalf("in 30 s it did not come about: %s", claim)
-		}
-	}
-}
-
 // waiting says how many other connections wait for a lock in app's database.
 func waiting(t testing.TB, app *pgx.Conn) int {
 	t.Helper()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/internal/testenv"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -279,7 +280,7 @@ func TestUpsertBehindTheAppsTransaction(t *testing.T) {
 			exec(t, app, "BEGIN; "+c.sql)
 			done := make(chan thumb.Upserted, 1)
 			go func() { done <- upsert(t, s, 2, row(label, key(2, 1), 240, noon)) }()
-			eventually(t, "the upsert waits for the app", func() bool { return waiting(t, app) == 1 })
+			eventually.Holds(t, "the upsert waits for the app", func() bool { return waiting(t, app) == 1 })
 			exec(t, app, c.end)
 			if up := <-done; up != (thumb.Upserted{Path: key(2, 1), Won: true}) {
 				t.Errorf("%+v", up)
@@ -320,7 +321,7 @@ func TestCaptureDeletedDuringTheRender(t *testing.T) {
 		_, err := s.Upsert(t.Context(), 4, []thumb.Row{row("small", key(4, 1), 240, noon)}, time.Hour)
 		failed <- err
 	}()
-	eventually(t, "the upsert waits at its commit", func() bool { return waiting(t, app) == 1 })
+	eventually.Holds(t, "the upsert waits at its commit", func() bool { return waiting(t, app) == 1 })
 	exec(t, app, `COMMIT`)
 	if err := <-failed; !errors.Is(err, thumb.ErrUnknownCapture) {
 		t.Errorf("the error is %v", err)

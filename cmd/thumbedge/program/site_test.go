@@ -22,6 +22,7 @@ import (
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/demo"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/program"
 	"github.com/thumbedge/thumbedge/imaging/render"
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/internal/sampleapp"
 	"github.com/thumbedge/thumbedge/internal/testenv"
 	"github.com/thumbedge/thumbedge/migrations"
@@ -287,16 +288,7 @@ func (s *site) fetch(location string) []byte {
 // eventually waits until claim holds.
 func (s *site) eventually(what string, claim func() bool) {
 	s.Helper()
-	deadline := time.After(30 * time.Second)
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !claim() {
-		select {
-		case <-deadline:
-			s.Fatalf("waited in vain: %s", what)
-		case <-tick.C:
-		}
-	}
+	eventually.Holds(s, what, claim)
 }
 
 // quiet logs what an operator should look at, to be seen where the test fails.

@@ -119,21 +119,6 @@ func Unchunk(t testing.TB, raw string) string {
 	return string(data)
 }
 
-// Eventually waits until something holds.
-func Eventually(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	look := time.NewTicker(2 * time.Millisecond)
-	defer look.Stop()
-	late := time.After(Deadline)
-	for !holds() {
-		select {
-		case <-look.C:
-		case <-late:
-			t.Fatalf("never: %s", what)
-		}
-	}
-}
-
 // Log is a log that may be read while it is written.
 type Log struct {
 	mu  sync.Mutex

@@ -273,7 +273,12 @@ func (w *WarmSet) keep(f *flight) {
 	}
 }
 
-// keepSome stores what is known of ids[from:to]. It waits for ristretto, so that what it queues stays well below the 32 Ki from which on it drops.
+// settleEvery is after how many entries ristretto is waited for: well below the 32 Ki that
+// it queues before it drops them.
+const settleEvery = 64 * atOnce
+
+// keepSome stores what is known of ids[from:to], and waits for ristretto from time to
+// time, and at the end.
 func (w *WarmSet) keepSome(f *flight, from, to int) {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
@@ -286,7 +291,9 @@ func (w *WarmSet) keepSome(f *flight, from, to int) {
 			w.store.Put(f.ids[i], &e)
 		}
 	}
-	w.store.Settle()
+	if to%settleEvery == 0 || to == len(f.ids) {
+		w.store.Settle()
+	}
 }
 
 // tellBreaker counts a fault of our own as a success: the database has answered.

@@ -173,7 +173,7 @@ func (w *WarmSet) Resize(bytes int64) error {
 			return
 		}
 		next.Put(id, e)
-		if moved++; moved%atOnce == 0 {
+		if moved++; moved%settleEvery == 0 {
 			next.Settle()
 		}
 	})

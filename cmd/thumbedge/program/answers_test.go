@@ -31,7 +31,8 @@ func TestBusy(t *testing.T) {
 	for _, id := range ids {
 		clients.Go(func() { s.redirected(id, "?label=medium") })
 	}
-	s.eventually("all of them are being fetched", func() bool { return s.originals.fetches() == len(ids) })
+	// One host of originals is asked for as many at once as leave others their part.
+	s.eventually("all of them are in hand", func() bool { return s.metric(`thumbedge_cold_used{resource="captures"}`) == float64(len(ids)) })
 	s.busyHere("the queue is full", s.route(s.capture(), "?label=medium"))
 	release()
 	clients.Wait()

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/thumbedge/thumbedge/imaging/s3"
 	"github.com/thumbedge/thumbedge/proxy"
 	"github.com/thumbedge/thumbedge/resolver"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
@@ -51,9 +53,14 @@ func serveAs(what, app string) error {
 // a database that has a row for everything.
 func serveThumbedge(ctx context.Context, ln net.Listener, app string, log *slog.Logger) error {
 	reg := prometheus.NewRegistry()
+	storage, err := s3.New(ctx, storageConfig(), log)
+	if err != nil {
+		return err
+	}
+	defer storage.Close()
 	rcfg := resolver.Defaults()
 	rcfg.Specs, rcfg.Keys = labels, keys
-	warmSet, err := resolver.New(rcfg, resolver.Deps{Database: database{}, URLs: cdn{}, Log: log, Metrics: resolver.NewMetrics(reg)})
+	warmSet, err := resolver.New(rcfg, resolver.Deps{Database: database{}, URLs: storage, Log: log, Metrics: resolver.NewMetrics(reg)})
 	if err != nil {
 		return err
 	}
@@ -100,11 +107,12 @@ func (database) Captures(_ context.Context, ids []thumb.ID) ([]thumb.Capture, er
 	return captures, nil
 }
 
-// cdn is a storage whose files are public.
-type cdn struct{}
-
-func (cdn) AppendURL(dst, key []byte) ([]byte, time.Time) {
-	return append(append(dst, storageURL...), key...), time.Time{}
+// storageConfig is that of a bucket whose files are public. Nobody asks it for any.
+func storageConfig() s3.Config {
+	cfg := s3.Defaults()
+	cfg.Bucket, cfg.AccessKey, cfg.SecretKey = "thumbnails", "nobody", "asks"
+	cfg.PublicBaseURL, cfg.Location = "https://cdn.test", "uploads/"
+	return cfg
 }
 
 type noRenderer struct{ proxy.Renderer }

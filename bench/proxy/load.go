@@ -27,16 +27,20 @@ end
 `
 
 // load runs wrk on a server and says what it cost.
-func load(o options, dir string, server *server, path string, d time.Duration) (sample, error) {
+func load(dir string, server *server, c contestant, d time.Duration) (sample, error) {
+	pages, conns := pageCount, 16
+	if c.wide {
+		pages, conns = 500, 32
+	}
 	file := filepath.Join(dir, "load.lua")
-	if err := os.WriteFile(file, fmt.Appendf(nil, script, path, pageCount), 0o644); err != nil {
+	if err := os.WriteFile(file, fmt.Appendf(nil, script, c.path, pages), 0o644); err != nil {
 		return sample{}, err
 	}
 	before, err := server.cpu()
 	if err != nil {
 		return sample{}, err
 	}
-	text, err := exec.Command("wrk", "-t1", "-c"+strconv.Itoa(o.conns), "-d"+strconv.Itoa(int(d.Seconds()))+"s", "--latency", "-s", file, "http://"+server.addr+"/").CombinedOutput()
+	text, err := exec.Command("wrk", "-t1", "-c"+strconv.Itoa(conns), "-d"+strconv.Itoa(int(d.Seconds()))+"s", "--latency", "-s", file, "http://"+server.addr+"/").CombinedOutput()
 	if err != nil {
 		return sample{}, fmt.Errorf("wrk: %w: %s", err, text)
 	}

@@ -1,10 +1,12 @@
 // Command proxy measures what a response of the capture API costs on its way
 // through: nginx passing it on, nginx rewriting it by Lua, Go's own reverse proxy,
-// and thumbedge passing it on and rewriting it. They run one after another, several
+// and thumbedge passing it on and rewriting it. They run one after another, ten
 // rounds, each with one worker, in front of the same nginx that serves a thousand
-// different pages in turn, under the same load from wrk. It prints Markdown.
+// different pages in turn, under the same load of 16 connections from wrk; the rows
+// "500 pages" under a load of 32 connections that asks for 500 pages. It prints Markdown.
 //
 //	go run ./bench/proxy
+//	go run ./bench/proxy -only "rewriting, 500 pages"
 //
 // Where the time of a rewritten page goes, by perf, of 107 µs: 48 as when it passes
 // through, nearly all of it in the kernel; 20 to find the members (telling bytes apart
@@ -29,7 +31,6 @@ import (
 	"log"
 	"os"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -37,7 +38,6 @@ type options struct {
 	page     string
 	rounds   int
 	duration time.Duration
-	conns    int
 	paced    time.Duration
 	nginx    string
 	modules  string
@@ -50,15 +50,13 @@ func main() {
 	serve := flag.String("serve", "", "be one of the contestants (internal)")
 	upstream := flag.String("upstream", "", "address of the app (internal)")
 	flag.StringVar(&o.page, "page", "bench/testdata/page_40_captures.json", "the page that the others are made after")
-	flag.IntVar(&o.rounds, "rounds", 5, "rounds; the median counts")
-	flag.DurationVar(&o.duration, "duration", 4*time.Second, "of the load on each server in each round")
-	flag.IntVar(&o.conns, "connections", 16, "of the load")
+	flag.IntVar(&o.rounds, "rounds", 10, "rounds; the median counts")
+	flag.DurationVar(&o.duration, "duration", 2*time.Second, "of the load on each server in each round")
 	flag.DurationVar(&o.paced, "paced", 10*time.Second, "of the measurement of latency at half the load; 0: none")
 	flag.StringVar(&o.nginx, "nginx", "nginx", "nginx's program")
 	flag.StringVar(&o.modules, "modules", "/usr/lib/nginx/modules", "where nginx's Lua modules are")
-	flag.StringVar(&o.only, "only", "", "run nginx and the servers whose name holds this")
+	flag.StringVar(&o.only, "only", "", "run the servers whose name holds this, and the nginx that they are compared to")
 	flag.Parse()
-	contestants = append(contestants[:1], slices.DeleteFunc(contestants[1:], func(c contestant) bool { return !strings.Contains(c.name, o.only) })...)
 	err := error(nil)
 	if *serve != "" {
 		err = serveAs(*serve, *upstream)
@@ -96,9 +94,9 @@ func compare(o options, out io.Writer) error {
 		return err
 	}
 	defer app.stop()
-	samples := map[string][]sample{}
+	samples, running := map[string][]sample{}, chosen(o.only)
 	for round := range o.rounds {
-		for _, c := range contestants {
+		for _, c := range running {
 			log.Printf("round %d: %s", round+1, c.name)
 			s, err := measure(o, dir, app.addr, c, page)
 			if err != nil {
@@ -107,8 +105,8 @@ func compare(o options, out io.Writer) error {
 			samples[c.name] = append(samples[c.name], s)
 		}
 	}
-	printTable(out, len(page), samples)
-	if o.paced == 0 {
+	printTable(out, len(page), running, samples)
+	if o.paced == 0 || !running[0].paced {
 		return nil
 	}
 	return compareLatency(o, dir, app.addr, out, samples)
@@ -124,10 +122,10 @@ func measure(o options, dir, app string, c contestant, page []byte) (sample, err
 	if err := c.check(server.addr, page); err != nil {
 		return sample{}, err
 	}
-	if _, err := load(o, dir, server, c.path, 2*time.Second); err != nil { // warm
+	if _, err := load(dir, server, c, 2*time.Second); err != nil { // warm
 		return sample{}, err
 	}
-	return load(o, dir, server, c.path, o.duration)
+	return load(dir, server, c, o.duration)
 }
 
 func median(samples []sample, of func(sample) float64) float64 {
@@ -135,24 +133,32 @@ func median(samples []sample, of func(sample) float64) float64 {
 	for _, s := range samples {
 		values = append(values, of(s))
 	}
-	slices.Sort(values)
-	return values[len(values)/2]
+	return middle(values)
 }
 
-func printTable(out io.Writer, size int, samples map[string][]sample) {
-	fmt.Fprintf(out, "Responses of %d bytes, the access log on, one worker each; medians of %d rounds.\n\n", size, len(samples[contestants[0].name]))
-	fmt.Fprintln(out, "| server | CPU a request | × nginx | requests/s | p50 | p99 | resident |")
-	fmt.Fprintln(out, "|---|--:|--:|--:|--:|--:|--:|")
-	for _, c := range contestants {
+// middle is the median.
+func middle(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
+}
+
+func printTable(out io.Writer, size int, running []contestant, samples map[string][]sample) {
+	fmt.Fprintf(out, "Responses of %d bytes, the access log on, one worker each; medians of %d rounds, and the spread of the ratio.\n\n", size, len(samples[running[0].name]))
+	fmt.Fprintln(out, "| server | CPU a request | × nginx | spread | requests/s | p50 | p99 | resident |")
+	fmt.Fprintln(out, "|---|--:|--:|--:|--:|--:|--:|--:|")
+	var base []sample
+	for _, c := range running {
 		s := samples[c.name]
-		cpu := median(s, func(s sample) float64 { return s.cpu })
-		// Each round's ratio is of neighbours in time; the machine may change between rounds.
-		ratios := slices.Clone(s)
-		for i := range ratios {
-			ratios[i].cpu = s[i].cpu / samples[contestants[0].name][i].cpu
+		if c.isBase() {
+			base = s
 		}
-		fmt.Fprintf(out, "| %s | %.1f µs | %.2f | %.0f | %s | %s | %.0f MiB |\n", c.name, cpu,
-			median(ratios, func(s sample) float64 { return s.cpu }),
+		var ratios []float64
+		for i := range s {
+			ratios = append(ratios, s[i].cpu/base[i].cpu)
+		}
+		fmt.Fprintf(out, "| %s | %.1f µs | %.2f | %.2f–%.2f | %.0f | %s | %s | %.0f MiB |\n", c.name,
+			median(s, func(s sample) float64 { return s.cpu }),
+			middle(ratios), slices.Min(ratios), slices.Max(ratios),
 			median(s, func(s sample) float64 { return s.rate }),
 			milliseconds(time.Duration(median(s, func(s sample) float64 { return float64(s.p50) }))),
 			milliseconds(time.Duration(median(s, func(s sample) float64 { return float64(s.p99) }))),
@@ -187,7 +193,7 @@ func compareLatency(o options, dir, app string, out io.Writer, samples map[strin
 		if err != nil {
 			return err
 		}
-		_, err = load(o, dir, server, c.path, 2*time.Second) // warm
+		_, err = load(dir, server, c, 2*time.Second) // warm
 		var l latency
 		before, _ := server.cpu()
 		if err == nil {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -27,6 +28,7 @@ type server struct {
 type contestant struct {
 	name   string
 	path   string // that the load asks for
+	wide   bool   // under the wider load
 	paced  bool   // takes part in the comparison of latency
 	start  func(o options, dir, app string) (*server, error)
 	expect func(page []byte) []byte
@@ -34,13 +36,28 @@ type contestant struct {
 
 func same(page []byte) []byte { return page }
 
-// contestants in the order they run; the first is what the others are compared to.
+// contestants in the order they run. The others are compared to the nginx under the same
+// load.
 var contestants = []contestant{
-	{"nginx, untouched", paths.plain, true, startNginx(""), same},
-	{"thumbedge, untouched", paths.plain, true, startSelf("thumbedge"), same},
-	{"thumbedge, rewriting", paths.pages, true, startSelf("thumbedge"), rewritten},
-	{"Go's httputil.ReverseProxy, untouched", paths.plain, false, startSelf("reverseproxy"), same},
-	{"nginx with Lua, rewriting", paths.pages, false, startNginx(luaRewrite), rewritten},
+	{"nginx, untouched", paths.plain, false, true, startNginx(""), same},
+	{"thumbedge, untouched", paths.plain, false, true, startSelf("thumbedge"), same},
+	{"thumbedge, rewriting", paths.pages, false, true, startSelf("thumbedge"), rewritten},
+	{"Go's httputil.ReverseProxy, untouched", paths.plain, false, false, startSelf("reverseproxy"), same},
+	{"nginx with Lua, rewriting", paths.pages, false, false, startNginx(luaRewrite), rewritten},
+	{"nginx, untouched, 500 pages", paths.plain, true, false, startNginx(""), same},
+	{"thumbedge, untouched, 500 pages", paths.plain, true, false, startSelf("thumbedge"), same},
+	{"thumbedge, rewriting, 500 pages", paths.pages, true, false, startSelf("thumbedge"), rewritten},
+}
+
+// isBase says whether others are compared to the contestant.
+func (c contestant) isBase() bool { return strings.HasPrefix(c.name, "nginx, untouched") }
+
+// chosen are the contestants whose name holds text, and what they are compared to.
+func chosen(text string) []contestant {
+	runs := func(c contestant) bool { return strings.Contains(c.name, text) }
+	return slices.DeleteFunc(slices.Clone(contestants), func(c contestant) bool {
+		return !runs(c) && !(c.isBase() && slices.ContainsFunc(contestants, func(other contestant) bool { return runs(other) && other.wide == c.wide }))
+	})
 }
 
 // check asks for a page and compares.

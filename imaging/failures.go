@@ -19,6 +19,8 @@ const (
 	// the database whether the capture has changed. A notification of a change is
 	// heeded at once.
 	relook = time.Minute
+	// lastsUnasked is how long it is believed where nobody asks for it meanwhile.
+	lastsUnasked = time.Hour
 )
 
 // version is what would have to differ for a capture's original to be another one.
@@ -71,6 +73,10 @@ type failure struct {
 	until  time.Time
 	// version is the one that cannot be rendered here; nil where err is unavailable.
 	version *version
+	// doubted says that a notification may have been of that version's end, and seen when
+	// it was last compared.
+	doubted bool
+	seen    time.Time
 	// The labels that the app refused to render of that version, and those at which it
 	// failed lately.
 	refused, failed labels
@@ -106,6 +112,26 @@ func (f *failures) recall(id thumb.ID, position int) (made Thumbnail, err error,
 	return Thumbnail{}, nil, false
 }
 
+// lasts says whether a label is remembered not to be had here. It asks nobody, so that it
+// believes that a version cannot be rendered until a notification doubts it, or for an
+// hour: where a page says null rather than name a label, no job looks again.
+func (f *failures) lasts(id thumb.ID, position int) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	element := f.byID[id]
+	if element == nil {
+		return false
+	}
+	known := element.Value.(*failure)
+	if known.err == nil || known.labels&labelAt(position) == 0 {
+		return false
+	}
+	if known.version == nil {
+		return time.Now().Before(known.until)
+	}
+	return !known.doubted && time.Since(known.seen) < lastsUnasked
+}
+
 // ofVersion returns, by position, why labels of this work are known not to be
 // renderable here. The version being the same, they are believed for another minute.
 func (f *failures) ofVersion(work *thumb.Work) (errs [thumb.MaxSpecs]error) {
@@ -123,7 +149,8 @@ func (f *failures) ofVersion(work *thumb.Work) (errs [thumb.MaxSpecs]error) {
 		f.forget(element)
 		return errs
 	}
-	known.until = time.Now().Add(relook)
+	known.seen = time.Now()
+	known.until, known.doubted = known.seen.Add(relook), false
 	known.labels.each(func(position int) { errs[position] = known.errorOf(position) })
 	return errs
 }
@@ -150,7 +177,8 @@ func (f *failures) rememberVersion(work *thumb.Work, which labels, err error) {
 			known.refused, known.failed = 0, 0
 		}
 		known.err, known.labels, known.version = err, which, &v
-		known.until = time.Now().Add(relook)
+		known.seen = time.Now()
+		known.until, known.doubted = known.seen.Add(relook), false
 	})
 }
 
@@ -193,7 +221,7 @@ func (f *failures) changed(id thumb.ID) {
 		f.forget(element)
 	} else {
 		f.drop(known)
-		known.until = time.Time{}
+		known.until, known.doubted = time.Time{}, true
 	}
 }
 
@@ -204,7 +232,7 @@ func (f *failures) changedAll() {
 	defer f.mu.Unlock()
 	for e := f.age.Front(); e != nil; e = e.Next() {
 		if known := e.Value.(*failure); known.version != nil {
-			known.until = time.Time{}
+			known.until, known.doubted = time.Time{}, true
 		}
 	}
 }

@@ -52,7 +52,9 @@ type Thumbnail struct {
 	// the picture was made but could not be kept.
 	URL     string
 	Expires time.Time
-	// JPEG is the picture, when URL is empty. Read only.
+	// Key of the file in private storage, where that gives no URLs: the proxy serves it.
+	Key string
+	// JPEG is the picture, when URL and Key are empty. Read only.
 	JPEG []byte
 }
 
@@ -166,6 +168,23 @@ func (r *Renderer) thumbnail(ctx context.Context, id thumb.ID, position int) (Th
 	case <-ctx.Done():
 		return Thumbnail{}, fmt.Errorf("%w: waiting for the thumbnail: %w", thumb.ErrBusy, ctx.Err())
 	}
+}
+
+// PrivateThumbnail does the same for a capture of a draft project, in private storage. A
+// capture that is public by now is thumb.ErrPublic; one that is not that project's, or
+// where there is no private storage, thumb.ErrNotPublic.
+func (r *Renderer) PrivateThumbnail(_ context.Context, id thumb.ID, _ int, _ int64) (Thumbnail, error) {
+	return Thumbnail{}, fmt.Errorf("no private storage for capture %d: %w", id, thumb.ErrNotPublic)
+}
+
+// PrivateReady says whether private storage is there, and did not fail several times
+// just now.
+func (r *Renderer) PrivateReady() bool { return false }
+
+// Failed says whether a label is remembered not to be had here: it cannot be rendered,
+// only the app may render it, or its original cannot be fetched.
+func (r *Renderer) Failed(id thumb.ID, position int) bool {
+	return r.failures.lasts(id, position)
 }
 
 // OriginalURL returns a URL at which anyone may fetch the original of a public

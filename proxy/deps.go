@@ -23,7 +23,13 @@ type Resolver interface {
 	// byte that JSON would escape. One that begins with a slash is on the site
 	// itself. Expires is the moment from which it no longer works; zero: it has
 	// none. The same label gives the same bytes until shortly before that.
+	//
+	// A draft's is that of its file in private storage, always signed by that storage;
+	// nothing is appended where the proxy serves such files itself.
 	AppendURL(dst []byte, id thumb.ID, answer *thumb.Known, position int) (url []byte, expires time.Time)
+	// AppendKey appends the key under which the file of a warm label lies in its
+	// storage: private storage, where the capture is a draft.
+	AppendKey(dst []byte, id thumb.ID, answer *thumb.Known, position int) []byte
 }
 
 // Renderer makes thumbnails that are not there yet. The imaging package
@@ -34,6 +40,18 @@ type Renderer interface {
 	// there, when it has failed, or when ctx ends. A caller that leaves cancels
 	// nobody else's work. Errors wrap one of thumb's errors.
 	Thumbnail(ctx context.Context, id thumb.ID, position int) (Thumbnail, error)
+	// PrivateThumbnail does the same for a capture of a draft project, in private
+	// storage. It is for a request that a valid signature came with, which names the
+	// project. A capture that is public by now is thumb.ErrPublic: it is answered for as
+	// any other. One that is not that project's, or where there is no private storage,
+	// is thumb.ErrNotPublic: the signature stands for nothing any more.
+	PrivateThumbnail(ctx context.Context, id thumb.ID, position int, project int64) (Thumbnail, error)
+	// PrivateReady says whether private storage is there, and took and gave files when
+	// it last had to, as far as is known. It neither waits nor asks.
+	PrivateReady() bool
+	// Failed says whether a label is remembered not to be had here: its original cannot
+	// be fetched or rendered, or only the app may render it. It neither waits nor asks.
+	Failed(id thumb.ID, position int) bool
 	// OriginalURL returns a URL at which anyone may fetch the original of a public
 	// capture for the next five minutes at least, or "" where there is none that a
 	// browser may be sent to.
@@ -53,7 +71,10 @@ type Thumbnail struct {
 	// the picture was made but could not be kept.
 	URL     string
 	Expires time.Time
-	// JPEG is the picture, when URL is empty. Read only.
+	// Key of the file in Deps.PrivateFiles, which the proxy serves itself. URL and
+	// JPEG are empty then.
+	Key string
+	// JPEG is the picture, when URL and Key are empty. Read only.
 	JPEG []byte
 }
 

@@ -34,7 +34,7 @@ func verdictOf(known *thumb.Known, position int) labelVerdict {
 	switch known.Standing {
 	case thumb.Missing:
 		return labelMissing
-	case thumb.Private:
+	case thumb.Private, thumb.Draft:
 		return labelPrivate
 	case thumb.Public:
 		switch known.Verdicts[position] {

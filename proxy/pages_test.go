@@ -59,6 +59,10 @@ func (k *knownCaptures) AppendURL(dst []byte, id thumb.ID, _ *thumb.Known, posit
 	return append(dst, storageURL(id, pageSpecs[position].Label)...), time.Time{}
 }
 
+func (k *knownCaptures) AppendKey(dst []byte, id thumb.ID, _ *thumb.Known, position int) []byte {
+	return fmt.Appendf(dst, "%d/%s.jpg", id, pageSpecs[position].Label)
+}
+
 func (k *knownCaptures) set(id thumb.ID, verdicts ...thumb.Verdict) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

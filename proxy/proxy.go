@@ -24,14 +24,16 @@ import (
 )
 
 // Deps are what the proxy is plugged into. In production Resolver and Renderer
-// are never nil; Files is nil where storage serves itself.
+// are never nil; Files and PrivateFiles are nil where storage serves itself.
 type Deps struct {
-	Resolver  Resolver
-	Renderer  Renderer
-	Files     Files
-	Log       *slog.Logger // nil: nothing is logged
-	Metrics   *Metrics     // nil: counted where nobody looks
-	AccessLog bool         // a line for each request, at level info
+	Resolver Resolver
+	Renderer Renderer
+	Files    Files
+	// PrivateFiles are those of private storage, for whom a signature lets in alone.
+	PrivateFiles Files
+	Log          *slog.Logger // nil: nothing is logged
+	Metrics      *Metrics     // nil: counted where nobody looks
+	AccessLog    bool         // a line for each request, at level info
 }
 
 // Server is the proxy. Its methods, which are the wire's, may be called from any

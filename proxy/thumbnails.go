@@ -121,7 +121,7 @@ func (t *thumbnails) resolve(r *wire.Request, w *wanted) {
 	switch {
 	case w.known.Standing == thumb.Missing:
 		t.fail(r, w, thumb.ErrUnknownCapture)
-	case w.known.Standing == thumb.Private:
+	case w.known.Standing == thumb.Private, w.known.Standing == thumb.Draft:
 		t.passBounded(r, w, reasonPrivate) // its route makes the app render, too
 	case w.warm():
 		t.redirectToFile(r, w)

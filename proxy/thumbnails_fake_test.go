@@ -53,6 +53,10 @@ func (r *scriptedResolver) AppendURL(dst []byte, id thumb.ID, _ *thumb.Known, po
 	return fmt.Appendf(dst, "/media/%d/%d.jpg", id, position), r.expires
 }
 
+func (r *scriptedResolver) AppendKey(dst []byte, id thumb.ID, _ *thumb.Known, position int) []byte {
+	return fmt.Appendf(dst, "%d/%d.jpg", id, position)
+}
+
 // scriptedRenderer answers as a test has it answer, and counts.
 type scriptedRenderer struct {
 	made     Thumbnail
@@ -78,6 +82,13 @@ func (r *scriptedRenderer) Thumbnail(ctx context.Context, id thumb.ID, position 
 	}
 	return r.made, r.err
 }
+
+func (r *scriptedRenderer) PrivateThumbnail(context.Context, thumb.ID, int, int64) (Thumbnail, error) {
+	return Thumbnail{}, thumb.ErrNotPublic
+}
+
+func (r *scriptedRenderer) PrivateReady() bool        { return false }
+func (r *scriptedRenderer) Failed(thumb.ID, int) bool { return false }
 
 func (r *scriptedRenderer) OriginalURL(context.Context, thumb.ID) (string, error) {
 	if r.original == "" {

@@ -25,6 +25,8 @@ type Config struct {
 	Specs thumb.Specs
 	// Keys is the scheme of file names (storage.prefix).
 	Keys thumb.Keys
+	// PrivateKeys is that of private storage (storage.private.prefix).
+	PrivateKeys thumb.Keys
 }
 
 // MinSize is the smallest MaxSize. Below it, what the warm set needs to stand at

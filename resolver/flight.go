@@ -259,7 +259,7 @@ func (w *WarmSet) decide(ids []thumb.ID, captures []thumb.Capture) []thumb.Known
 	for i, id := range ids {
 		known[i].Standing = thumb.Missing
 		if c := found[id]; c != nil {
-			known[i] = thumb.Decide(c, w.cfg.Specs, w.cfg.Keys)
+			known[i] = thumb.Decide(c, w.cfg.Specs, w.cfg.Keys, w.cfg.PrivateKeys)
 		}
 	}
 	return known

@@ -41,13 +41,14 @@ var pageSources = [...]string{fromMemory: "memory", fromQuery: "query", fromShar
 // What a look-up came to: the standing that the entry tells, or, above those, why
 // there was none to be believed.
 const (
-	lookUpAbsent = iota + int(thumb.Public) + 1
+	lookUpAbsent = iota + int(thumb.Draft) + 1
 	lookUpOutdated
 	lookUpExpired
 )
 
 var lookUpResults = [...]string{
 	thumb.Missing: thumb.Missing.String(), thumb.Private: thumb.Private.String(), thumb.Public: thumb.Public.String(),
+	thumb.Draft:  thumb.Private.String(), // the app's to answer for
 	lookUpAbsent: "absent", lookUpOutdated: "outdated", lookUpExpired: "expired",
 }
 

@@ -68,7 +68,7 @@ func (w *WarmSet) Lookup(id thumb.ID) (Entry, bool) {
 	found := Entry{
 		ID: id, Standing: e.Standing().String(), Age: now - e.Read(), Left: e.Read() + w.trust(&e, connected) - now, Size: e.Cost(),
 	}
-	if e.Standing() != thumb.Public {
+	if e.Standing() != thumb.Public && e.Standing() != thumb.Draft {
 		return found, true
 	}
 	var known thumb.Known
@@ -76,7 +76,7 @@ func (w *WarmSet) Lookup(id thumb.ID) (Entry, bool) {
 	for i, spec := range w.cfg.Specs {
 		label := EntryLabel{Label: spec.Label, Verdict: known.Verdicts[i].String()}
 		if known.Verdicts[i] == thumb.Warm {
-			label.Path = string(known.AppendPath(nil, w.cfg.Keys, id, spec.Label, i))
+			label.Path = string(w.AppendKey(nil, id, &known, i))
 		}
 		found.Labels = append(found.Labels, label)
 	}

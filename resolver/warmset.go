@@ -38,8 +38,11 @@ import (
 type Deps struct {
 	Database Database
 	URLs     URLs
-	Log      *slog.Logger // nil: says nothing
-	Metrics  *Metrics     // nil: counts for nobody
+	// PrivateURLs are those of private storage; nil where the proxy serves its files, or
+	// where there is none.
+	PrivateURLs URLs
+	Log         *slog.Logger // nil: says nothing
+	Metrics     *Metrics     // nil: counts for nobody
 }
 
 // WarmSet is the in-memory cache of what the database says about captures. Every
@@ -51,6 +54,8 @@ type WarmSet struct {
 	log     *slog.Logger
 	metrics *Metrics
 	start   time.Time // durations of time count from here
+	// privateURLs are a draft's; nil: none.
+	privateURLs URLs
 
 	flights flights
 	breaker breaker
@@ -94,7 +99,7 @@ func New(cfg Config, deps Deps) (*WarmSet, error) {
 		return nil, err
 	}
 	w := &WarmSet{
-		cfg: cfg, db: deps.Database, urls: deps.URLs, log: deps.Log, metrics: deps.Metrics,
+		cfg: cfg, db: deps.Database, urls: deps.URLs, privateURLs: deps.PrivateURLs, log: deps.Log, metrics: deps.Metrics,
 		start: time.Now(), store: empty, curve: curve.New(cfg.MaxSize, imitated()),
 	}
 	w.flights.shutAll()

@@ -45,7 +45,7 @@ func NewTruth(specs thumb.Specs, keys thumb.Keys) *Truth {
 func (t *Truth) Becomes(id thumb.ID, capture *thumb.Capture) (committed func()) {
 	answer := thumb.Known{Standing: thumb.Missing}
 	if capture != nil {
-		answer = thumb.Decide(capture, t.specs, t.keys)
+		answer = thumb.Decide(capture, t.specs, t.keys, t.keys)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()

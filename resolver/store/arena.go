@@ -29,7 +29,8 @@ type block [1 << blockBits]slot
 // slot is 48 bytes. Its words are written while its version is odd, when nobody has a
 // handle to it.
 type slot struct {
-	version atomic.Uint64
+	version atomic.Uint32
+	project atomic.Uint32
 	packed  atomic.Uint64
 	read    atomic.Int64
 	digits  [inlineDigits]atomic.Uint64
@@ -48,6 +49,7 @@ func (a *arena) at(slot uint32) *slot {
 func (a *arena) add(e *Entry) handle {
 	n := a.take()
 	s := a.at(n)
+	s.project.Store(e.project)
 	s.packed.Store(e.packed)
 	s.read.Store(int64(e.read))
 	for i, digits := range e.digits {
@@ -58,7 +60,7 @@ func (a *arena) add(e *Entry) handle {
 		a.more[n] = e.more
 		a.moreMu.Unlock()
 	}
-	return handle(uint64(n)<<32 | s.version.Add(1)&0xffffffff)
+	return handle(uint64(n)<<32 | uint64(s.version.Add(1)))
 }
 
 // take returns the number of a slot that is free, with an odd version.
@@ -91,7 +93,7 @@ func (a *arena) load(h handle) (e Entry) {
 		return Entry{}
 	}
 	s := a.at(h.slot())
-	e.packed, e.read = s.packed.Load(), time.Duration(s.read.Load())
+	e.packed, e.read, e.project = s.packed.Load(), time.Duration(s.read.Load()), s.project.Load()
 	for i := range e.digits {
 		e.digits[i] = s.digits[i].Load()
 	}
@@ -101,7 +103,7 @@ func (a *arena) load(h handle) (e Entry) {
 		a.moreMu.RUnlock()
 	}
 	// Who writes to the slot has raised its version first.
-	if uint32(s.version.Load()) != uint32(h) {
+	if s.version.Load() != uint32(h) {
 		return Entry{}
 	}
 	return e

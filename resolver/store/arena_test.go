@@ -9,9 +9,13 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-// entryOf is one whose every word follows from n; every fourth has a path of its own.
+// entryOf is one whose every word follows from n; every fourth has a path of its own, and
+// every third is a draft's.
 func entryOf(n uint64) Entry {
 	known := thumb.Known{Standing: thumb.Public, Digits: [thumb.MaxSpecs]uint64{n, n, n}}
+	if n%3 == 0 {
+		known.Standing, known.Project = thumb.Draft, int64(n)
+	}
 	if n%4 == 0 {
 		known.Paths = &[thumb.MaxSpecs]string{"a path"}
 	}
@@ -31,7 +35,7 @@ func TestArena(t *testing.T) {
 		readers.Go(func() {
 			for i := 0; !stop.Load(); i++ {
 				e := a.load(handle(handles[i%places].Load()))
-				if want := entryOf(e.Seq()); e.Held() && (e.packed != want.packed || e.read != want.read || e.digits != want.digits || (e.more == nil) != (want.more == nil)) {
+				if want := entryOf(e.Seq()); e.Held() && (e.packed != want.packed || e.read != want.read || e.digits != want.digits || e.project != want.project || (e.more == nil) != (want.more == nil)) {
 					t.Errorf("read %+v, want %+v", e, want)
 					return
 				}

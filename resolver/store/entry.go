@@ -6,31 +6,34 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-// Entry is what is known of a capture, as the store keeps it: 48 bytes where there are at
-// most three labels whose paths follow the key scheme. It is a value; the zero one stands
-// for none.
+// Entry is what is known of a capture, as the store keeps it: in 48 bytes where there are
+// at most three labels whose paths follow the key scheme. It is a value; the zero one
+// stands for none.
 type Entry struct {
-	// packed holds the sequence number at which the query began (44 bits), the
-	// whether there is more (1 bit, 1 spare), the standing (2 bits) and the verdicts
-	// (2 bits each, 16 together).
-	packed uint64
-	read   time.Duration // when the query began, since the warm set was made
-	digits [inlineDigits]uint64
-	more   *more // nil for most, where packed says so
+	// packed holds the sequence number at which the query began (44 bits), whether
+	// there is more (1 bit), the standing (3 bits) and the verdicts (2 bits each, 16
+	// together).
+	packed  uint64
+	read    time.Duration // when the query began, since the warm set was made
+	digits  [inlineDigits]uint64
+	project uint32 // whose draft it is, as far as the number is so small
+	more    *more  // nil for most, where packed says so
 }
 
 // more is what does not fit an entry.
 type more struct {
-	digits *[thumb.MaxSpecs - inlineDigits]uint64 // of further labels; nil: zero
-	paths  *[thumb.MaxSpecs]string                // as in thumb.Known
+	digits  *[thumb.MaxSpecs - inlineDigits]uint64 // of further labels; nil: zero
+	paths   *[thumb.MaxSpecs]string                // as in thumb.Known
+	project int64                                  // 0: the entry's
 }
 
 const (
 	inlineDigits  = 3
 	verdictBits   = 2
 	standingShift = verdictBits * thumb.MaxSpecs
-	hasMore       = 1 << (standingShift + 2)
-	seqShift      = standingShift + 4
+	standingBits  = 3
+	hasMore       = 1 << (standingShift + standingBits)
+	seqShift      = standingShift + standingBits + 1
 )
 
 // NewEntry makes the entry of what a query told. The query began at read, since the warm
@@ -41,12 +44,17 @@ func NewEntry(a *thumb.Known, seq uint64, read time.Duration) Entry {
 		e.packed |= uint64(v) << (verdictBits * i)
 	}
 	copy(e.digits[:], a.Digits[:])
+	e.project = uint32(a.Project)
 	further := [thumb.MaxSpecs - inlineDigits]uint64(a.Digits[inlineDigits:])
-	if a.Paths == nil && further == [len(further)]uint64{} {
+	small := a.Project == int64(e.project)
+	if a.Paths == nil && small && further == [len(further)]uint64{} {
 		return e
 	}
 	e.packed |= hasMore
 	e.more = &more{paths: a.Paths}
+	if !small {
+		e.more.project = a.Project
+	}
 	if further != [len(further)]uint64{} {
 		e.more.digits = &further
 	}
@@ -64,18 +72,21 @@ func (e *Entry) Seq() uint64 { return e.packed >> seqShift }
 
 // Standing is the capture's.
 func (e *Entry) Standing() thumb.Standing {
-	return thumb.Standing(e.packed >> standingShift & 3)
+	return thumb.Standing(e.packed >> standingShift & (1<<standingBits - 1))
 }
 
 // Fill writes what the entry was made of. It allocates nothing.
 func (e *Entry) Fill(a *thumb.Known) {
-	*a = thumb.Known{Standing: e.Standing()}
+	*a = thumb.Known{Standing: e.Standing(), Project: int64(e.project)}
 	for i := range a.Verdicts {
 		a.Verdicts[i] = thumb.Verdict(e.packed >> (verdictBits * i) & (1<<verdictBits - 1))
 	}
 	copy(a.Digits[:], e.digits[:])
 	if e.more != nil {
 		a.Paths = e.more.paths
+		if e.more.project != 0 {
+			a.Project = e.more.project
+		}
 		if e.more.digits != nil {
 			copy(a.Digits[inlineDigits:], e.more.digits[:])
 		}
@@ -91,7 +102,7 @@ func (e *Entry) Fill(a *thumb.Known) {
 const (
 	ristrettoSize = 200
 	entrySize     = 48
-	moreSize      = 16
+	moreSize      = 24
 	furtherSize   = 48
 	pathsSize     = 128
 )

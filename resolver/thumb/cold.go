@@ -13,6 +13,8 @@ var (
 	ErrUnknownCapture = errors.New("capture unknown")
 	// ErrNotPublic: the capture is the app's to answer for.
 	ErrNotPublic = errors.New("capture not public")
+	// ErrPublic: the capture, of which a private thumbnail was asked for, is public.
+	ErrPublic = errors.New("capture is public")
 	// ErrBusy: a limit of the cold path is reached; a later try may succeed.
 	ErrBusy = errors.New("busy")
 	// ErrOriginalUnavailable: the original could not be fetched.

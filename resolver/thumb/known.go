@@ -10,11 +10,15 @@ const (
 	Missing             // the database has no such capture
 	Private             // the app's to answer for
 	Public
+	// Draft: of a project that only members may see. The app's to answer for, too, but
+	// for whom the app's own page allowed it. Only where there is private storage;
+	// otherwise such a capture is Private.
+	Draft
 )
 
 // String returns the standing as metrics and logs name it.
 func (s Standing) String() string {
-	return [...]string{"unresolved", "missing", "private", "public"}[s]
+	return [...]string{"unresolved", "missing", "private", "public", "draft"}[s]
 }
 
 // Known is what the warm set or the database said about one capture: its
@@ -22,10 +26,12 @@ func (s Standing) String() string {
 // the path of the file. It is a plain value; copying one shares only immutable
 // memory, so it may be kept and read from any goroutine.
 //
-// Verdicts are set only where Standing is Public.
+// Verdicts are set only where Standing is Public, or Draft: then they are of the private
+// thumbnails, whose files lie in private storage.
 type Known struct {
 	Standing Standing
 	Verdicts [MaxSpecs]Verdict
+	Project  int64 // whose draft it is; set where Standing is Draft
 	// Digits of a warm label's key, where its path follows the key scheme.
 	Digits [MaxSpecs]uint64
 	// Paths of warm labels that do not follow the scheme, "" for one that does;
@@ -42,12 +48,16 @@ func (k *Known) AppendPath(dst []byte, keys Keys, id ID, label string, position 
 	return keys.Append(dst, id, label, k.Digits[position])
 }
 
-// Decide makes what the database's words about a capture amount to.
-func Decide(c *Capture, specs Specs, keys Keys) Known {
-	if !c.Public {
+// Decide makes what the database's words about a capture amount to. The files of a
+// draft's thumbnails are named by private.
+func Decide(c *Capture, specs Specs, keys, private Keys) Known {
+	k := Known{Standing: Public}
+	switch {
+	case c.Draft:
+		k, keys = Known{Standing: Draft, Project: c.Project}, private
+	case !c.Public:
 		return Known{Standing: Private}
 	}
-	k := Known{Standing: Public}
 	for i, spec := range specs {
 		row := c.Row(spec.Label)
 		k.Verdicts[i] = Judge(row, spec, c.LastModified)

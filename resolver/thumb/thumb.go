@@ -134,17 +134,28 @@ type Row struct {
 
 // Capture is what one statement read about a capture and its thumbnail rows.
 type Capture struct {
-	ID           ID
-	Public       bool      // anyone may see it: it has a project, and that is no draft
+	ID     ID
+	Public bool // anyone may see it: it has a project, and that is no draft
+	// Draft: it has a project, and that is a draft. Never set beside Public, nor where
+	// there is no private storage.
+	Draft        bool
+	Project      int64     // where Draft is set
 	LastModified time.Time // of the original, as the app recorded it; zero: null
 	Rows         []Row     // in no order, at most one a label
+	// PrivateRows are those of the private thumbnails; in no order, at most one a label.
+	PrivateRows []Row
 }
 
-// Row returns the row with label, or nil.
+// Row returns the row with label, or nil. A draft's is that of its private thumbnail:
+// what the app's table says of it is of the time when it was public.
 func (c *Capture) Row(label string) *Row {
-	for i := range c.Rows {
-		if c.Rows[i].Label == label {
-			return &c.Rows[i]
+	rows := c.Rows
+	if c.Draft {
+		rows = c.PrivateRows
+	}
+	for i := range rows {
+		if rows[i].Label == label {
+			return &rows[i]
 		}
 	}
 	return nil

@@ -135,7 +135,7 @@ func TestDecide(t *testing.T) {
 		{Label: "medium", Path: legacy, Width: 1024}, {Label: "large", Path: "x.jpg", Width: 2559}, {Label: "small", Path: ours, Width: 240},
 		{Label: "unheard of", Path: "y.jpg", Width: 1},
 	}}
-	answer := thumb.Decide(&capture, specs, keys)
+	answer := thumb.Decide(&capture, specs, keys, "private/")
 	if want := [thumb.MaxSpecs]thumb.Verdict{thumb.Warm, thumb.Warm, thumb.Stale}; answer.Verdicts != want {
 		t.Fatalf("verdicts %v, want %v", answer.Verdicts, want)
 	}
@@ -145,8 +145,31 @@ func TestDecide(t *testing.T) {
 		}
 	}
 	capture.Public = false
-	if diff := cmp.Diff(thumb.Known{Standing: thumb.Private}, thumb.Decide(&capture, specs, keys)); diff != "" {
+	if diff := cmp.Diff(thumb.Known{Standing: thumb.Private}, thumb.Decide(&capture, specs, keys, "private/")); diff != "" {
 		t.Errorf("a capture that is not public tells about its thumbnails: %s", diff)
+	}
+}
+
+// A draft tells of its private thumbnails and of no other.
+func TestDecideOfADraft(t *testing.T) {
+	t.Parallel()
+	specs := thumb.Specs{{Label: "small", Width: 240}, {Label: "medium", Width: 1024}}
+	keys, private := thumb.Keys("thumbnails/"), thumb.Keys("drafts/")
+	public := string(keys.Append(nil, 7, "small", 0xc0ffee))
+	capture := thumb.Capture{
+		ID: 7, Draft: true, Project: 3,
+		Rows:        []thumb.Row{{Label: "small", Path: public, Width: 240}, {Label: "medium", Path: "thumbnails/capture_7/medium.jpg", Width: 1024}},
+		PrivateRows: []thumb.Row{{Label: "medium", Path: string(private.Append(nil, 7, "medium", 0xbee)), Width: 1024}},
+	}
+	want := thumb.Known{
+		Standing: thumb.Draft, Project: 3, Verdicts: [thumb.MaxSpecs]thumb.Verdict{thumb.Cold, thumb.Warm}, Digits: [thumb.MaxSpecs]uint64{0, 0xbee},
+	}
+	if diff := cmp.Diff(want, thumb.Decide(&capture, specs, keys, private)); diff != "" {
+		t.Error(diff)
+	}
+	work := thumb.Work{Capture: capture}
+	if row, needed := work.NeedsRender(specs[0]); row != nil || !needed {
+		t.Errorf("a draft's public thumbnail %v is taken for its private one", row)
 	}
 }
 

@@ -31,6 +31,11 @@ func (r renderer) Thumbnail(ctx context.Context, id thumb.ID, position int) (pro
 	return proxy.Thumbnail(made), err
 }
 
+func (r renderer) PrivateThumbnail(ctx context.Context, id thumb.ID, position int, project int64) (proxy.Thumbnail, error) {
+	made, err := r.Renderer.PrivateThumbnail(ctx, id, position, project)
+	return proxy.Thumbnail(made), err
+}
+
 // files is the file system's storage as the proxy serves it.
 type files struct{ *filesystem.Storage }
 

@@ -14,9 +14,10 @@ const blockSize = 64
 type masks struct {
 	quotes      uint64 // "
 	backslashes uint64 // \
-	brackets    uint64 // { } [ ]
+	opening     uint64 // { [
+	closing     uint64 // } ]
+	sought      uint64 // { and another byte that was asked for
 	foreign     uint64 // not a byte that JSON has outside strings
-	control     uint64 // below 0x20: not a byte that JSON has inside strings
 	// parity is set where an odd number of quotes stand up to here in the block:
 	// inside strings, if the block begins outside one and has no backslash.
 	parity uint64
@@ -36,7 +37,7 @@ const (
 )
 
 // classifyWords is classify in plain Go, 8 bytes at a step.
-func classifyWords(dst []masks, src []byte) {
+func classifyWords(dst []masks, src []byte, also byte) {
 	for i := range dst {
 		block := src[i*blockSize:][:blockSize]
 		var m masks
@@ -44,8 +45,9 @@ func classifyWords(dst []masks, src []byte) {
 			w := binary.LittleEndian.Uint64(block[j:])
 			m.quotes |= equal(w, '"') << j
 			m.backslashes |= equal(w, '\\') << j
-			m.brackets |= (equal(w|' '*ones, '{') | equal(w|' '*ones, '}')) << j
-			m.control |= below(w, ' ') << j
+			m.opening |= equal(w|' '*ones, '{') << j
+			m.closing |= equal(w|' '*ones, '}') << j
+			m.sought |= (equal(w, '{') | equal(w, also)) << j
 		}
 		for j, c := range block {
 			m.foreign |= uint64(foreign[c]) << j
@@ -59,11 +61,6 @@ func classifyWords(dst []masks, src []byte) {
 func equal(w uint64, c byte) uint64 {
 	w ^= ones * uint64(c)
 	return gather(^((w&^highs + highs - ones) | w))
-}
-
-// below returns a bit for each byte of w that is less than c, which is at most 0x80.
-func below(w uint64, c byte) uint64 {
-	return gather(^(w&^highs + ones*uint64(0x80-c) | w))
 }
 
 // gather moves the highest bit of each byte into one byte.

@@ -5,17 +5,18 @@ import "golang.org/x/sys/cpu"
 // classifyAVX2 is classify for whole blocks, 32 bytes at a step.
 //
 //go:noescape
-func classifyAVX2(dst *masks, src *byte, blocks int)
+func classifyAVX2(dst *masks, src *byte, blocks int, also byte)
 
-// classify fills dst with the masks of the len(dst) blocks at the head of src.
-func classify(dst []masks, src []byte) {
+// classify fills dst with the masks of the len(dst) blocks at the head of src; also is
+// sought in them.
+func classify(dst []masks, src []byte, also byte) {
 	if !cpu.X86.HasAVX2 || !cpu.X86.HasPCLMULQDQ {
-		classifyWords(dst, src)
+		classifyWords(dst, src, also)
 		return
 	}
 	if len(dst) == 0 {
 		return
 	}
 	_ = src[len(dst)*blockSize-1]
-	classifyAVX2(&dst[0], &src[0], len(dst))
+	classifyAVX2(&dst[0], &src[0], len(dst), also)
 }

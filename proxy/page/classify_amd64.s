@@ -1,20 +1,19 @@
 #include "textflag.h"
 
-// A byte c is one that JSON has outside strings where low[c&15] & high[c>>4] is
-// not zero; each half has a bit of its own for each row of the ASCII table.
-// VPSHUFB gives zero for c >= 0x80.
-DATA low<>+0(SB)/8, $0x04246C4444462406
-DATA low<>+8(SB)/8, $0x0022532252050504
+// A byte c is one that JSON has outside strings where low[c&15] & high[c>>4] is not
+// zero. Bit 7 is for opening brackets, bit 6 for closing ones, and each half has a bit of
+// its own for each other row of the ASCII table. VPSHUFB gives zero for c >= 0x80.
+DATA low<>+0(SB)/8, $0x04143C2424261406
+DATA low<>+8(SB)/8, $0x0012431282050504
 GLOBL low<>(SB), RODATA|NOPTR, $16
 
-DATA high<>+0(SB)/8, $0x4020100804020001
+DATA high<>+0(SB)/8, $0xE010C00804020001
 DATA high<>+8(SB)/8, $0x0000000000000000
 GLOBL high<>(SB), RODATA|NOPTR, $16
 
-// '"', '\', the bit that tells '{' from '[', '{', '}', the last control
-// character, and the low half of a byte.
-DATA single<>+0(SB)/8, $0x000F1F7D7B205C22
-GLOBL single<>(SB), RODATA|NOPTR, $8
+// '"', '\', '{', and the low half of a byte.
+DATA single<>+0(SB)/4, $0x0F7B5C22
+GLOBL single<>(SB), RODATA|NOPTR, $4
 
 // HALF classifies 32 bytes into the masks' halves that begin at offset half, and
 // leaves the quotes in a register.
@@ -25,27 +24,27 @@ GLOBL single<>(SB), RODATA|NOPTR, $8
 	VPCMPEQB  Y0, Y9, Y2        \
 	VPMOVMSKB Y2, R9            \
 	MOVL      R9, (half+8)(DI)  \
-	VPOR      Y0, Y10, Y1       \
-	VPCMPEQB  Y1, Y11, Y2       \
-	VPCMPEQB  Y1, Y12, Y3       \
-	VPOR      Y2, Y3, Y2        \
-	VPMOVMSKB Y2, R10           \
-	MOVL      R10, (half+16)(DI) \
 	VPSRLW    $4, Y0, Y1        \
 	VPAND     Y15, Y1, Y1       \
 	VPSHUFB   Y1, Y14, Y1       \
 	VPSHUFB   Y0, Y13, Y2       \
 	VPAND     Y1, Y2, Y1        \
-	VPCMPEQB  Y1, Y7, Y1        \
-	VPMOVMSKB Y1, R11           \
+	VPMOVMSKB Y1, R10           \
+	MOVL      R10, (half+16)(DI) \
+	VPADDB    Y1, Y1, Y2        \
+	VPMOVMSKB Y2, R11           \
 	MOVL      R11, (half+24)(DI) \
-	VPMINUB   Y0, Y6, Y1        \
-	VPCMPEQB  Y0, Y1, Y1        \
-	VPMOVMSKB Y1, R12           \
-	MOVL      R12, (half+32)(DI)
+	VPCMPEQB  Y0, Y10, Y2       \
+	VPCMPEQB  Y0, Y11, Y3       \
+	VPOR      Y2, Y3, Y2        \
+	VPMOVMSKB Y2, R12           \
+	MOVL      R12, (half+32)(DI) \
+	VPCMPEQB  Y1, Y7, Y1        \
+	VPMOVMSKB Y1, R9            \
+	MOVL      R9, (half+40)(DI)
 
-// func classifyAVX2(dst *masks, src *byte, blocks int)
-TEXT ·classifyAVX2(SB), NOSPLIT, $0-24
+// func classifyAVX2(dst *masks, src *byte, blocks int, also byte)
+TEXT ·classifyAVX2(SB), NOSPLIT, $0-25
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
 	MOVQ blocks+16(FP), CX
@@ -53,10 +52,8 @@ TEXT ·classifyAVX2(SB), NOSPLIT, $0-24
 	VPBROADCASTB   single<>+0(SB), Y8
 	VPBROADCASTB   single<>+1(SB), Y9
 	VPBROADCASTB   single<>+2(SB), Y10
-	VPBROADCASTB   single<>+3(SB), Y11
-	VPBROADCASTB   single<>+4(SB), Y12
-	VPBROADCASTB   single<>+5(SB), Y6
-	VPBROADCASTB   single<>+6(SB), Y15
+	VPBROADCASTB   also+24(FP), Y11
+	VPBROADCASTB   single<>+3(SB), Y15
 	VBROADCASTI128 low<>(SB), Y13
 	VBROADCASTI128 high<>(SB), Y14
 	VPXOR          Y7, Y7, Y7
@@ -75,9 +72,9 @@ block:
 	// A carry-less product with all ones is the exclusive or of all lower bits.
 	VMOVQ      R13, X4
 	VPCLMULQDQ $0, X5, X4, X4
-	VMOVQ      X4, 40(DI)
+	VMOVQ      X4, 48(DI)
 	ADDQ       $64, SI
-	ADDQ       $48, DI
+	ADDQ       $56, DI
 	DECQ CX
 	JNZ  block
 

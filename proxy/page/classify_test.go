@@ -1,7 +1,6 @@
 package page
 
 import (
-	"bytes"
 	"math/bits"
 	"math/rand/v2"
 	"strings"
@@ -9,7 +8,7 @@ import (
 )
 
 // slowMasks is what masks say, a byte at a time.
-func slowMasks(block []byte) (m masks) {
+func slowMasks(block []byte, also byte) (m masks) {
 	for i, c := range block {
 		bit := func(b bool) uint64 {
 			if b {
@@ -19,9 +18,10 @@ func slowMasks(block []byte) (m masks) {
 		}
 		m.quotes |= bit(c == '"')
 		m.backslashes |= bit(c == '\\')
-		m.brackets |= bit(bytes.IndexByte([]byte("{}[]"), c) >= 0)
+		m.opening |= bit(c == '{' || c == '[')
+		m.closing |= bit(c == '}' || c == ']')
+		m.sought |= bit(c == '{' || c == also)
 		m.foreign |= bit(!strings.ContainsRune(" \t\r\n{}[]:,\"0123456789+-.eEtrufalsn", rune(c)))
-		m.control |= bit(c < 0x20)
 		m.parity |= bit(bits.OnesCount64(m.quotes)%2 == 1)
 	}
 	return m
@@ -32,7 +32,7 @@ func TestClassify(t *testing.T) {
 	t.Parallel()
 	source := rand.New(rand.NewPCG(1, 2))
 	src := make([]byte, 3*blockSize+1)
-	for _, classify := range []func([]masks, []byte){classify, classifyWords} {
+	for _, classify := range []func([]masks, []byte, byte){classify, classifyWords} {
 		for c := range 256 {
 			for at := range blockSize {
 				for i := range src {
@@ -41,14 +41,15 @@ func TestClassify(t *testing.T) {
 				part := src[at%2:] // not aligned either
 				part[blockSize+at] = byte(c)
 				var got [3]masks
-				classify(got[:], part)
+				also := byte(source.Uint32())
+				classify(got[:], part, also)
 				for i := range got {
-					if want := slowMasks(part[i*blockSize:][:blockSize]); got[i] != want {
+					if want := slowMasks(part[i*blockSize:][:blockSize], also); got[i] != want {
 						t.Fatalf("%q:\ngot  %b\nwant %b", part[i*blockSize:][:blockSize], got[i], want)
 					}
 				}
 			}
 		}
 	}
-	classify(nil, nil)
+	classify(nil, nil, 'n')
 }

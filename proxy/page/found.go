@@ -32,11 +32,12 @@ type Found struct {
 	slots   []int32 // open addressing: 1 + an index of IDs, 0 for a free slot
 	seed    uint64
 	scratch []byte
+	open    []byte // the brackets that are open in a field object
 }
 
 // Weight is roughly how many bytes of memory f holds.
 func (f *Found) Weight() int {
-	return cap(f.Refs)*40 + cap(f.IDs)*8 + len(f.slots)*4 + cap(f.scratch)
+	return cap(f.Refs)*40 + cap(f.IDs)*8 + len(f.slots)*4 + cap(f.scratch) + cap(f.open)
 }
 
 func (f *Found) reset() {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,8 +23,10 @@ type oracleRef struct {
 	Position   int
 }
 
-// oracle finds the references of valid JSON by encoding/json's tokens, slowly.
-func oracle(body []byte) (refs []oracleRef, depth int) {
+// oracle finds the references of valid JSON by encoding/json's tokens, slowly. scalar says
+// that the body is neither object nor array, deep how many brackets are open at once in a
+// field object, that of the outermost included.
+func oracle(body []byte) (refs []oracleRef, scalar bool, deep int) {
 	type level struct {
 		object, field, name bool // name: the next string is one
 		last                string
@@ -41,16 +44,21 @@ func oracle(body []byte) (refs []oracleRef, depth int) {
 		begin := tokens.InputOffset()
 		token, err := tokens.Token()
 		if err != nil {
-			return refs, depth
+			return refs, scalar, deep
 		}
 		end := int(tokens.InputOffset())
+		if _, bracket := token.(json.Delim); !bracket && len(stack) == 0 {
+			scalar = true
+		}
 		switch token := token.(type) {
 		case json.Delim:
 			switch token {
 			case '{', '[':
 				field := len(stack) > 0 && top().object && top().last == "thumbnails"
 				stack = append(stack, level{object: token == '{', field: field && token == '{', name: true})
-				depth = max(depth, len(stack))
+				if outer := slices.IndexFunc(stack, func(l level) bool { return l.field }); outer >= 0 {
+					deep = max(deep, len(stack)-outer)
+				}
 			default:
 				stack = stack[:len(stack)-1]
 				done()
@@ -108,9 +116,61 @@ func oracleMatch(value string) (id thumb.ID, position int, ok bool) {
 	return id, position, ok && position >= 0
 }
 
+// inPlaceOf says whether a reference stands where one may, in a body that need not be
+// JSON: a whole string, the value of a member of an object that is itself the value of a
+// member with the field's name, by the tokens before it.
+func inPlaceOf(tokens []token, ref *Ref) bool {
+	at := slices.IndexFunc(tokens, func(t token) bool { return t.start == ref.Start-1 && t.end == ref.End+1 })
+	if at < 0 || tokens[at].kind != '"' || tokens[at-1].kind != ':' || at+1 == len(tokens) || !strings.ContainsRune(",}", rune(tokens[at+1].kind)) {
+		return false
+	}
+	for depth := 1; depth > 0; {
+		if at--; at < 2 {
+			return false
+		}
+		switch tokens[at].kind {
+		case '}', ']':
+			depth++
+		case '{', '[':
+			depth--
+		}
+	}
+	return tokens[at].kind == '{' && tokens[at-1].kind == ':' && tokens[at-2].text == "thumbnails"
+}
+
+// token is one of a body that need not be JSON.
+type token struct {
+	kind       byte // its first one
+	start, end int
+	text       string // of a string
+}
+
+// tokensOf cuts a body into tokens. It returns false where a comment may stand, or anything
+// else that JSON does not have.
+func tokensOf(body []byte) (tokens []token, ok bool) {
+	text := regexp.MustCompile(`^"(?:[^"\\]|\\(?s:.))*"`)
+	other := regexp.MustCompile(`^(?:[{}\[\],:]|[0-9+\-.eEtrufalsn]+)`)
+	for at := 0; at < len(body); {
+		if bytes.IndexByte([]byte(" \t\r\n"), body[at]) >= 0 {
+			at++
+			continue
+		}
+		found := text.Find(body[at:])
+		if found == nil {
+			if found = other.Find(body[at:]); found == nil {
+				return nil, false
+			}
+		}
+		t := token{kind: body[at], start: at, end: at + len(found)}
+		_ = json.Unmarshal(found, &t.text)
+		tokens, at = append(tokens, t), t.end
+	}
+	return tokens, true
+}
+
 // Whatever comes, no panic, and every other byte stays. Of valid JSON comes valid
-// JSON, in which exactly what the oracle finds was replaced. Of a body that is
-// taken for JSON no shorter one is.
+// JSON, in which exactly what the oracle finds was replaced, and of which nothing shorter is
+// taken for JSON. Of anything else no more than what stands where a reference may.
 func FuzzScan(f *testing.F) {
 	s, err := NewScanner(Config{Field: "thumbnails", Route: "/api/v2/captures/thumbnails/", Specs: testSpecs})
 	if err != nil {
@@ -136,13 +196,10 @@ func FuzzScan(f *testing.F) {
 		if undone := undo(&found, body, out); !bytes.Equal(undone, body) {
 			t.Fatalf("undone, it is %q and not %q", undone, body)
 		}
-		if ok {
-			end := len(bytes.TrimRight(body, " \t\r\n"))
-			for n := max(0, end-100); n < end; n++ {
-				if s.Scan(new(Found), body[:n], Hosts{[]byte("app.example.org")}) {
-					t.Fatalf("cut off after %d bytes it is taken for JSON too: %q", n, body)
-				}
-			}
+		if tokens, text := tokensOf(body); len(found.Refs) > 0 && !text {
+			t.Fatalf("rewritten, though no bytes of JSON: %q", body)
+		} else if i := slices.IndexFunc(found.Refs, func(ref Ref) bool { return !inPlaceOf(tokens, &ref) }); i >= 0 {
+			t.Fatalf("%q is rewritten in %q", body[found.Refs[i].Start:found.Refs[i].End], body)
 		}
 		if !json.Valid(body) {
 			return
@@ -150,11 +207,17 @@ func FuzzScan(f *testing.F) {
 		if !json.Valid(out) {
 			t.Fatalf("%q became %q", body, out)
 		}
-		want, depth := oracle(body)
-		if depth == 0 || depth > MaxDepth {
+		want, scalar, deep := oracle(body)
+		if scalar || deep > MaxDepth {
 			want = nil
 		} else if !ok {
 			t.Fatalf("valid JSON is refused: %q", body)
+		}
+		end := len(bytes.TrimRight(body, " \t\r\n"))
+		for n := max(0, end-100); n < end; n++ {
+			if s.Scan(new(Found), body[:n], Hosts{[]byte("app.example.org")}) {
+				t.Fatalf("cut off after %d bytes it is taken for JSON too: %q", n, body)
+			}
 		}
 		var got []oracleRef
 		for _, ref := range found.Refs {

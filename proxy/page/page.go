@@ -9,21 +9,22 @@
 // JSON stays. Escapes count: "thumbn\u0061ils" is the name, "http:\/\/host\/" the
 // URL. Every byte outside the strings replaced stays as it was.
 //
-// A body is only rewritten when it is JSON as far as this goes:
+// In valid JSON an unescaped quote never stands inside a string. So the name in quotes
+// with a colon and an object behind it is a member wherever that stands outside strings,
+// and only such an object is read as JSON is. The rest of a body must prove no more than
+// this, or nothing of it is rewritten:
 //
-//   - it is one object or array, with nothing but white space around it;
-//   - every string is closed and holds no control character, and outside strings
-//     stand only bytes that JSON has there (no comments, no single quotes, no
-//     NaN, no markup);
-//   - brackets pair, each with its own kind, at most MaxDepth deep, and what
-//     stands before and after each bracket may stand there;
+//   - it begins with a bracket and ends with one of the same kind, with nothing but white
+//     space around them, and as many brackets close in it as open;
+//   - every string is closed, and outside strings stand only bytes that JSON has there (no
+//     comments, no single quotes, no NaN, no markup);
 //   - every object that is looked into is made of members as JSON has them.
 //
-// So a body that was cut off anywhere, or that something was appended to, is
-// never rewritten. What is not checked, because it would cost more than all the
-// rest, is the spelling of numbers, of literals and of escapes in other strings,
-// and the order of commas, colons and scalars away from brackets: a body wrong
-// only there is rewritten, and stays as wrong as it was.
+// So JSON that was cut off anywhere is never rewritten, nor is what only looks like a member
+// in a string or a comment. What else is wrong with a body (the order of its brackets,
+// commas, colons and scalars, the spelling of numbers, literals and escapes, a line break in
+// a string, another text behind the first) does not keep it from being rewritten, and stays
+// as wrong as it was.
 //
 // Time is linear in the body, whatever it holds; nothing is allocated once a
 // Found has grown to the size of the pages that it is used for.
@@ -37,9 +38,6 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-// MaxDepth is how many brackets may be open at once in a body that is rewritten.
-const MaxDepth = 1024
-
 // Config says what a route URL looks like.
 type Config struct {
 	Field string // name of the members whose objects hold route URLs
@@ -50,11 +48,11 @@ type Config struct {
 
 // Scanner finds route URLs. It may be used by many goroutines at once.
 type Scanner struct {
-	field string
+	name  string // of field members
 	route string
 	specs thumb.Specs
 	hosts []authority
-	// tails are what follows the id for each label, as the app writes it.
+	// tails are what follows the id for each label, as the app writes it, up to the quote.
 	tails []string
 }
 
@@ -73,12 +71,12 @@ func NewScanner(cfg Config) (*Scanner, error) {
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	s := &Scanner{field: cfg.Field, route: cfg.Route, specs: cfg.Specs}
+	s := &Scanner{name: cfg.Field, route: cfg.Route, specs: cfg.Specs}
 	for _, host := range cfg.Hosts {
 		s.hosts = append(s.hosts, splitAuthority([]byte(strings.Clone(host))))
 	}
 	for _, spec := range cfg.Specs {
-		s.tails = append(s.tails, "/?label="+spec.Label)
+		s.tails = append(s.tails, "/?label="+spec.Label+`"`)
 	}
 	return s, nil
 }

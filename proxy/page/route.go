@@ -6,17 +6,34 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
+// usual is value for a route URL that begins as the last one did and is written as the
+// app writes them, the contents of a string from start on; 0 for any other. A page has one
+// authority, as a rule.
+func (w *walk) usual(start int) (end int) {
+	if len(w.known) == 0 || !bytes.HasPrefix(w.body[start:], w.known) {
+		return 0
+	}
+	at := start + len(w.known)
+	first, id := at, thumb.ID(0)
+	for digit := w.byteAt(at) - '0'; digit <= 9; digit = w.byteAt(at) - '0' {
+		id = id*10 + thumb.ID(digit)
+		at++
+	}
+	if id <= 0 || at-first > 18 { // it may have wrapped
+		return 0
+	}
+	for position, tail := range w.tails {
+		if end := at + len(tail); end <= len(w.body) && string(w.body[at:end]) == tail {
+			w.found.Refs = append(w.found.Refs, Ref{Start: start, End: end - 1, Origin: w.origin, Capture: w.found.capture(id), Position: position})
+			return end - 1
+		}
+	}
+	return 0
+}
+
 // match reads text as a URL of the thumbnail route. It returns false where it is
 // not one that may be rewritten.
 func (w *walk) match(text []byte) (Ref, bool) {
-	// A page has one authority, as a rule: its heads are alike.
-	if known := w.known; len(known) > 0 && bytes.HasPrefix(text, known) {
-		id, position, ok := w.tail(text[len(known):])
-		if !ok {
-			return Ref{}, false
-		}
-		return Ref{Origin: w.origin, Capture: w.found.capture(id), Position: position}, true
-	}
 	origin, host, scheme := splitOrigin(text)
 	head := origin + len(w.route)
 	if len(text) < head || string(text[origin:head]) != w.route {
@@ -45,11 +62,6 @@ func (w *walk) tail(text []byte) (id thumb.ID, position int, ok bool) {
 		return 0, 0, false
 	}
 	text = text[digits:]
-	for position, tail := range w.tails {
-		if string(text) == tail {
-			return id, position, true
-		}
-	}
 	if len(text) > 0 && text[0] == '/' {
 		text = text[1:]
 	}

@@ -14,7 +14,7 @@ type Hosts [2][]byte
 // body is not JSON as far as the package comment says.
 func (s *Scanner) Scan(f *Found, body []byte, hosts Hosts) bool {
 	f.reset()
-	w := walk{Scanner: s, found: f, body: body, accepted: hosts}
+	w := walk{Scanner: s, found: f, body: body, accepted: hosts, also: '{'}
 	if w.whole() {
 		return true
 	}
@@ -32,11 +32,9 @@ type walk struct {
 	inString uint64 // all ones where the next block begins inside a string
 	escaped  uint64 // 1 where the next block's first byte is escaped
 	escapes  bool   // a backslash was seen
-
-	depth int
-	last  int // the last bracket
-	// stack holds the open brackets; '{' of a field object has the highest bit set.
-	stack [MaxDepth + 1]byte
+	depth    int    // how many more brackets opened than closed
+	also     byte   // what is sought beside '{'
+	read     int    // a field object was read up to here
 
 	// known is the head of a route URL, up to the id, that was accepted;
 	// origin is the length of its scheme and authority.
@@ -46,18 +44,16 @@ type walk struct {
 
 // whole walks through the body, a chunk at a time.
 func (w *walk) whole() bool {
-	first := w.space(0)
-	if first == len(w.body) || w.body[first] != '{' && w.body[first] != '[' {
+	first, last := w.space(0), w.before(len(w.body))
+	if first >= last || w.body[first] != '{' && w.body[first] != '[' || w.body[last] != w.body[first]+2 {
 		return false
 	}
-	w.stack[0], w.depth, w.last = w.body[first], 1, first
-
 	var classes [chunk]masks
-	at := first + 1
+	at := 0
 	for len(w.body)-at >= blockSize {
 		part := classes[:min(chunk, (len(w.body)-at)/blockSize)]
-		classify(part, w.body[at:])
-		if !w.strings(part) || !w.brackets(part, at) {
+		classify(part, w.body[at:], w.also)
+		if !w.blocks(part, at) {
 			return false
 		}
 		at += len(part) * blockSize
@@ -66,15 +62,14 @@ func (w *walk) whole() bool {
 	for i := copy(tail[:], w.body[at:]); i < blockSize; i++ {
 		tail[i] = ' '
 	}
-	part := classes[:1]
-	classify(part, tail[:])
-	return w.strings(part) && w.brackets(part, at) &&
-		w.inString == 0 && w.depth == 0 && w.last == w.before(len(w.body))
+	classify(classes[:1], tail[:], w.also)
+	return w.blocks(classes[:1], at) && w.inString == 0 && w.depth == 0
 }
 
-// strings takes the brackets that are inside strings out of the masks.
-func (w *walk) strings(part []masks) bool {
-	inString, wrong := w.inString, uint64(0)
+// blocks looks at blocks that were classified, the first of which begins at base: where
+// strings are, that nothing foreign stands between them, and at what was sought there.
+func (w *walk) blocks(part []masks, base int) bool {
+	inString, depth, foreign := w.inString, w.depth, uint64(0)
 	for i := range part {
 		m := &part[i]
 		// Set from an opening quote to the byte before the closing one.
@@ -83,11 +78,17 @@ func (w *walk) strings(part []masks) bool {
 			in = parity(w.unescaped(m.quotes, m.backslashes)) ^ inString
 		}
 		inString = uint64(int64(in) >> 63)
-		wrong |= m.foreign&^in | m.control&in
-		m.brackets &^= in
+		foreign |= m.foreign &^ in
+		depth += bits.OnesCount64(m.opening&^in) - bits.OnesCount64(m.closing&^in)
+		for sought := m.sought &^ in; sought != 0; sought &= sought - 1 {
+			if at := base + bits.TrailingZeros64(sought); w.named(at) && at >= w.read && !w.field(at) {
+				return false
+			}
+		}
+		base += blockSize
 	}
-	w.inString = inString
-	return wrong == 0
+	w.inString, w.depth = inString, depth
+	return foreign == 0
 }
 
 // unescaped returns the quotes that no backslash stands before.
@@ -105,76 +106,68 @@ func (w *walk) unescaped(quotes, backslashes uint64) uint64 {
 	return quotes
 }
 
-// brackets takes those that strings left. Nothing branches on what kind each is,
-// as a wrong guess would cost more than all of this.
-func (w *walk) brackets(part []masks, base int) bool {
-	body, depth, last := w.body, w.depth, w.last
-	placed, wrong := uint32(1), byte(0)
-	for i := range part {
-		for set := part[i].brackets; set != 0; set &= set - 1 {
-			at := base + bits.TrailingZeros64(set)
-			if uint(depth-1) >= MaxDepth {
-				return false
-			}
-			c := body[at]
-			before := body[at-1]
-			if neighbours[before]&blank != 0 {
-				before = body[w.before(at)]
-			}
-			top := w.stack[depth-1]
-			if top >= inField && !w.members(last+1, at) {
-				return false
-			}
-			// '{' and '[' have bit 1 set, '{' and '}' bit 5, and each closing one is
-			// its opening one plus 2.
-			closing := ^c >> 1 & 1
-			placed &= uint32(neighbours[before]) >> ((closing<<1 | top>>5&1) & 31)
-			wrong |= -closing & (top&^inField + 2 ^ c)
-			depth -= int(closing)
-			if before == ':' && c == '{' && w.named(at) {
-				c |= inField
-			}
-			w.stack[depth] = c
-			depth += 1 - int(closing)
-			last = at
-		}
-		base += blockSize
+// named says whether what stands at index at, outside strings, is the value of a member
+// with the field's name. In JSON a quote that opens a string has no backslash before it,
+// and one that does not open a string does: so the text decides, read backwards.
+func (w *walk) named(at int) bool {
+	colon := at - 1
+	if colon >= 0 && kinds[w.body[colon]] == blank {
+		colon = w.before(at)
 	}
-	w.depth, w.last = depth, last
-	return placed == 1 && wrong == 0
+	if colon < 0 || w.body[colon] != ':' {
+		return false
+	}
+	end := colon - 1
+	if end >= 0 && kinds[w.body[end]] == blank {
+		end = w.before(colon)
+	}
+	if end < 0 || w.body[end] != '"' {
+		return false
+	}
+	start := end - len(w.name)
+	if start >= 2 && w.body[start-1] == '"' && string(w.body[start:end]) == w.name {
+		return w.body[start-2] != '\\'
+	}
+	return w.escapes && w.namedWithEscapes(end)
 }
 
-// inField marks the brackets of field objects on the stack.
-const inField = 0x80
-
-// neighbours says of each byte which brackets it may stand before, white space
-// apart: bit 0 for an opening bracket in an array, bit 1 for one in an object,
-// bit 2 for one that closes an array, bit 3 for one that closes an object.
-var neighbours = func() (t [256]byte) {
-	for c := range t {
-		t[c] = 0b1100
+// kinds says of each byte what it is outside strings: white space, one that stands for
+// itself, or part of a number or literal (0).
+var kinds = func() (t [256]byte) {
+	for _, c := range []byte(" \t\n\r") {
+		t[c] = blank
 	}
-	t[','], t[':'], t['['], t['{'] = 0b0001, 0b0010, 0b0101, 0b1000
-	for _, c := range []byte(" \t\r\n") {
-		t[c] |= blank
+	for _, c := range []byte("{}[],:\"") {
+		t[c] = mark
 	}
 	return t
 }()
 
-// blank marks white space among the neighbours.
-const blank = 1 << 4
+const (
+	blank = 1 + iota
+	mark
+)
+
+// byteAt returns a byte of the body, 0 behind its end.
+func (w *walk) byteAt(at int) byte {
+	if at < len(w.body) {
+		return w.body[at]
+	}
+	return 0
+}
 
 // before returns the index of the last byte before at that is not white space,
 // -1 where there is none.
 func (w *walk) before(at int) int {
-	for at--; at >= 0 && neighbours[w.body[at]]&blank != 0; at-- {
+	for at--; at >= 0 && kinds[w.body[at]] == blank; at-- {
 	}
 	return at
 }
 
 // space returns the index of the first byte from at on that is not white space.
 func (w *walk) space(at int) int {
-	for ; at < len(w.body) && neighbours[w.body[at]]&blank != 0; at++ {
+	for at < len(w.body) && kinds[w.body[at]] == blank {
+		at++
 	}
 	return at
 }

@@ -132,11 +132,13 @@ func TestDepth(t *testing.T) {
 		refs int
 		ok   bool
 	}{
-		"arrays":                    {nested("[", inner, "]", MaxDepth-2), 1, true},
-		"one array too deep":        {nested("[", inner, "]", MaxDepth-1), 0, false},
-		"objects":                   {nested(`{"a":`, inner, "}", MaxDepth-2), 1, true},
-		"fields":                    {nested(`{"thumbnails":`, inner, `,"small":"/api/v2/captures/thumbnails/2/"}`, MaxDepth-2), MaxDepth - 2, true},
-		"a bomb of arrays":          {nested("[", "", "]", 1<<20), 0, false},
+		"arrays":                    {nested("[", inner, "]", 1<<20), 1, true},
+		"objects":                   {nested(`{"a":`, inner, "}", 1<<20), 1, true},
+		"fields":                    {nested(`{"thumbnails":`, inner, `,"small":"/api/v2/captures/thumbnails/2/"}`, MaxDepth-1), MaxDepth - 1, true},
+		"one field too deep":        {nested(`{"thumbnails":`, inner, `}`, MaxDepth), 0, false},
+		"arrays in a field":         {nested("[", `{"thumbnails":{"a":`+string(nested("[", "1", "]", MaxDepth-1))+`}}`, "]", 1), 0, true},
+		"one array too deep in it":  {nested("[", `{"thumbnails":{"a":`+string(nested("[", "1", "]", MaxDepth))+`}}`, "]", 1), 0, false},
+		"a bomb of arrays":          {nested("[", "", "]", 1<<20), 0, true},
 		"a bomb that never closes":  {nested(`{"thumbnails":`, "", "", 1<<18), 0, false},
 		"a bomb of closing ones":    {nested("", "", "}", 1<<20), 0, false},
 		"closed more than opened":   {[]byte("{}" + strings.Repeat("}", 2000)), 0, false},

@@ -18,6 +18,8 @@ DEMO_PACKAGES  := $(BUILD_PACKAGES) postgresql
 TEST_PACKAGES  := $(DEMO_PACKAGES) chromium fonts-dejavu-core pgbouncer nginx curl wget systemd prometheus gunicorn python3-django python3-uvicorn python3-pil
 IMAGE_PACKAGES := debootstrap iproute2
 BENCH_PACKAGES := $(TEST_PACKAGES) libnginx-mod-http-lua wrk libvips-tools
+# Node comes with npm from some sources, and without it in Debian's packages.
+CACHE_PACKAGES = postgresql nginx varnish $(if $(shell command -v npm),,nodejs npm)
 
 VERSITYGW := github.com/versity/versitygw/cmd/versitygw@v1.8.0
 TOXIPROXY := github.com/Shopify/toxiproxy/v2/cmd/server@v2.5.0
@@ -80,6 +82,17 @@ test-asan: packages-build
 quick: packages-build
 	go test -tags $(TAGS) $$(go list -tags $(TAGS) -f '{{.ImportPath}} {{.Imports}} {{.TestImports}} {{.XTestImports}}' ./... | grep -v -e internal/testenv -e '/deploy ' | cut -d' ' -f1)
 
+## cache-tests: the tests of cache-tests.fyi on nginx, Varnish and thumbedge (ONLY=thumbedge ID=test)
+.PHONY: cache-tests
+cache-tests: packages-cache $(TOOLS)/http-cache-tests/node_modules/.package-lock.json
+	go run ./bench/cachetests -only '$(ONLY)' -id '$(ID)'
+
+# npm writes this file last.
+$(TOOLS)/http-cache-tests/node_modules/.package-lock.json: bench/cachetests/package.json bench/cachetests/package-lock.json | packages-cache
+	mkdir -p $(TOOLS)/http-cache-tests
+	cp $^ $(TOOLS)/http-cache-tests/
+	cd $(TOOLS)/http-cache-tests && npm ci --ignore-scripts --no-audit --no-fund
+
 ## test-bare: `make demo` and `make test` in a new Debian that has nothing else; as root
 .PHONY: test-bare
 test-bare: packages-image
@@ -136,13 +149,14 @@ $(TOOLS)/golangci-lint:
 
 # packages-X installs the packages X needs that are missing: by apt as root,
 # otherwise it says in one line what to install.
-.PHONY: packages-build packages-demo packages-test packages-image packages-bench
+.PHONY: packages-build packages-demo packages-test packages-image packages-bench packages-cache
 packages-build: PACKAGES = $(BUILD_PACKAGES)
 packages-demo:  PACKAGES = $(DEMO_PACKAGES)
 packages-test:  PACKAGES = $(TEST_PACKAGES)
 packages-image: PACKAGES = $(IMAGE_PACKAGES)
 packages-bench: PACKAGES = $(BENCH_PACKAGES)
-packages-build packages-demo packages-test packages-image packages-bench:
+packages-cache: PACKAGES = $(CACHE_PACKAGES)
+packages-build packages-demo packages-test packages-image packages-bench packages-cache:
 	@missing=(); for p in $(PACKAGES); do \
 	  dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'install ok installed' || missing+=($$p); done; \
 	if (( $${#missing[@]} )); then \

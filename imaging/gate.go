@@ -1,16 +1,19 @@
 package imaging
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"sync"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 // gate admits jobs while there is room, by number and by bytes. Of those that wait,
-// browsers' jobs go before prefetches; then the hosts of originals take turns, the one
-// that holds the fewest places first; then the oldest job goes. A job that does not fit
-// yet is not overtaken by a smaller one, so a big job starves no more than a small one.
+// browsers' jobs go before prefetches; then clients take turns, the one that holds the
+// fewest places first, so that whoever asks for one thumbnail does not wait behind all
+// that another asks for; then the hosts of originals likewise; then the oldest job goes.
+// A job that does not fit yet is not overtaken by a smaller one, so a big job starves no
+// more than a small one.
 //
 // A fair gate also keeps each host of originals from taking all of it: a host gets
 // another place, or more bytes, only while as much stays free as it then holds. So one
@@ -29,15 +32,17 @@ type gate struct {
 	spared int   // places that prefetches leave to clients' jobs
 	fair   bool  // no host of originals takes all of it
 
-	mu      sync.Mutex
-	taken   int
-	held    int64
-	byHost  map[string]share // of those that are in or wait
-	admits  uint64           // so many were let in so far
-	waiting []*place
+	mu       sync.Mutex
+	taken    int
+	held     int64
+	byHost   map[string]share // of those that are in or wait
+	byClient map[thumb.Client]share
+	admits   uint64 // so many were let in so far
+	waiting  []*place
 }
 
-// share is what the jobs of one host hold, and the number of the last that was let in.
+// share is what the jobs of one host or client hold, and the number of the last that
+// was let in.
 type share struct {
 	places int
 	bytes  int64
@@ -48,7 +53,8 @@ type share struct {
 type place struct {
 	gate     *gate
 	job      *job
-	host     string // of the job's original; "": not known yet, or not of any host
+	host     string       // of the job's original; "": not known yet, or not of any host
+	client   thumb.Client // the job's when it was let in
 	bytes    int64
 	admitted chan struct{} // closed when let in
 }
@@ -70,7 +76,7 @@ func (g *gate) enter(ctx context.Context, j *job, host string, bytes int64) (*pl
 	defer g.mu.Unlock()
 	if i := slices.Index(g.waiting, p); i >= 0 {
 		g.waiting = slices.Delete(g.waiting, i, i+1)
-		g.tidy(p.host)
+		g.tidy(p)
 		g.admit() // it may have been first in line, and the next one may fit
 		return nil, ctx.Err()
 	}
@@ -83,7 +89,7 @@ func (p *place) leave() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.count(p, -1, -p.bytes)
-	g.tidy(p.host)
+	g.tidy(p)
 	g.admit()
 }
 
@@ -114,90 +120,8 @@ func (p *place) assign(host string) bool {
 		p.host = old
 	}
 	g.count(p, 1, p.bytes)
-	g.tidy(old)
+	g.tidyHost(old)
 	return within
-}
-
-// count adds to what is taken. The caller holds mu.
-func (g *gate) count(p *place, places int, bytes int64) {
-	g.taken += places
-	g.held += bytes
-	s := g.byHost[p.host]
-	s.places += places
-	s.bytes += bytes
-	if places > 0 {
-		s.last = g.admits
-	}
-	if g.byHost == nil {
-		g.byHost = map[string]share{}
-	}
-	g.byHost[p.host] = s
-}
-
-// tidy forgets a host that nothing is in or waits of. The caller holds mu.
-func (g *gate) tidy(host string) {
-	waits := func(p *place) bool { return p.host == host }
-	if g.byHost[host].places == 0 && !slices.ContainsFunc(g.waiting, waits) {
-		delete(g.byHost, host)
-	}
-}
-
-// within says whether the host of a place may have it. The caller holds mu.
-func (g *gate) within(p *place) bool {
-	s := g.byHost[p.host]
-	if !g.fair || p.host == "" || s.places == 0 {
-		return true
-	}
-	return s.places < g.places-g.taken && (g.bytes == 0 || s.bytes+p.bytes <= g.bytes-g.held)
-}
-
-// fits says whether there is room for a place. The caller holds mu.
-func (g *gate) fits(p *place) bool {
-	places := g.places
-	if p.job.prefetch.Load() {
-		places -= g.spared
-	}
-	return g.taken < places && (g.bytes == 0 || g.held+p.bytes <= g.bytes)
-}
-
-// before says whether p is let in before other. The caller holds mu.
-func (g *gate) before(p, other *place) bool {
-	if a, b := p.job.prefetch.Load(), other.job.prefetch.Load(); a != b {
-		return b
-	}
-	mine, others := g.byHost[p.host], g.byHost[other.host]
-	return cmp.Or(
-		cmp.Compare(mine.places, others.places),
-		cmp.Compare(mine.last, others.last),
-		cmp.Compare(p.job.number, other.job.number),
-	) < 0
-}
-
-// reorder looks at the line again after a job's priority has changed.
-func (g *gate) reorder() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.admit()
-}
-
-// admit lets in whoever is first while there is room. The caller holds mu.
-func (g *gate) admit() {
-	for {
-		first := -1
-		for i, p := range g.waiting {
-			if g.within(p) && (first < 0 || g.before(p, g.waiting[first])) {
-				first = i
-			}
-		}
-		if first < 0 || !g.fits(g.waiting[first]) {
-			return
-		}
-		p := g.waiting[first]
-		g.admits++
-		g.count(p, 1, p.bytes)
-		g.waiting = slices.Delete(g.waiting, first, first+1)
-		close(p.admitted)
-	}
 }
 
 // state returns how many are in, what they hold, and how many wait.

@@ -1,15 +1,20 @@
 package imaging
 
 import (
+	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 // crowd makes jobs that go for the places of a gate, one after the other.
 type crowd struct {
 	*testing.T
 	gate   *gate
+	client thumb.Client // of who comes
 	number uint64
 	in     map[string][]*place // by host
 	order  []string            // hosts, as they are let in
@@ -20,6 +25,7 @@ func (c *crowd) come(host string, jobs int, bytes int64) {
 	for range jobs {
 		c.number++
 		j := &job{number: c.number}
+		j.client.Store(uint64(c.client))
 		go func() {
 			p, err := c.gate.enter(c.Context(), j, host, bytes)
 			if err != nil {
@@ -55,7 +61,7 @@ func (c *crowd) want(want map[string]int) {
 
 func crowded(t *testing.T, g *gate, test func(c *crowd)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) { test(&crowd{T: t, gate: g, in: map[string][]*place{}}) })
+	synctest.Test(t, func(t *testing.T) { test(&crowd{T: t, gate: g, client: 1, in: map[string][]*place{}}) })
 }
 
 // One host gets half of a fair gate, two get a third each, and there is always
@@ -137,4 +143,71 @@ func TestHostsTakeTurns(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Who asks for one thumbnail waits for those that are in, and not for all that another
+// client has asked for before: clients take turns, whatever their hosts.
+func TestClientsTakeTurns(t *testing.T) {
+	t.Parallel()
+	for _, places := range []int{1, 2} {
+		crowded(t, &gate{places: places}, func(c *crowd) {
+			c.client = 7
+			c.come("a", 500, 0)
+			c.come("b", 500, 0)
+			c.client = 8
+			c.come("its", 1, 0)
+			c.client = 9
+			c.come("other's", 2, 0)
+			for range 6 {
+				c.leave(c.order[len(c.order)-places])
+			}
+			for host, latest := range map[string]int{"its": places + 2, "other's": places + 2} {
+				if at := slices.Index(c.order, host); at < 0 || at > latest {
+					t.Errorf("%d places: %q was let in as number %d, want %d at the latest: %q", places, host, at, latest, c.order)
+				}
+			}
+			if n := len(c.order); n != places+6 {
+				t.Errorf("%d places: %d were let in when six had left: a place was free while somebody waited", places, n)
+			}
+			if n := len(c.gate.byClient); n > 3 {
+				t.Errorf("%d clients are remembered, there were three", n)
+			}
+		})
+	}
+}
+
+// A job that another client joins becomes that one's where it has fewer in hand: its
+// turn does not come only when all that the first one asked for is done.
+func TestJoinedJobsGoWithTheClientThatHasFewer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newColdPath(t, tight(300))
+		var mu sync.Mutex
+		var order []string
+		goOn := make(chan struct{})
+		c.starting = func(original string) {
+			mu.Lock()
+			defer mu.Unlock()
+			order = append(order, original)
+		}
+		c.decoding = func() { <-goOn }
+		var all sync.WaitGroup
+		for id := thumb.ID(1); id <= 200; id++ {
+			c.stored(id, fmt.Sprint(id))
+			all.Go(func() { _, _ = c.Renderer.Thumbnail(t.Context(), 1, id, small) })
+			synctest.Wait()
+		}
+		all.Go(func() { _, _ = c.Renderer.Thumbnail(t.Context(), 2, 200, medium) })
+		synctest.Wait()
+		close(goOn)
+		all.Wait()
+		// Twelve turns were taken when it came.
+		if at := slices.Index(order, "200"); at < 0 || at > 13 {
+			t.Errorf("the joined capture was rendered as number %d of %d", at, len(order))
+		}
+		synctest.Wait()
+		if n := len(c.jobs.byClient) + len(c.turns.byClient) + len(c.renders.byClient) + len(c.Renderer.originals.byClient); n != 0 {
+			t.Errorf("%d clients are remembered when nothing is in hand", n)
+		}
+	})
 }

@@ -42,8 +42,9 @@ type job struct {
 	holder string // of the lease: nobody else's, in any process
 	ctx    context.Context
 	cancel context.CancelCauseFunc
-	// prefetch says that no client waits for it; one that joins clears it.
-	prefetch atomic.Bool
+	// client is whose job it is, a thumb.Client: see jobs.handTo. It is nobody's while
+	// it is a prefetch.
+	client atomic.Uint64
 	// changed has a value when a notification named the capture.
 	changed chan struct{}
 	// These two are the job's goroutine's only: what is left of render.max_wait, and
@@ -63,20 +64,28 @@ type job struct {
 type jobs struct {
 	limit    int
 	launch   func(*job)      // starts the goroutine of a new job
-	promote  func()          // told that a job's priority has risen
+	promote  func()          // told that a job has become another client's
 	lifetime context.Context // of all jobs
 	metrics  *Metrics
 
-	mu      sync.Mutex
-	byID    map[thumb.ID]*job
-	counter uint64
-	closed  bool
+	mu       sync.Mutex
+	byID     map[thumb.ID]*job
+	byClient map[thumb.Client]int // how many of them are whose
+	counter  uint64
+	closed   bool
 }
 
 var errClosed = fmt.Errorf("%w: shutting down", thumb.ErrBusy)
 
-// join adds a label of a capture to the job in hand, or to a new one.
-func (s *jobs) join(id thumb.ID, position int, prefetch bool) (*outcome, error) {
+// of returns whose job it is.
+func (j *job) of() thumb.Client { return thumb.Client(j.client.Load()) }
+
+// prefetch says whether no client waits for the job.
+func (j *job) prefetch() bool { return j.of() == thumb.Nobody }
+
+// join adds a label of a capture, which a client asks for or nobody does, to the job
+// in hand, or to a new one.
+func (s *jobs) join(id thumb.ID, position int, client thumb.Client) (*outcome, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -84,15 +93,13 @@ func (s *jobs) join(id thumb.ID, position int, prefetch bool) (*outcome, error) 
 	}
 	j := s.byID[id]
 	if j == nil {
-		if err := s.makeRoom(prefetch); err != nil {
+		if err := s.makeRoom(client); err != nil {
 			return nil, err
 		}
-		j = s.add(id, prefetch)
+		j = s.add(id, client)
 	} else {
 		s.metrics.coalesced.Inc()
-	}
-	if !prefetch && j.prefetch.CompareAndSwap(true, false) {
-		s.promote()
+		s.handTo(j, client)
 	}
 	if j.outcomes[position] == nil {
 		j.outcomes[position] = &outcome{done: make(chan struct{})}
@@ -102,10 +109,10 @@ func (s *jobs) join(id thumb.ID, position int, prefetch bool) (*outcome, error) 
 }
 
 // add makes a job and starts it. The caller holds mu.
-func (s *jobs) add(id thumb.ID, prefetch bool) *job {
+func (s *jobs) add(id thumb.ID, client thumb.Client) *job {
 	s.counter++
 	j := &job{id: id, number: s.counter, changed: make(chan struct{}, 1)}
-	j.prefetch.Store(prefetch)
+	s.assign(j, client)
 	j.ctx, j.cancel = context.WithCancelCause(s.lifetime)
 	s.byID[id] = j
 	s.launch(j)
@@ -210,6 +217,7 @@ func (s *jobs) leave(j *job) {
 	}
 	j.left = true
 	delete(s.byID, j.id)
+	s.uncount(j.of())
 }
 
 // wake tells a job that waits for another replica that its capture has changed.
@@ -242,7 +250,7 @@ func (s *jobs) close() {
 	defer s.mu.Unlock()
 	s.closed = true
 	for _, j := range s.byID {
-		if j.prefetch.Load() && !j.started {
+		if j.prefetch() && !j.started {
 			s.drop(j, errClosed)
 		}
 	}

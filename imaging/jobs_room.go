@@ -1,6 +1,7 @@
 package imaging
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/thumbedge/thumbedge/resolver/thumb"
@@ -10,20 +11,22 @@ var (
 	errFull    = fmt.Errorf("%w: render.queue is full", thumb.ErrBusy)
 	errDropped = fmt.Errorf("%w: prefetch dropped for a client's sake", thumb.ErrBusy)
 	errShare   = fmt.Errorf("%w: the original's host has more than its share of render.queue", thumb.ErrBusy)
+	errMost    = fmt.Errorf("%w: the client has more than its share of render.queue", thumb.ErrBusy)
 )
 
-// makeRoom refuses a job where the limit is reached. A prefetch may take half of
-// the room only, and gives way to a client's job while it waits. So does the youngest
+// makeRoom refuses a client's job where the limit is reached. A prefetch may take half
+// of the room only, and gives way to a client's job while it waits. So does the youngest
 // that waits of a host of originals which has more than its share of the room: what a
-// host cannot get through must not keep all others out.
-func (s *jobs) makeRoom(prefetch bool) error {
+// host cannot get through must not keep all others out. So does, at last, the youngest
+// that waits of the client that has the most.
+func (s *jobs) makeRoom(client thumb.Client) error {
 	switch {
-	case prefetch && len(s.byID) >= (s.limit+1)/2:
+	case client == thumb.Nobody && len(s.byID) >= (s.limit+1)/2:
 		return errFull
 	case len(s.byID) < s.limit:
 		return nil
 	}
-	if j := s.youngest(func(j *job) bool { return j.prefetch.Load() && !j.started }); j != nil {
+	if j := s.youngest(func(j *job) bool { return j.prefetch() && !j.started }); j != nil {
 		s.metrics.dropped.Inc()
 		s.drop(j, errDropped)
 		return nil
@@ -33,17 +36,60 @@ func (s *jobs) makeRoom(prefetch bool) error {
 		s.drop(s.youngest(func(j *job) bool { return j.queued == host }), errShare)
 		return nil
 	}
+	if j := s.youngest((*job).waits); j != nil && s.hasMore(j.of(), client) {
+		s.metrics.outqueued.Inc()
+		s.drop(j, errMost)
+		return nil
+	}
 	return errFull
 }
 
-// youngest returns the youngest job of which the claim holds, or nil.
+// youngest returns, of the jobs of which the claim holds, the youngest of the client
+// that has the most jobs; nil where there are none.
 func (s *jobs) youngest(claim func(*job) bool) (youngest *job) {
 	for _, j := range s.byID {
-		if claim(j) && (youngest == nil || youngest.number < j.number) {
+		if claim(j) && (youngest == nil || cmp.Or(
+			cmp.Compare(s.byClient[youngest.of()], s.byClient[j.of()]), cmp.Compare(youngest.number, j.number)) < 0) {
 			youngest = j
 		}
 	}
 	return youngest
+}
+
+// waits says whether the job waits for a turn, its first or one of its host's share.
+func (j *job) waits() bool { return !j.started || j.queued != "" }
+
+// hasMore says whether a client has more jobs than its equal part of the limit would
+// be with one more client, and than the newcomer would have then.
+func (s *jobs) hasMore(client, newcomer thumb.Client) bool {
+	n := s.byClient[client]
+	return n > s.limit/(len(s.byClient)+1) && n > s.byClient[newcomer]+1
+}
+
+// handTo makes the job of a capture that another client asks for as well that client's,
+// where it was nobody's, or where that client has fewer in hand: it is not to wait behind
+// all that the first one asked for.
+func (s *jobs) handTo(j *job, client thumb.Client) {
+	of := j.of()
+	if client == thumb.Nobody || client == of || of != thumb.Nobody && s.byClient[client]+1 >= s.byClient[of] {
+		return
+	}
+	s.uncount(of)
+	s.assign(j, client)
+	s.promote()
+}
+
+// assign counts a job as the client's.
+func (s *jobs) assign(j *job, client thumb.Client) {
+	j.client.Store(uint64(client))
+	s.byClient[client]++
+}
+
+// uncount takes back that a job is the client's.
+func (s *jobs) uncount(client thumb.Client) {
+	if s.byClient[client]--; s.byClient[client] == 0 {
+		delete(s.byClient, client)
+	}
 }
 
 // greediest returns the host for which most jobs wait, where they are more than each

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/thumbedge/thumbedge/resolver/thumb"
@@ -14,9 +15,9 @@ import (
 // and of that host's youngest; where no host has more than its share, it is full.
 func TestFullQueueMakesRoomAtTheGreediestHostsCost(t *testing.T) {
 	t.Parallel()
-	s := &jobs{limit: 6, launch: func(*job) {}, lifetime: t.Context(), metrics: NewMetrics(prometheus.NewRegistry()), byID: map[thumb.ID]*job{}}
+	s := &jobs{limit: 6, launch: func(*job) {}, lifetime: t.Context(), metrics: NewMetrics(prometheus.NewRegistry()), byID: map[thumb.ID]*job{}, byClient: map[thumb.Client]int{}}
 	waits := func(id thumb.ID, host string) *outcome {
-		o, err := s.join(id, small, false)
+		o, err := s.join(id, small, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -30,7 +31,7 @@ func TestFullQueueMakesRoomAtTheGreediestHostsCost(t *testing.T) {
 	}
 	outcomes[6] = waits(6, "a") // the youngest
 	last := s.byID[6]
-	newcomer, err := s.join(7, small, false)
+	newcomer, err := s.join(7, small, 1)
 	if err != nil {
 		t.Fatalf("a newcomer is refused: %v", err)
 	}
@@ -42,7 +43,7 @@ func TestFullQueueMakesRoomAtTheGreediestHostsCost(t *testing.T) {
 	if !errors.Is(outcomes[6].err, thumb.ErrBusy) || context.Cause(last.ctx) == nil {
 		t.Errorf("it got %v, its context %v", outcomes[6].err, context.Cause(last.ctx))
 	}
-	if _, err := s.join(8, small, false); !errors.Is(err, thumb.ErrBusy) || len(s.byID) != 6 {
+	if _, err := s.join(8, small, 1); !errors.Is(err, thumb.ErrBusy) || len(s.byID) != 6 {
 		t.Errorf("%v, and %d captures are in hand: want busy, where a third of the room is each host's share", err, len(s.byID))
 	}
 	for id, o := range outcomes {
@@ -56,4 +57,47 @@ func TestFullQueueMakesRoomAtTheGreediestHostsCost(t *testing.T) {
 	}
 	s.end(s.byID[7], errClosed)
 	<-newcomer.done
+}
+
+// One client may fill the queue while nobody else wants it, and gives way to others
+// until each has its part; those do not give way to it.
+func TestFullQueueMakesRoomAtTheCostOfTheClientWithTheMost(t *testing.T) {
+	t.Parallel()
+	s := &jobs{limit: 9, launch: func(*job) {}, promote: func() {}, lifetime: t.Context(), metrics: NewMetrics(prometheus.NewRegistry()),
+		byID: map[thumb.ID]*job{}, byClient: map[thumb.Client]int{}}
+	var id thumb.ID
+	come := func(client thumb.Client, n int) (accepted int) {
+		for range n {
+			id++
+			if _, err := s.join(id, small, client); err == nil {
+				accepted++
+			} else if !errors.Is(err, thumb.ErrBusy) {
+				t.Error(err)
+			}
+		}
+		return accepted
+	}
+	if n := come(1, 1000); n != 9 {
+		t.Fatalf("one client alone got %d of 9", n)
+	}
+	for id := thumb.ID(1); id <= 3; id++ {
+		s.start(s.byID[id]) // and is not stopped any more
+	}
+	if n := come(2, 1000); n != 4 {
+		t.Errorf("a second client got %d of 9 beside it, want 4", n)
+	}
+	if n := come(3, 1000); n != 3 {
+		t.Errorf("a third one got %d, want 3", n)
+	}
+	if n := come(1, 1000); n != 0 {
+		t.Errorf("the first one, which has its part, got %d more", n)
+	}
+	if diff := cmp.Diff(map[thumb.Client]int{1: 3, 2: 3, 3: 3}, s.byClient); diff != "" {
+		t.Errorf("in hand of each (-want +got):\n%s", diff)
+	}
+	for id := thumb.ID(1); id <= 3; id++ {
+		if s.byID[id] == nil {
+			t.Errorf("capture %d was dropped although it was worked on", id)
+		}
+	}
 }

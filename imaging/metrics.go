@@ -21,6 +21,7 @@ type Metrics struct {
 	originals  prometheus.Counter // bytes fetched
 	leases     *prometheus.CounterVec
 	limited    *prometheus.CounterVec // by what a host of originals had its share of
+	outqueued  prometheus.Counter     // captures of clients that had more than their share
 	swept      *prometheus.CounterVec
 }
 
@@ -45,6 +46,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		originals:  counter("cold_original_bytes_total", "Bytes of originals fetched."),
 		leases:     counters("cold_leases_total", "Statements that ask for a lease, by outcome.", "outcome"),
 		limited:    counters("cold_host_limited_total", "Captures that had to wait for the share of turns of their original's host (turns), or gave way in the queue (queue).", "share"),
+		outqueued:  counter("cold_client_limited_total", "Captures that gave way in the full queue since their client had the most in it."),
 		swept:      counters("swept_files_total", "Replaced or left-over files that the sweep looked at, by outcome.", "outcome"),
 	}
 	m.limited.WithLabelValues("turns")

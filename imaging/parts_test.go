@@ -34,6 +34,8 @@ type coldPath struct {
 	// decodes counts decodings, and decoding is called in each, before it begins.
 	decodes  atomic.Int32
 	decoding func()
+	// starting is called with the original of each decoding, likewise.
+	starting func(original string)
 	// price is what a plan says it takes.
 	price func(specs thumb.Specs) int64
 }
@@ -42,7 +44,7 @@ type coldPath struct {
 // is the label's name, over the original's bytes.
 func newColdPath(t *testing.T, edit ...func(*Config, *Deps)) *coldPath {
 	t.Helper()
-	c := &coldPath{database: newMemoryDatabase(), storage: newMemoryStorage(), decoding: func() {},
+	c := &coldPath{database: newMemoryDatabase(), storage: newMemoryStorage(), decoding: func() {}, starting: func(string) {},
 		price: func(thumb.Specs) int64 { return 1 << 20 }}
 	c.start(t, edit...)
 	c.inspect = func(original []byte, specs thumb.Specs, _ int64) (*plan, error) {
@@ -54,6 +56,7 @@ func newColdPath(t *testing.T, edit ...func(*Config, *Deps)) *coldPath {
 		}
 		return &plan{memory: c.price(specs), render: func(ctx context.Context, _ int) ([]render.Picture, error) {
 			c.decodes.Add(1)
+			c.starting(string(original))
 			c.decoding()
 			var pictures []render.Picture
 			for _, spec := range specs {
@@ -127,6 +130,11 @@ func (c *coldPath) get(t *testing.T, id thumb.ID, position int) Thumbnail {
 		t.Fatalf("capture %d: %v", id, err)
 	}
 	return made
+}
+
+// Thumbnail is the Renderer's, for one and the same client.
+func (c *coldPath) Thumbnail(ctx context.Context, id thumb.ID, position int) (Thumbnail, error) {
+	return c.Renderer.Thumbnail(ctx, 1, id, position)
 }
 
 // check fails the test where a row names a missing file.

@@ -32,6 +32,8 @@
 //     originals, renders, their memory, every wait (RenderConfig has the sum).
 //   - No host of originals takes all of that: see gate for its share, jobs.makeRoom for
 //     the queue, and imaging/source for hosts that do not answer.
+//   - No client keeps another waiting behind all that it asks for: clients take turns at
+//     each gate, and who has the most in the queue gives way when it is full.
 package imaging
 
 import (
@@ -136,7 +138,7 @@ func New(cfg Config, deps Deps) (*Renderer, error) {
 	r.stop = stop
 	r.jobs = &jobs{
 		limit: cfg.Render.captures(), launch: r.launch, promote: r.reorder, lifetime: lifetime,
-		metrics: deps.Metrics, byID: map[thumb.ID]*job{},
+		metrics: deps.Metrics, byID: map[thumb.ID]*job{}, byClient: map[thumb.Client]int{},
 	}
 	r.metrics.observe(r)
 	sweeping, halt := context.WithCancel(context.Background())
@@ -145,20 +147,20 @@ func New(cfg Config, deps Deps) (*Renderer, error) {
 	return r, nil
 }
 
-// Thumbnail makes a label of a capture, together with whoever else asks for that
-// capture, and returns when it is there, when it has failed, or when ctx ends.
+// Thumbnail makes a label of a capture for a client, together with whoever else asks
+// for that capture, and returns when it is there, when it has failed, or when ctx ends.
 // Errors wrap one of thumb's.
-func (r *Renderer) Thumbnail(ctx context.Context, id thumb.ID, position int) (Thumbnail, error) {
-	made, err := r.thumbnail(ctx, id, position)
+func (r *Renderer) Thumbnail(ctx context.Context, client thumb.Client, id thumb.ID, position int) (Thumbnail, error) {
+	made, err := r.thumbnail(ctx, client, id, position)
 	r.metrics.thumbnails.WithLabelValues(outcomeOf(made, err)).Inc()
 	return made, err
 }
 
-func (r *Renderer) thumbnail(ctx context.Context, id thumb.ID, position int) (Thumbnail, error) {
+func (r *Renderer) thumbnail(ctx context.Context, client thumb.Client, id thumb.ID, position int) (Thumbnail, error) {
 	if made, err, found := r.failures.recall(id, position); found {
 		return made, err
 	}
-	o, err := r.jobs.join(id, position, false)
+	o, err := r.jobs.join(id, position, client)
 	if err != nil {
 		return Thumbnail{}, err
 	}
@@ -173,7 +175,7 @@ func (r *Renderer) thumbnail(ctx context.Context, id thumb.ID, position int) (Th
 // PrivateThumbnail does the same for a capture of a draft project, in private storage. A
 // capture that is public by now is thumb.ErrPublic; one that is not that project's, or
 // where there is no private storage, thumb.ErrNotPublic.
-func (r *Renderer) PrivateThumbnail(_ context.Context, id thumb.ID, _ int, _ int64) (Thumbnail, error) {
+func (r *Renderer) PrivateThumbnail(_ context.Context, _ thumb.Client, id thumb.ID, _ int, _ int64) (Thumbnail, error) {
 	return Thumbnail{}, fmt.Errorf("no private storage for capture %d: %w", id, thumb.ErrNotPublic)
 }
 
@@ -210,7 +212,7 @@ func (r *Renderer) Prefetch(id thumb.ID, position int) {
 	if _, _, found := r.failures.recall(id, position); found {
 		return
 	}
-	if _, err := r.jobs.join(id, position, true); err != nil {
+	if _, err := r.jobs.join(id, position, thumb.Nobody); err != nil {
 		r.metrics.dropped.Inc()
 	}
 }

@@ -49,7 +49,7 @@ func replica() {
 	for id := thumb.ID(1); id <= thumb.ID(o.Captures); id++ {
 		for position := range 2 {
 			all.Go(func() {
-				made, err := r.Thumbnail(context.Background(), id, position)
+				made, err := r.Thumbnail(context.Background(), 1, id, position)
 				mu.Lock()
 				defer mu.Unlock()
 				fmt.Println("got", id, position, made.URL, err)

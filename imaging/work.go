@@ -43,7 +43,7 @@ func (r *Renderer) run(j *job) {
 	for again := true; again; {
 		again, err = r.work(j)
 	}
-	r.log.Debug("capture done", slog.Int64("capture", int64(j.id)), slog.Bool("prefetch", j.prefetch.Load()),
+	r.log.Debug("capture done", slog.Int64("capture", int64(j.id)), slog.Bool("prefetch", j.prefetch()),
 		slog.Duration("took", time.Since(began)), slog.Any("error", err))
 }
 

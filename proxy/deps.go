@@ -37,15 +37,15 @@ type Resolver interface {
 type Renderer interface {
 	// Thumbnail fetches, renders, stores and records the thumbnail of a capture,
 	// together with whoever else asks for the same capture, and returns when it is
-	// there, when it has failed, or when ctx ends. A caller that leaves cancels
-	// nobody else's work. Errors wrap one of thumb's errors.
-	Thumbnail(ctx context.Context, id thumb.ID, position int) (Thumbnail, error)
+	// there, when it has failed, or when ctx ends. Clients take turns. A caller that
+	// leaves cancels nobody else's work. Errors wrap one of thumb's errors.
+	Thumbnail(ctx context.Context, client thumb.Client, id thumb.ID, position int) (Thumbnail, error)
 	// PrivateThumbnail does the same for a capture of a draft project, in private
 	// storage. It is for a request that a valid signature came with, which names the
 	// project. A capture that is public by now is thumb.ErrPublic: it is answered for as
 	// any other. One that is not that project's, or where there is no private storage,
 	// is thumb.ErrNotPublic: the signature stands for nothing any more.
-	PrivateThumbnail(ctx context.Context, id thumb.ID, position int, project int64) (Thumbnail, error)
+	PrivateThumbnail(ctx context.Context, client thumb.Client, id thumb.ID, position int, project int64) (Thumbnail, error)
 	// PrivateReady says whether private storage is there, and took and gave files when
 	// it last had to, as far as is known. It neither waits nor asks.
 	PrivateReady() bool

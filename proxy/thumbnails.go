@@ -34,7 +34,7 @@ type thumbnails struct {
 
 // thumbnailRenderer is what answering for thumbnails takes of a Renderer.
 type thumbnailRenderer interface {
-	Thumbnail(ctx context.Context, id thumb.ID, position int) (Thumbnail, error)
+	Thumbnail(ctx context.Context, client thumb.Client, id thumb.ID, position int) (Thumbnail, error)
 	OriginalURL(ctx context.Context, id thumb.ID) (string, error)
 	AppFailed(id thumb.ID, position int, refused bool)
 }
@@ -144,7 +144,7 @@ func (t *thumbnails) redirectToFile(r *wire.Request, w *wanted) {
 
 // render has the thumbnail made, and waits for it as long as the client does.
 func (t *thumbnails) render(r *wire.Request, wait context.Context, w *wanted) {
-	made, err := t.renderer.Thumbnail(wait, w.id, w.position)
+	made, err := t.renderer.Thumbnail(wait, thumb.Client(r.ClientKey()), w.id, w.position)
 	outcome := outcomeCold
 	if w.known.Verdicts[w.position] == thumb.Stale {
 		outcome = outcomeStale

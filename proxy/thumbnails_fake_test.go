@@ -70,7 +70,7 @@ type scriptedRenderer struct {
 	calls []string
 }
 
-func (r *scriptedRenderer) Thumbnail(ctx context.Context, id thumb.ID, position int) (Thumbnail, error) {
+func (r *scriptedRenderer) Thumbnail(ctx context.Context, _ thumb.Client, id thumb.ID, position int) (Thumbnail, error) {
 	r.mu.Lock()
 	r.calls = append(r.calls, fmt.Sprintf("%d/%d", id, position))
 	r.mu.Unlock()
@@ -83,7 +83,7 @@ func (r *scriptedRenderer) Thumbnail(ctx context.Context, id thumb.ID, position 
 	return r.made, r.err
 }
 
-func (r *scriptedRenderer) PrivateThumbnail(context.Context, thumb.ID, int, int64) (Thumbnail, error) {
+func (r *scriptedRenderer) PrivateThumbnail(context.Context, thumb.Client, thumb.ID, int, int64) (Thumbnail, error) {
 	return Thumbnail{}, thumb.ErrNotPublic
 }
 

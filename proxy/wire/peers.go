@@ -3,6 +3,7 @@ package wire
 import (
 	"net"
 	"net/netip"
+	"slices"
 )
 
 // peers are the networks whose word about their clients is believed.
@@ -24,8 +25,10 @@ func (p peers) of(remote net.Addr) (text []byte, trusted bool) {
 		return []byte("127.0.0.1"), true
 	}
 	addr := tcp.AddrPort().Addr().Unmap().WithZone("")
-	for _, prefix := range p {
-		trusted = trusted || prefix.Contains(addr)
-	}
-	return addr.AppendTo(nil), trusted
+	return addr.AppendTo(nil), p.trust(addr)
+}
+
+// trust says whether an address is in one of the networks.
+func (p peers) trust(addr netip.Addr) bool {
+	return slices.ContainsFunc(p, func(prefix netip.Prefix) bool { return prefix.Contains(addr) })
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"hash/maphash"
 	"log/slog"
 	"net"
 	"sync"
@@ -34,6 +35,7 @@ type Server struct {
 	log       *slog.Logger
 	metrics   *Metrics
 	peers     peers
+	seed      maphash.Seed // of ClientKey
 	pool      *pool
 	loopID    string // by which CDN-Loop tells that a request has been here
 	spool     *spool.Store
@@ -65,7 +67,7 @@ func New(cfg Config, handler Handler, log *slog.Logger, metrics *Metrics) (*Serv
 	}
 	s := &Server{
 		cfg: cfg, handler: handler, log: log, metrics: metrics,
-		peers: parsePeers(cfg.Server.TrustedProxies), pool: newPool(cfg.Upstream),
+		peers: parsePeers(cfg.Server.TrustedProxies), seed: maphash.MakeSeed(), pool: newPool(cfg.Upstream),
 		listeners: map[net.Listener]struct{}{}, clients: map[*client]struct{}{}, none: make(chan struct{}),
 	}
 	// Replicas have the same app, and know a loop by one another; a chain of proxies, each

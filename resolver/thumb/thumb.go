@@ -47,6 +47,13 @@ func (id ID) Hash() uint64 {
 	return x ^ x>>31
 }
 
+// Client tells one client from another, for fairness between them: a number made of its
+// address, which means nothing else.
+type Client uint64
+
+// Nobody is the client of work that no client waits for.
+const Nobody Client = 0
+
 // MaxSpecs is how many labels a configuration may have. An Known holds its
 // verdicts in an array of this length, so that asking for one allocates nothing.
 const MaxSpecs = 8

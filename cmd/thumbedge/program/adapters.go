@@ -26,13 +26,13 @@ var (
 // renderer is the cold path as the proxy wants it.
 type renderer struct{ *imaging.Renderer }
 
-func (r renderer) Thumbnail(ctx context.Context, id thumb.ID, position int) (proxy.Thumbnail, error) {
-	made, err := r.Renderer.Thumbnail(ctx, id, position)
+func (r renderer) Thumbnail(ctx context.Context, client thumb.Client, id thumb.ID, position int) (proxy.Thumbnail, error) {
+	made, err := r.Renderer.Thumbnail(ctx, client, id, position)
 	return proxy.Thumbnail(made), err
 }
 
-func (r renderer) PrivateThumbnail(ctx context.Context, id thumb.ID, position int, project int64) (proxy.Thumbnail, error) {
-	made, err := r.Renderer.PrivateThumbnail(ctx, id, position, project)
+func (r renderer) PrivateThumbnail(ctx context.Context, client thumb.Client, id thumb.ID, position int, project int64) (proxy.Thumbnail, error) {
+	made, err := r.Renderer.PrivateThumbnail(ctx, client, id, position, project)
 	return proxy.Thumbnail(made), err
 }
 

@@ -64,13 +64,17 @@ func New(url string, names Names, progress func(string)) (*Migrator, error) {
 		return nil, fmt.Errorf("reading the database's URL: %w", err)
 	}
 	conn.DefaultQueryExecMode = pgx.QueryExecModeExec // prepares nothing, for poolers
-	conn.OnNotice = func(*pgconn.PgConn, *pgconn.Notice) {}
 	steps, err := readSteps(names)
 	if err != nil {
 		return nil, err
 	}
 	if progress == nil {
 		progress = func(string) {}
+	}
+	conn.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) {
+		if n.SeverityUnlocalized == "INFO" { // by a step, for whoever runs it
+			progress(n.Message)
+		}
 	}
 	return &Migrator{
 		conn: conn, steps: steps, progress: progress,

@@ -60,6 +60,9 @@ func (n *notified) heard(t *testing.T) string {
 	}
 }
 
+const privateRow = `INSERT INTO thumbedge.private_thumbnail (source_image_id, label, path, width, height, size, created_at, updated_at)
+	VALUES (3, 'small', 'p', 240, 1, 1, now(), now())`
+
 func TestWhatIsNotified(t *testing.T) {
 	t.Parallel()
 	n := newNotified(t)
@@ -97,6 +100,12 @@ func TestWhatIsNotified(t *testing.T) {
 		{"project renamed", `UPDATE main_project SET name = name || '!'`, ""},
 		{"project added", `INSERT INTO main_project (id, name, draft) VALUES (3, 'new', false)`, ""},
 		{"project deleted", `DELETE FROM main_project WHERE id = 3`, "*"},
+
+		{"private row inserted", privateRow, "3"},
+		{"private upsert that changes nothing", privateRow + ` ON CONFLICT (source_image_id, label) DO UPDATE SET path = excluded.path, updated_at = now()`, ""},
+		{"private upsert", privateRow + ` ON CONFLICT (source_image_id, label) DO UPDATE SET path = 'other'`, "3"},
+		{"private row deleted", `DELETE FROM thumbedge.private_thumbnail`, "3"},
+		{"private rows truncated", `TRUNCATE thumbedge.private_thumbnail`, "*"},
 
 		{"rolled back", `BEGIN; UPDATE main_sourceimage SET last_modified = now(); DELETE FROM main_sourceimagethumbnail; ROLLBACK`, ""},
 		{"rows truncated", `TRUNCATE main_sourceimagethumbnail`, "*"},

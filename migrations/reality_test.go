@@ -23,10 +23,10 @@ func told(t *testing.T, url string) (*migrations.Migrator, *[]string) {
 	return m, lines
 }
 
-// notifies counts the triggers that are on the app's tables and fire.
+// notifies counts the triggers that are there and fire.
 func notifies(t *testing.T, conn *pgx.Conn) int {
 	return ask[int](t, conn, `SELECT count(*) FROM pg_trigger WHERE tgname IN ('thumbedge_notify', 'thumbedge_truncate') AND tgenabled IN ('O', 'A')
-		AND tgrelid IN ('main_sourceimage'::regclass, 'main_project'::regclass, 'main_sourceimagethumbnail'::regclass)`)
+		AND tgrelid IN ('main_sourceimage'::regclass, 'main_project'::regclass, 'main_sourceimagethumbnail'::regclass, to_regclass('thumbedge.private_thumbnail'))`)
 }
 
 // swapped puts a copy in the thumbnail table's place, as some tools do that rewrite a
@@ -43,6 +43,8 @@ func TestUpBringsBackWhatGotLost(t *testing.T) {
 		"every trigger":              `ALTER TABLE main_project DISABLE TRIGGER ALL; DROP FUNCTION thumbedge.notify() CASCADE`,
 		"a swapped table":            swapped,
 		"a table of ours":            `DROP TABLE thumbedge.lease`,
+		"private thumbnails":         `DROP TABLE thumbedge.private_thumbnail, thumbedge.draft_project`,
+		"their trigger":              `ALTER TABLE thumbedge.private_thumbnail DISABLE TRIGGER thumbedge_notify`,
 		"the whole schema":           `DROP SCHEMA thumbedge CASCADE`,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -60,8 +62,8 @@ func TestUpBringsBackWhatGotLost(t *testing.T) {
 					if err := m.Up(t.Context()); err != nil {
 						t.Fatal(err)
 					}
-					if n := notifies(t, conn); n != 6 || ask[bool](t, conn, `SELECT to_regclass('thumbedge.lease') IS NULL`) {
-						t.Errorf("%d triggers after up, want 6 and every table; it said %q", n, *lines)
+					if n := notifies(t, conn); n != 8 || ask[bool](t, conn, `SELECT to_regclass('thumbedge.lease') IS NULL`) {
+						t.Errorf("%d triggers after up, want 8 and every table; it said %q", n, *lines)
 					}
 					if len(*lines) == 0 || name != "the whole schema" && !strings.Contains(strings.Join(*lines, ";"), "had got lost, applied again") {
 						t.Errorf("up said %q", *lines)
@@ -175,5 +177,28 @@ func TestATableThatWeOnceMadeStays(t *testing.T) {
 				t.Errorf("%d rows of %d are left", n, rows)
 			}
 		})
+	}
+}
+
+// Files of private thumbnails are not forgotten without a word.
+func TestDownTellsOfPrivateFiles(t *testing.T) {
+	t.Parallel()
+	url := testenv.Database(t)
+	conn := connect(t, url)
+	for _, c := range []struct{ fill, want string }{
+		{``, ""},
+		{`INSERT INTO thumbedge.private_thumbnail (source_image_id, label, path, width, height, size, created_at, updated_at)
+			SELECT 7, 'label' || g, 'p' || g, 1, 1, 1, now(), now() FROM generate_series(1, 3) g;
+			INSERT INTO thumbedge.private_file_to_delete VALUES ('q', 8, now())`, "the files of 4 private thumbnails stay"},
+	} {
+		up(t, url)
+		exec(t, conn, c.fill)
+		m, lines := told(t, url)
+		if err := m.Down(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+		if said := strings.Join(*lines, "; "); !strings.Contains(said, "taken back") || (c.want == "") == strings.Contains(said, "private thumbnails") || !strings.Contains(said, c.want) {
+			t.Errorf("down said %q, want something of %q", said, c.want)
+		}
 	}
 }

@@ -24,7 +24,7 @@ func (s *Store) CheckTables(ctx context.Context) error {
 		return err
 	}
 	return s.run(ctx, "check", "trying to write", func(ctx context.Context, conn *pgxpool.Conn) error {
-		schema, err := s.schemaUsable(ctx, conn)
+		schema, err := s.schema.isUsable(ctx, conn)
 		if err != nil {
 			return err
 		}
@@ -56,9 +56,9 @@ func (s *Store) writes(schema bool) []write {
 	given := func(path string) []any {
 		return []any{nobody, []string{label}, []string{path}, []int{1}, []int{1}, []int64{1}, []*string{nil}}
 	}
-	upsert, recording := upsertSQL+upsertedSQL, []any(nil)
+	upsert, recording := givenSQL+foundSQL+upsertedSQL, []any(nil)
 	if schema {
-		upsert, recording = upsertSQL+recordUnnamedSQL+upsertedSQL, []any{string(s.keys.AppendFolder(nil, thumb.ID(nobody))), 1.0}
+		upsert, recording = givenSQL+foundSQL+recordUnnamedSQL+upsertedSQL, []any{string(s.keys.AppendFolder(nil, thumb.ID(nobody))), 1.0}
 	}
 	writes := []write{
 		{"limiting the wait for locks", `SET LOCAL lock_timeout = '2s'`, nil},
@@ -73,7 +73,7 @@ func (s *Store) writes(schema bool) []write {
 		write{"taking a lease", s.sql(takeSQL), []any{nobody, label, 1.0}},
 		write{"releasing a lease", `DELETE FROM thumbedge.lease WHERE capture_id = $1 AND holder = $2`, []any{nobody, label}},
 		write{"recording a file for deletion", recordSQL, []any{[]string{path}, nobody, 1.0}},
-		write{"forgetting it", `DELETE FROM thumbedge.file_to_delete WHERE path = $1`, []any{path}},
+		write{"forgetting it", `DELETE FROM {files} WHERE path = $1`, []any{path}},
 	)
 }
 

@@ -16,7 +16,7 @@ import (
 // recordSQL records files for deletion. One that is recorded already keeps its
 // time: a key is used once, so the first word about it is right.
 const recordSQL = `
-INSERT INTO thumbedge.file_to_delete (path, capture_id, due)
+INSERT INTO {files} (path, capture_id, due)
 SELECT path, $2, clock_timestamp() + make_interval(secs => $3) FROM unnest($1::text[]) AS path
 ON CONFLICT (path) DO NOTHING`
 
@@ -26,10 +26,10 @@ ON CONFLICT (path) DO NOTHING`
 // that claim at once from waiting for each other; each looks at a row's due time
 // once more when it has its lock.
 const claimSQL = `
-UPDATE thumbedge.file_to_delete f
+UPDATE {files} f
 SET due = clock_timestamp() + make_interval(secs => $2 * power(2, least(f.tries, 8))), tries = f.tries + 1
 FROM (
-	SELECT path FROM thumbedge.file_to_delete WHERE due <= clock_timestamp()
+	SELECT path FROM {files} WHERE due <= clock_timestamp()
 	ORDER BY due LIMIT $1 FOR UPDATE SKIP LOCKED
 ) claimed
 WHERE f.path = claimed.path
@@ -42,15 +42,15 @@ const claim = 5 * time.Minute
 // Discard records files for deletion after a delay. It refuses one that does not
 // lie in its capture's folder. Without schema thumbedge it does nothing: the files
 // are left for reconcile.
-func (s *Store) Discard(ctx context.Context, id thumb.ID, paths []string, after time.Duration) error {
+func (t *Table) Discard(ctx context.Context, id thumb.ID, paths []string, after time.Duration) error {
 	for _, path := range paths {
-		if !s.ours(id, path) {
+		if !t.ours(id, path) {
 			return fmt.Errorf("recording a file for deletion: %q is not in the folder of capture %d", path, id)
 		}
 	}
-	return s.run(ctx, "discard", "recording files for deletion", func(ctx context.Context, conn *pgxpool.Conn) error {
-		return s.either(ctx, conn, func() error {
-			_, err := conn.Exec(ctx, recordSQL, paths, int64(id), after.Seconds())
+	return t.run(ctx, "discard", "recording files for deletion", func(ctx context.Context, conn *pgxpool.Conn) error {
+		return t.either(ctx, conn, func() error {
+			_, err := conn.Exec(ctx, t.sql(recordSQL), paths, int64(id), after.Seconds())
 			return err
 		}, func() error { return nil })
 	})
@@ -63,13 +63,13 @@ func (s *Store) Discard(ctx context.Context, id thumb.ID, paths []string, after 
 // the first that remove returned, as it is, or wraps thumb.ErrDatabase.
 //
 // No connection is held while remove runs.
-func (s *Store) Sweep(ctx context.Context, limit int, remove func(ctx context.Context, id thumb.ID, path string) error) (forgot int, err error) {
+func (t *Table) Sweep(ctx context.Context, limit int, remove func(ctx context.Context, id thumb.ID, path string) error) (forgot int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, claim/2)
 	defer cancel()
 	var files []claimed
-	err = s.run(ctx, "sweep", "claiming files to delete", func(ctx context.Context, conn *pgxpool.Conn) error {
-		return s.either(ctx, conn, func() (err error) {
-			files, err = claimFiles(ctx, conn, limit)
+	err = t.run(ctx, "sweep", "claiming files to delete", func(ctx context.Context, conn *pgxpool.Conn) error {
+		return t.either(ctx, conn, func() (err error) {
+			files, err = t.claimFiles(ctx, conn, limit)
 			return err
 		}, func() error { return nil })
 	})
@@ -77,7 +77,7 @@ func (s *Store) Sweep(ctx context.Context, limit int, remove func(ctx context.Co
 		if ctx.Err() != nil {
 			return forgot, cmp.Or(err, ctx.Err())
 		}
-		gone, failed := s.sweepOne(ctx, f, remove)
+		gone, failed := t.sweepOne(ctx, f, remove)
 		if gone {
 			forgot++
 		}
@@ -92,24 +92,24 @@ type claimed struct {
 	Path      string
 }
 
-func claimFiles(ctx context.Context, conn *pgxpool.Conn, limit int) ([]claimed, error) {
+func (t *Table) claimFiles(ctx context.Context, conn *pgxpool.Conn, limit int) ([]claimed, error) {
 	// In passing, the leases of replicas that died, on captures that nobody has
 	// asked for since.
 	if _, err := conn.Exec(ctx, `DELETE FROM thumbedge.lease WHERE until < clock_timestamp() - interval '1 minute'`); err != nil {
 		return nil, err
 	}
-	rows, err := conn.Query(ctx, claimSQL, limit, claim.Seconds())
+	rows, err := conn.Query(ctx, t.sql(claimSQL), limit, claim.Seconds())
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[claimed])
 }
 
-func (s *Store) sweepOne(ctx context.Context, f claimed, remove func(context.Context, thumb.ID, string) error) (gone bool, err error) {
-	named := !s.ours(f.CaptureID, f.Path)
+func (t *Table) sweepOne(ctx context.Context, f claimed, remove func(context.Context, thumb.ID, string) error) (gone bool, err error) {
+	named := !t.ours(f.CaptureID, f.Path)
 	if !named {
-		err = s.run(ctx, "sweep", "looking whether a row names a file", func(ctx context.Context, conn *pgxpool.Conn) error {
-			return conn.QueryRow(ctx, s.sql(`SELECT EXISTS (SELECT FROM {thumbnail} WHERE source_image_id = $1 AND path = $2)`),
+		err = t.run(ctx, "sweep", "looking whether a row names a file", func(ctx context.Context, conn *pgxpool.Conn) error {
+			return conn.QueryRow(ctx, t.sql(`SELECT EXISTS (SELECT FROM {thumbnail} WHERE source_image_id = $1 AND path = $2)`),
 				int64(f.CaptureID), f.Path).Scan(&named)
 		})
 		if err != nil {
@@ -121,8 +121,8 @@ func (s *Store) sweepOne(ctx context.Context, f claimed, remove func(context.Con
 			return false, fmt.Errorf("removing %s: %w", f.Path, err)
 		}
 	}
-	err = s.run(ctx, "sweep", "forgetting a deleted file", func(ctx context.Context, conn *pgxpool.Conn) error {
-		_, err := conn.Exec(ctx, `DELETE FROM thumbedge.file_to_delete WHERE path = $1`, f.Path)
+	err = t.run(ctx, "sweep", "forgetting a deleted file", func(ctx context.Context, conn *pgxpool.Conn) error {
+		_, err := conn.Exec(ctx, t.sql(`DELETE FROM {files} WHERE path = $1`), f.Path)
 		return err
 	})
 	return err == nil, err
@@ -130,9 +130,9 @@ func (s *Store) sweepOne(ctx context.Context, f claimed, remove func(context.Con
 
 // ours says whether path lies in the capture's folder, so that thumbedge may
 // delete it. Anything else is left for people, or for reconcile to report.
-func (s *Store) ours(id thumb.ID, path string) bool {
+func (t *Table) ours(id thumb.ID, path string) bool {
 	var buf [256]byte
-	folder := string(s.keys.AppendFolder(buf[:0], id))
+	folder := string(t.keys.AppendFolder(buf[:0], id))
 	name, inside := strings.CutPrefix(path, folder)
 	return inside && name != "" && !strings.Contains(name, "/")
 }

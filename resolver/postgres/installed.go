@@ -11,7 +11,10 @@ import (
 // Installed says which parts of what `thumbedge migrate` makes are there.
 type Installed struct {
 	Schema   bool // schema thumbedge, and the role may write to its tables
-	Triggers bool // the notify triggers, on every table, enabled
+	Triggers bool // the notify triggers, on every table of the app's, enabled
+	// Private: what private thumbnails need of schema thumbedge, its triggers included.
+	// Looked for only where there is private storage.
+	Private bool
 }
 
 // lookAgain is how long what was seen of the installation is believed: `migrate
@@ -36,6 +39,19 @@ const fromTriggers = `FROM pg_catalog.pg_trigger t
 	WHERE t.tgrelid IN (to_regclass($1), to_regclass($2), to_regclass($3)) AND t.tgenabled IN ('O', 'A')
 		AND t.tgname IN ('thumbedge_notify', 'thumbedge_truncate')`
 
+// privateInstalledSQL looks for what private thumbnails need.
+const privateInstalledSQL = `
+SELECT (SELECT count(*) = 3 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = 'thumbedge' AND c.relname IN ('private_thumbnail', 'private_file_to_delete', 'draft_project')
+			AND has_schema_privilege(n.oid, 'USAGE')
+			AND has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
+			AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE'))
+		AND (SELECT count(*) = 2 FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
+			JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+			WHERE n.nspname = 'thumbedge' AND c.relname = 'private_thumbnail' AND t.tgenabled IN ('O', 'A')
+				AND t.tgname IN ('thumbedge_notify', 'thumbedge_truncate'))
+		AND current_setting('transaction_read_only') = 'off'`
+
 // Installed looks for what migrate makes. It logs when that has changed, so a
 // database without the migrations is warned of once.
 func (s *Store) Installed(ctx context.Context) (Installed, error) {
@@ -47,22 +63,40 @@ func (s *Store) Installed(ctx context.Context) (Installed, error) {
 	return now, err
 }
 
+// look looks for all of it.
 func (s *Store) look(ctx context.Context, conn *pgxpool.Conn) (now Installed, err error) {
 	err = conn.QueryRow(ctx, installedSQL, s.tables[0], s.tables[1], s.tables[2]).Scan(&now.Schema, &now.Triggers)
+	if err == nil && s.private != nil {
+		err = conn.QueryRow(ctx, privateInstalledSQL).Scan(&now.Private)
+	}
 	if err != nil {
 		return Installed{}, fmt.Errorf("looking for schema thumbedge: %w", err)
+	}
+	s.schema.saw(now.Schema)
+	if s.private != nil {
+		s.private.schema.saw(now.Private)
 	}
 	s.note(now)
 	return now, nil
 }
 
-// note remembers what is installed, and says so where it is news.
+func (s *Store) lookForSchema(ctx context.Context, conn *pgxpool.Conn) (bool, error) {
+	now, err := s.look(ctx, conn)
+	return now.Schema, err
+}
+
+func (s *Store) lookForPrivate(ctx context.Context, conn *pgxpool.Conn) (bool, error) {
+	now, err := s.look(ctx, conn)
+	return now.Private, err
+}
+
+// note says what is installed, where that is news.
 func (s *Store) note(now Installed) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	before, first := s.installed, s.seen.IsZero()
-	s.installed, s.seen = now, time.Now()
-	s.metrics.setInstalled(now)
+	before, first := s.installed, !s.noted
+	s.installed, s.noted = now, true
+	s.metrics.setInstalled(now, s.private != nil)
 	if now == before && !first {
 		return
 	}
@@ -72,45 +106,10 @@ func (s *Store) note(now Installed) {
 	if !now.Triggers {
 		s.log.Warn("notify triggers are missing: changes in the database are noticed after cache.ttl_unlistened; run thumbedge migrate up")
 	}
-	if now.Schema && now.Triggers && !first {
+	if s.private != nil && !now.Private {
+		s.log.Warn("the tables of private thumbnails are missing, their triggers, or this role's rights: draft projects are left to the app; run thumbedge migrate up")
+	}
+	if now.Schema && now.Triggers && (s.private == nil || now.Private) && !first {
 		s.log.Info("schema thumbedge and its triggers are installed")
-	}
-}
-
-// either does with where schema thumbedge can be used, and without where it can't,
-// also where that turns out only now.
-func (s *Store) either(ctx context.Context, conn *pgxpool.Conn, with, without func() error) error {
-	if usable, err := s.schemaUsable(ctx, conn); err != nil {
-		return err
-	} else if usable {
-		err := with()
-		if !hasCode(err, noSuchSchema, noSuchTable, noPrivilege, readOnly) {
-			return err
-		}
-		s.forget()
-		if usable, again := s.schemaUsable(ctx, conn); again != nil || usable {
-			return err // the schema is not what was missing
-		}
-	}
-	return without()
-}
-
-func (s *Store) schemaUsable(ctx context.Context, conn *pgxpool.Conn) (bool, error) {
-	s.mu.Lock()
-	installed, fresh := s.installed, !s.seen.IsZero() && time.Since(s.seen) < lookAgain
-	s.mu.Unlock()
-	if fresh {
-		return installed.Schema, nil
-	}
-	installed, err := s.look(ctx, conn)
-	return installed.Schema, err
-}
-
-// forget has the next use of the schema look again.
-func (s *Store) forget() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.seen.IsZero() {
-		s.seen = time.Unix(0, 0)
 	}
 }

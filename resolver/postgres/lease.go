@@ -22,8 +22,17 @@ WHERE l.holder = excluded.holder OR l.until <= clock_timestamp()`
 
 // workSQL reads what there is to work from: a row for each thumbnail row, one at
 // least.
-var workSQL = `
-SELECT ` + readable("c.last_modified") + `, coalesce(NOT p.draft, false), coalesce(c.path::text, ''), coalesce(c.public_base_url::text, ''),
+var workSQL = workColumns("0::bigint") + `LEFT JOIN {thumbnail} t ON t.source_image_id = c.id
+LEFT JOIN `
+
+// draftWorkSQL does so where drafts are told from other captures that are not public.
+var draftWorkSQL = workColumns("CASE WHEN p.draft THEN p.id::bigint ELSE 0 END") + `LEFT JOIN LATERAL (` +
+	rowsOfEither("label::text, path::text, width::bigint, height::bigint, size::bigint, last_modified::timestamptz, updated_at::timestamptz") + `) t ON true
+LEFT JOIN `
+
+func workColumns(draftOf string) string {
+	return `
+SELECT ` + draftOf + `, ` + readable("c.last_modified") + `, coalesce(NOT p.draft, false), coalesce(c.path::text, ''), coalesce(c.public_base_url::text, ''),
 	coalesce(s.access_key, '') <> '' AND coalesce(s.secret_key, '') <> '' AND coalesce(s.public_base_url, '') = '',
 	coalesce(s.bucket::text, ''), coalesce(s.region::text, ''), coalesce(s.prefix::text, ''),
 	coalesce(s.access_key::text, ''), coalesce(s.secret_key::text, ''), coalesce(s.endpoint_url::text, ''),
@@ -34,8 +43,15 @@ FROM {capture} c
 LEFT JOIN {project} p ON p.id = c.project_id
 LEFT JOIN {deployment} d ON d.id = c.deployment_id
 LEFT JOIN {data_source} s ON s.id = d.data_source_id
-LEFT JOIN {thumbnail} t ON t.source_image_id = c.id
-LEFT JOIN `
+`
+}
+
+func workOf(drafts bool) string {
+	if drafts {
+		return draftWorkSQL
+	}
+	return workSQL
+}
 
 const (
 	leaseOfCapture = `thumbedge.lease l ON l.capture_id = c.id WHERE c.id = $1`
@@ -50,15 +66,13 @@ const (
 func (s *Store) Lease(ctx context.Context, id thumb.ID, holder string, ttl time.Duration) (thumb.Work, error) {
 	var work thumb.Work
 	err := s.run(ctx, "lease", "taking the lease on a capture", func(ctx context.Context, conn *pgxpool.Conn) error {
-		return s.either(ctx, conn, func() (err error) {
-			work, err = s.takeLease(ctx, conn, id, holder, ttl)
-			return err
-		}, func() error {
-			rows, err := conn.Query(ctx, s.sql(workSQL+noLease), int64(id))
-			if err != nil {
+		return s.either(ctx, conn, func() error {
+			return s.withDrafts(func(drafts bool) (err error) {
+				work, err = s.takeLease(ctx, conn, id, holder, ttl, drafts)
 				return err
-			}
-			work, err = readWork(id, rows)
+			})
+		}, func() (err error) {
+			work, err = s.workWithoutLease(ctx, conn, id)
 			work.Held = true
 			return err
 		})
@@ -85,11 +99,11 @@ func (s *Store) Lease(ctx context.Context, id thumb.ID, holder string, ttl time.
 // is ours: whoever held it wrote before letting go. What it reads as the capture's
 // version is read under the lease, before the fetch. All that needs the isolation
 // level named, whatever the role's default is.
-func (s *Store) takeLease(ctx context.Context, conn *pgxpool.Conn, id thumb.ID, holder string, ttl time.Duration) (work thumb.Work, err error) {
+func (s *Store) takeLease(ctx context.Context, conn *pgxpool.Conn, id thumb.ID, holder string, ttl time.Duration, drafts bool) (work thumb.Work, err error) {
 	batch := new(pgx.Batch)
 	batch.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED`)
 	batch.Queue(s.sql(takeSQL), int64(id), holder, ttl.Seconds())
-	batch.Queue(s.sql(workSQL+leaseOfCapture), int64(id))
+	batch.Queue(s.sql(workOf(drafts)+leaseOfCapture), int64(id))
 	batch.Queue(`COMMIT`)
 	results := conn.SendBatch(ctx, batch)
 	work, err = readLease(id, results)
@@ -133,13 +147,14 @@ func readWork(id thumb.ID, rows pgx.Rows) (thumb.Work, error) {
 		row                          thumb.Row
 	)
 	tag, err := pgx.ForEachRow(rows, []any{
-		&modified, &work.Capture.Public, &work.Original.Path, &work.Original.PublicBaseURL,
+		&work.Capture.Project, &modified, &work.Capture.Public, &work.Original.Path, &work.Original.PublicBaseURL,
 		&signed, &bucket.Name, &bucket.Region, &bucket.Prefix, &bucket.AccessKey, &bucket.SecretKey, &bucket.EndpointURL,
 		&work.Now, &left, &label, &row.Path, &row.Width, &row.Height, &row.Size, &rowTime, &updatedAt,
 	}, func() error {
 		if label != nil {
 			row.Label, row.LastModified, row.UpdatedAt = *label, moment(rowTime), moment(updatedAt)
-			work.Capture.Rows = append(work.Capture.Rows, row)
+			work.Capture.Draft = work.Capture.Project != 0
+			work.Capture.AddRow(row)
 		}
 		return nil
 	})
@@ -149,7 +164,7 @@ func readWork(id thumb.ID, rows pgx.Rows) (thumb.Work, error) {
 	if tag.RowsAffected() == 0 {
 		return work, thumb.ErrUnknownCapture
 	}
-	work.Capture.LastModified = moment(modified)
+	work.Capture.Draft, work.Capture.LastModified = work.Capture.Project != 0, moment(modified)
 	if signed {
 		work.Original.Bucket = &bucket
 	}

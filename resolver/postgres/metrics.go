@@ -77,8 +77,12 @@ func (m *Metrics) poolGauge(name, help string, read func(*pgxpool.Stat) int32) p
 	})
 }
 
-func (m *Metrics) setInstalled(i Installed) {
-	for part, there := range map[string]bool{"schema": i.Schema, "triggers": i.Triggers} {
+func (m *Metrics) setInstalled(i Installed, private bool) {
+	parts := map[string]bool{"schema": i.Schema, "triggers": i.Triggers}
+	if private {
+		parts["private"] = i.Private
+	}
+	for part, there := range parts {
 		value := 0.0
 		if there {
 			value = 1

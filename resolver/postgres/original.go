@@ -12,7 +12,15 @@ import (
 // does not exist is thumb.ErrUnknownCapture.
 func (s *Store) Original(ctx context.Context, id thumb.ID) (work thumb.Work, err error) {
 	err = s.run(ctx, "original", "reading where an original lies", func(ctx context.Context, conn *pgxpool.Conn) error {
-		rows, err := conn.Query(ctx, s.sql(workSQL+noLease), int64(id))
+		work, err = s.workWithoutLease(ctx, conn, id)
+		return err
+	})
+	return work, err
+}
+
+func (s *Store) workWithoutLease(ctx context.Context, conn *pgxpool.Conn, id thumb.ID) (work thumb.Work, err error) {
+	err = s.withDrafts(func(drafts bool) error {
+		rows, err := conn.Query(ctx, s.sql(workOf(drafts)+noLease), int64(id))
 		if err != nil {
 			return err
 		}

@@ -33,6 +33,9 @@ type Config struct {
 	// Keys is storage.prefix. A file is only ever recorded for deletion, and handed
 	// out for it, where it lies in its capture's folder under it.
 	Keys thumb.Keys
+	// PrivateKeys is storage.private.prefix; "": there is no private storage, and drafts
+	// are told from nothing else that is not public.
+	PrivateKeys thumb.Keys
 }
 
 // Defaults returns the configuration that an empty file stands for, but for the

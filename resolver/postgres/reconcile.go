@@ -23,9 +23,9 @@ type StoredRow struct {
 }
 
 // CountRows returns how many thumbnail rows there are.
-func (s *Store) CountRows(ctx context.Context) (n int64, err error) {
-	err = s.run(ctx, "count_rows", "counting thumbnail rows", func(ctx context.Context, conn *pgxpool.Conn) error {
-		return conn.QueryRow(ctx, s.sql(`SELECT count(*) FROM {thumbnail}`)).Scan(&n)
+func (t *Table) CountRows(ctx context.Context) (n int64, err error) {
+	err = t.run(ctx, "count_rows", "counting thumbnail rows", func(ctx context.Context, conn *pgxpool.Conn) error {
+		return conn.QueryRow(ctx, t.sql(`SELECT count(*) FROM {thumbnail}`)).Scan(&n)
 	})
 	return n, err
 }
@@ -33,9 +33,9 @@ func (s *Store) CountRows(ctx context.Context) (n int64, err error) {
 // Rows returns up to limit thumbnail rows whose primary keys are above after, in
 // the order of these keys: the last one's is the next call's after. None: the walk
 // is over.
-func (s *Store) Rows(ctx context.Context, after int64, limit int) (found []StoredRow, err error) {
-	err = s.run(ctx, "rows", "walking over thumbnail rows", func(ctx context.Context, conn *pgxpool.Conn) error {
-		rows, err := conn.Query(ctx, s.sql(`
+func (t *Table) Rows(ctx context.Context, after int64, limit int) (found []StoredRow, err error) {
+	err = t.run(ctx, "rows", "walking over thumbnail rows", func(ctx context.Context, conn *pgxpool.Conn) error {
+		rows, err := conn.Query(ctx, t.sql(`
 			SELECT t.id, coalesce(t.source_image_id, 0), `+readable("c.last_modified")+`, coalesce(t.label, ''), coalesce(t.path, ''),
 				coalesce(t.width, 0), coalesce(t.height, 0), coalesce(t.size, 0), `+readable("t.last_modified")+`, `+readable("t.updated_at")+`
 			FROM (SELECT * FROM {thumbnail} WHERE id > $1 ORDER BY id LIMIT $2) t
@@ -58,19 +58,19 @@ func (s *Store) Rows(ctx context.Context, after int64, limit int) (found []Store
 // Named returns which of paths a thumbnail row names. It looks among the rows of
 // the capture in whose folder a path lies, which is the only place where one can
 // be; a path in no capture's folder counts as named, so that nothing deletes it.
-func (s *Store) Named(ctx context.Context, paths []string) (map[string]bool, error) {
+func (t *Table) Named(ctx context.Context, paths []string) (map[string]bool, error) {
 	named := make(map[string]bool, len(paths))
 	var ids []int64
 	var inside []string
 	for _, path := range paths {
-		if id, ok := s.folderOf(path); ok {
+		if id, ok := t.folderOf(path); ok {
 			ids, inside = append(ids, int64(id)), append(inside, path)
 		} else {
 			named[path] = true
 		}
 	}
-	err := s.run(ctx, "named", "looking which files rows name", func(ctx context.Context, conn *pgxpool.Conn) error {
-		rows, err := conn.Query(ctx, s.sql(`
+	err := t.run(ctx, "named", "looking which files rows name", func(ctx context.Context, conn *pgxpool.Conn) error {
+		rows, err := conn.Query(ctx, t.sql(`
 			SELECT t.path FROM unnest($1::bigint[], $2::text[]) AS file (capture_id, path)
 			JOIN {thumbnail} t ON t.source_image_id = file.capture_id AND t.path = file.path`), ids, inside)
 		if err != nil {
@@ -91,11 +91,11 @@ func (s *Store) Named(ctx context.Context, paths []string) (map[string]bool, err
 
 // Recorded returns which of paths are recorded for deletion: a page or a cached
 // redirect may still name them. Without schema thumbedge none is.
-func (s *Store) Recorded(ctx context.Context, paths []string) (map[string]bool, error) {
+func (t *Table) Recorded(ctx context.Context, paths []string) (map[string]bool, error) {
 	recorded := map[string]bool{}
-	err := s.run(ctx, "recorded", "looking which files are recorded for deletion", func(ctx context.Context, conn *pgxpool.Conn) error {
-		return s.either(ctx, conn, func() error {
-			rows, err := conn.Query(ctx, `SELECT path FROM thumbedge.file_to_delete WHERE path = ANY ($1::text[])`, paths)
+	err := t.run(ctx, "recorded", "looking which files are recorded for deletion", func(ctx context.Context, conn *pgxpool.Conn) error {
+		return t.either(ctx, conn, func() error {
+			rows, err := conn.Query(ctx, t.sql(`SELECT path FROM {files} WHERE path = ANY ($1::text[])`), paths)
 			if err != nil {
 				return err
 			}
@@ -114,8 +114,8 @@ func (s *Store) Recorded(ctx context.Context, paths []string) (map[string]bool, 
 }
 
 // folderOf returns the capture in whose folder path lies.
-func (s *Store) folderOf(path string) (thumb.ID, bool) {
-	rest, ok := strings.CutPrefix(path, string(s.keys)+"capture_")
+func (t *Table) folderOf(path string) (thumb.ID, bool) {
+	rest, ok := strings.CutPrefix(path, string(t.keys)+"capture_")
 	digits, _, slash := strings.Cut(rest, "/")
 	if !ok || !slash {
 		return 0, false
@@ -127,9 +127,9 @@ func (s *Store) folderOf(path string) (thumb.ID, bool) {
 
 // DeleteRow removes a row, provided that it still names path. It says whether it
 // did.
-func (s *Store) DeleteRow(ctx context.Context, rowID int64, path string) (deleted bool, err error) {
-	err = s.run(ctx, "delete_row", "removing a thumbnail row", func(ctx context.Context, conn *pgxpool.Conn) error {
-		tag, err := conn.Exec(ctx, s.sql(`DELETE FROM {thumbnail} WHERE id = $1 AND path = $2`), rowID, path)
+func (t *Table) DeleteRow(ctx context.Context, rowID int64, path string) (deleted bool, err error) {
+	err = t.run(ctx, "delete_row", "removing a thumbnail row", func(ctx context.Context, conn *pgxpool.Conn) error {
+		tag, err := conn.Exec(ctx, t.sql(`DELETE FROM {thumbnail} WHERE id = $1 AND path = $2`), rowID, path)
 		deleted = tag.RowsAffected() == 1
 		return err
 	})
@@ -138,9 +138,9 @@ func (s *Store) DeleteRow(ctx context.Context, rowID int64, path string) (delete
 
 // Remembered returns what was last remembered under a name, nil for nothing or
 // without schema thumbedge.
-func (s *Store) Remembered(ctx context.Context, name string) (value json.RawMessage, err error) {
-	err = s.run(ctx, "remember", "reading what reconcile remembers", func(ctx context.Context, conn *pgxpool.Conn) error {
-		return s.either(ctx, conn, func() error {
+func (t *Table) Remembered(ctx context.Context, name string) (value json.RawMessage, err error) {
+	err = t.run(ctx, "remember", "reading what reconcile remembers", func(ctx context.Context, conn *pgxpool.Conn) error {
+		return t.either(ctx, conn, func() error {
 			err := conn.QueryRow(ctx, `SELECT value FROM thumbedge.reconcile WHERE name = $1`, name).Scan((*[]byte)(&value))
 			if errors.Is(err, pgx.ErrNoRows) {
 				return nil
@@ -153,9 +153,9 @@ func (s *Store) Remembered(ctx context.Context, name string) (value json.RawMess
 
 // Remember keeps a JSON value under a name, in place of what was there. Without
 // schema thumbedge it is forgotten at once.
-func (s *Store) Remember(ctx context.Context, name string, value json.RawMessage) error {
-	return s.run(ctx, "remember", "keeping what reconcile remembers", func(ctx context.Context, conn *pgxpool.Conn) error {
-		return s.either(ctx, conn, func() error {
+func (t *Table) Remember(ctx context.Context, name string, value json.RawMessage) error {
+	return t.run(ctx, "remember", "keeping what reconcile remembers", func(ctx context.Context, conn *pgxpool.Conn) error {
+		return t.either(ctx, conn, func() error {
 			_, err := conn.Exec(ctx, `
 				INSERT INTO thumbedge.reconcile (name, value, updated_at) VALUES ($1, $2::text::jsonb, clock_timestamp())
 				ON CONFLICT (name) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at`, name, string(value))
@@ -165,9 +165,9 @@ func (s *Store) Remember(ctx context.Context, name string, value json.RawMessage
 }
 
 // Unremember drops what is remembered under every name that begins with prefix.
-func (s *Store) Unremember(ctx context.Context, prefix string) error {
-	return s.run(ctx, "remember", "dropping what reconcile remembers", func(ctx context.Context, conn *pgxpool.Conn) error {
-		return s.either(ctx, conn, func() error {
+func (t *Table) Unremember(ctx context.Context, prefix string) error {
+	return t.run(ctx, "remember", "dropping what reconcile remembers", func(ctx context.Context, conn *pgxpool.Conn) error {
+		return t.either(ctx, conn, func() error {
 			_, err := conn.Exec(ctx, `DELETE FROM thumbedge.reconcile WHERE starts_with(name, $1)`, prefix)
 			return err
 		}, func() error { return nil })

@@ -12,10 +12,6 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-// storageName is the storage that a site's identity is recorded for, by the name of its
-// table in the configuration.
-const storageName = "storage"
-
 // Place is a database as it can be told from its copies and its neighbours.
 type Place struct {
 	System string // the cluster's system identifier; "": the role may not read it
@@ -39,12 +35,12 @@ type Site struct {
 }
 
 // Place says which database this is.
-func (s *Store) Place(ctx context.Context) (here Place, err error) {
-	err = s.run(ctx, "site", "asking which database this is", func(ctx context.Context, conn *pgxpool.Conn) error {
+func (t *Table) Place(ctx context.Context) (here Place, err error) {
+	err = t.run(ctx, "site", "asking which database this is", func(ctx context.Context, conn *pgxpool.Conn) error {
 		if err := conn.QueryRow(ctx, `
 			SELECT current_database(), coalesce((SELECT n.nspname FROM pg_catalog.pg_class c
 				JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass($1)), '')`,
-			s.tables[0]).Scan(&here.Name, &here.Schema); err != nil {
+			t.app).Scan(&here.Name, &here.Schema); err != nil {
 			return err
 		}
 		err := conn.QueryRow(ctx, `SELECT system_identifier::text FROM pg_catalog.pg_control_system()`).Scan(&here.System)
@@ -57,11 +53,11 @@ func (s *Store) Place(ctx context.Context) (here Place, err error) {
 }
 
 // Site returns the identity that is recorded; none, too, without schema thumbedge.
-func (s *Store) Site(ctx context.Context) (site Site, err error) {
-	err = s.run(ctx, "site", "reading the site's identity", func(ctx context.Context, conn *pgxpool.Conn) error {
+func (t *Table) Site(ctx context.Context) (site Site, err error) {
+	err = t.run(ctx, "site", "reading the site's identity", func(ctx context.Context, conn *pgxpool.Conn) error {
 		var system *string
 		err := conn.QueryRow(ctx, `
-			SELECT identity, system_identifier, database_name, schema_name, made_at FROM thumbedge.site WHERE storage = $1`, storageName).
+			SELECT identity, system_identifier, database_name, schema_name, made_at FROM thumbedge.site WHERE storage = $1`, t.storage).
 			Scan(&site.Identity, &system, &site.Place.Name, &site.Place.Schema, &site.Made)
 		if errors.Is(err, pgx.ErrNoRows) || hasCode(err, noSuchSchema, noSuchTable) {
 			return nil
@@ -75,14 +71,14 @@ func (s *Store) Site(ctx context.Context) (site Site, err error) {
 }
 
 // SetSite records an identity in place of any other.
-func (s *Store) SetSite(ctx context.Context, site Site) error {
-	return s.run(ctx, "site", "recording the site's identity", func(ctx context.Context, conn *pgxpool.Conn) error {
+func (t *Table) SetSite(ctx context.Context, site Site) error {
+	return t.run(ctx, "site", "recording the site's identity", func(ctx context.Context, conn *pgxpool.Conn) error {
 		_, err := conn.Exec(ctx, `
 			INSERT INTO thumbedge.site (storage, identity, system_identifier, database_name, schema_name, made_at)
 			VALUES ($1, $2, nullif($3, ''), $4, $5, clock_timestamp())
 			ON CONFLICT (storage) DO UPDATE SET identity = excluded.identity, system_identifier = excluded.system_identifier,
 				database_name = excluded.database_name, schema_name = excluded.schema_name, made_at = excluded.made_at`,
-			storageName, site.Identity, site.Place.System, site.Place.Name, site.Place.Schema)
+			t.storage, site.Identity, site.Place.System, site.Place.Name, site.Place.Schema)
 		if hasCode(err, noSuchSchema, noSuchTable) {
 			return fmt.Errorf("thumbedge migrate up has not been run, or an older one: %w", err)
 		}
@@ -91,9 +87,9 @@ func (s *Store) SetSite(ctx context.Context, site Site) error {
 }
 
 // Newest returns the newest thumbnail rows that name a file, up to limit.
-func (s *Store) Newest(ctx context.Context, limit int) (found []NamedFile, err error) {
-	err = s.run(ctx, "newest", "looking for the newest thumbnail rows", func(ctx context.Context, conn *pgxpool.Conn) error {
-		rows, err := conn.Query(ctx, s.sql(`
+func (t *Table) Newest(ctx context.Context, limit int) (found []NamedFile, err error) {
+	err = t.run(ctx, "newest", "looking for the newest thumbnail rows", func(ctx context.Context, conn *pgxpool.Conn) error {
+		rows, err := conn.Query(ctx, t.sql(`
 			SELECT coalesce(source_image_id, 0), coalesce(label, ''), path, coalesce(size, 0) FROM (
 				SELECT * FROM {thumbnail} ORDER BY id DESC LIMIT 10 * $1::int) newest
 			WHERE btrim(coalesce(path, '')) <> '' ORDER BY id DESC LIMIT $1::int`), limit)

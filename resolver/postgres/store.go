@@ -26,17 +26,21 @@ import (
 // or database.page_timeout where that is longer, and wraps thumb.ErrDatabase around
 // what went wrong.
 type Store struct {
+	*Table            // the app's table of thumbnail rows
+	private *Table    // of draft projects; nil: there is no private storage
+	tables  [3]string // the app's that have triggers, quoted
+
+	mu        sync.Mutex
+	installed Installed // as last seen
+	noted     bool
+}
+
+// link is the way to the database.
+type link struct {
 	pool    *pgxpool.Pool
 	log     *slog.Logger
 	metrics *Metrics
 	limit   time.Duration // of one operation
-	keys    thumb.Keys
-	place   *strings.Replacer // puts the app's table names into SQL
-	tables  [3]string         // those that have triggers, quoted
-
-	mu        sync.Mutex
-	installed Installed // as last seen
-	seen      time.Time // when; zero: never
 }
 
 // operationLimit bounds every operation, whatever its caller allows: a page's wait
@@ -50,15 +54,19 @@ func New(cfg Config, pool *pgxpool.Pool, log *slog.Logger, metrics *Metrics) (*S
 		return nil, err
 	}
 	metrics.pool.Store(pool)
-	return &Store{
-		pool: pool, log: log, metrics: metrics, limit: max(operationLimit, cfg.PageTimeout), keys: cfg.Keys,
-		place: cfg.Tables.replacer(), tables: cfg.Tables.triggered(),
-	}, nil
+	public, private := newTables(&cfg, &link{pool: pool, log: log, metrics: metrics, limit: max(operationLimit, cfg.PageTimeout)})
+	s := &Store{Table: public, private: private, tables: cfg.Tables.triggered()}
+	public.schema.look = s.lookForSchema
+	if private != nil {
+		private.schema.look = s.lookForPrivate
+	}
+	return s, nil
 }
 
-// replacer puts the names, quoted, in place of {capture}, {thumbnail} and so on.
-func (t *Tables) replacer() *strings.Replacer {
-	var pairs []string
+// replacer puts the names, quoted, in place of {capture}, {thumbnail} and so on, and files
+// in place of {files}.
+func (t *Tables) replacer(files string) *strings.Replacer {
+	pairs := []string{"{files}", files}
 	for _, table := range t.named() {
 		pairs = append(pairs, "{"+table.key+"}", quote(table.name))
 	}
@@ -74,19 +82,19 @@ func quote(name string) string { return pgx.Identifier(strings.Split(name, "."))
 
 // run does one operation on one connection: bounded, measured, its failure wrapped.
 // Doing says what was being done, as in "reading captures".
-func (s *Store) run(ctx context.Context, operation, doing string, do func(context.Context, *pgxpool.Conn) error) error {
-	ctx, cancel := context.WithTimeout(ctx, s.limit)
+func (l *link) run(ctx context.Context, operation, doing string, do func(context.Context, *pgxpool.Conn) error) error {
+	ctx, cancel := context.WithTimeout(ctx, l.limit)
 	defer cancel()
 	start := time.Now()
-	err := s.connected(ctx, operation, do)
-	s.metrics.seconds.WithLabelValues(operation).Observe(time.Since(start).Seconds())
+	err := l.connected(ctx, operation, do)
+	l.metrics.seconds.WithLabelValues(operation).Observe(time.Since(start).Seconds())
 	switch {
-	case err == nil || errors.Is(err, thumb.ErrUnknownCapture):
+	case err == nil || refused(err):
 		return err
 	case errors.Is(err, thumb.ErrInternal):
 		return fmt.Errorf("%s: %w", doing, err)
 	}
-	s.metrics.failures.WithLabelValues(operation).Inc()
+	l.metrics.failures.WithLabelValues(operation).Inc()
 	return fmt.Errorf("%s: %w: %w", doing, thumb.ErrDatabase, err)
 }
 
@@ -94,17 +102,17 @@ func (s *Store) run(ctx context.Context, operation, doing string, do func(contex
 // of do. A panic, and an answer that cannot be read, are thumb.ErrInternal: the
 // database is well. A connection that is left in the middle of an answer, or in a
 // transaction, is closed by Release.
-func (s *Store) connected(ctx context.Context, operation string, do func(context.Context, *pgxpool.Conn) error) (err error) {
-	conn, err := s.pool.Acquire(ctx)
+func (l *link) connected(ctx context.Context, operation string, do func(context.Context, *pgxpool.Conn) error) (err error) {
+	conn, err := l.pool.Acquire(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Release()
-	panics := s.metrics.panics.WithLabelValues(operation) // from the first time on, to be seen at 0
+	panics := l.metrics.panics.WithLabelValues(operation) // from the first time on, to be seen at 0
 	defer func() {
 		if cause := recover(); cause != nil {
 			panics.Inc()
-			s.log.Error("panic in an operation on the database", slog.String("operation", operation),
+			l.log.Error("panic in an operation on the database", slog.String("operation", operation),
 				slog.Any("panic", cause), slog.String("stack", string(debug.Stack())))
 			err = fmt.Errorf("%w: panic: %v", thumb.ErrInternal, cause)
 		}
@@ -121,9 +129,6 @@ func (s *Store) connected(ctx context.Context, operation string, do func(context
 // a crash of PostgreSQL may then forget is up to a second old; for a lease that is
 // no worse than one that lapses. Nothing that says where a file lies uses it.
 const unsynced = `set_config('synchronous_commit', 'off', true)`
-
-// sql puts the app's table names into a statement.
-func (s *Store) sql(template string) string { return s.place.Replace(template) }
 
 // readable is the SQL for a time that may be null, and that is null where no Go
 // program could read it: infinity, and what lies before or after the four-digit

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -13,14 +12,30 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-// upsertSQL writes the rows that are given, one a label, and says of each what was
+// upsertSQL returns the statement that writes the rows that are given, one a label, and says of each what was
 // there before, whether that refused it, and whether it was written. A label that
 // was neither has changed while the statement ran, and goes round again: an update
 // looks once more, when it has the row's lock, at all that was found before.
-const upsertSQL = `
+//
+// Where the table checks them, nothing is given of a capture that may have no rows in it
+// at that moment.
+func (t *Table) upsertSQL() string {
+	allowed := ""
+	switch {
+	case t.private:
+		allowed = " WHERE EXISTS (SELECT FROM {capture} c JOIN {project} p ON p.id = c.project_id WHERE c.id = $1::bigint AND p.draft AND p.id = $10::bigint)"
+	case t.checks:
+		allowed = " WHERE EXISTS (SELECT FROM {capture} c JOIN {project} p ON p.id = c.project_id WHERE c.id = $1::bigint AND NOT p.draft)"
+	}
+	return givenSQL + allowed + foundSQL
+}
+
+const givenSQL = `
 WITH given AS (
 	SELECT * FROM unnest($2::text[], $3::text[], $4::int[], $5::int[], $6::bigint[], $7::timestamptz[])
-		AS g (label, path, width, height, size, last_modified)
+		AS g (label, path, width, height, size, last_modified)`
+
+const foundSQL = `
 ), found AS (
 	SELECT g.*, t.id, t.path AS old, coalesce(t.path <> '' AND t.width = g.width AND t.last_modified > g.last_modified, false) AS newer
 	FROM given g LEFT JOIN {thumbnail} t ON t.source_image_id = $1::bigint AND t.label = g.label
@@ -44,9 +59,9 @@ WITH given AS (
 // is taken back, and those that no row names any more are recorded, where they lie
 // in the capture's folder $8.
 const recordUnnamedSQL = `, taken_back AS (
-	DELETE FROM thumbedge.file_to_delete WHERE path IN (SELECT path FROM found JOIN written USING (label))
+	DELETE FROM {files} WHERE path IN (SELECT path FROM found JOIN written USING (label))
 ), recorded AS (
-	INSERT INTO thumbedge.file_to_delete (path, capture_id, due)
+	INSERT INTO {files} (path, capture_id, due)
 	SELECT path, $1::bigint, clock_timestamp() + make_interval(secs => $9)
 	FROM (
 		SELECT path FROM found WHERE newer
@@ -77,11 +92,25 @@ const upsertedSQL = ` SELECT f.label, f.path, coalesce(f.old, ''), f.newer, w.la
 // is deferred, so it may fire at COMMIT. The caller's files are then recorded in a
 // transaction of its own. After any other error the rows may have been written all
 // the same (an answer to COMMIT can get lost): the files must stay.
-func (s *Store) Upsert(ctx context.Context, id thumb.ID, rows []thumb.Row, deleteAfter time.Duration) ([]thumb.Upserted, error) {
+//
+// Where there is private storage, a capture that is not public at that moment is refused
+// likewise, with thumb.ErrNotPublic.
+func (t *Table) Upsert(ctx context.Context, id thumb.ID, rows []thumb.Row, deleteAfter time.Duration) ([]thumb.Upserted, error) {
+	return t.upsert(ctx, id, 0, rows, deleteAfter)
+}
+
+// UpsertDraft does the same of the private table for a draft of a project. A capture that
+// is public at that moment is refused with thumb.ErrPublic, and one that is not that
+// project's draft with thumb.ErrNotPublic.
+func (t *Table) UpsertDraft(ctx context.Context, id thumb.ID, project int64, rows []thumb.Row, deleteAfter time.Duration) ([]thumb.Upserted, error) {
+	return t.upsert(ctx, id, project, rows, deleteAfter)
+}
+
+func (t *Table) upsert(ctx context.Context, id thumb.ID, project int64, rows []thumb.Row, deleteAfter time.Duration) ([]thumb.Upserted, error) {
 	ups := map[string]thumb.Upserted{} // by label
-	err := s.run(ctx, "upsert", "upserting thumbnail rows", func(ctx context.Context, conn *pgxpool.Conn) error {
+	err := t.run(ctx, "upsert", "upserting thumbnail rows", func(ctx context.Context, conn *pgxpool.Conn) error {
 		for len(ups) < len(rows) {
-			err := s.upsertOnce(ctx, conn, id, rows, deleteAfter, ups)
+			err := t.upsertOnce(ctx, conn, id, project, rows, deleteAfter, ups)
 			switch {
 			case hasCode(err, foreignKeyViolation):
 				return thumb.ErrUnknownCapture
@@ -95,10 +124,10 @@ func (s *Store) Upsert(ctx context.Context, id thumb.ID, rows []thumb.Row, delet
 	for i, row := range rows {
 		all[i], paths[i] = ups[row.Label], row.Path
 	}
-	if errors.Is(err, thumb.ErrUnknownCapture) {
+	if refused(err) {
 		// The caller may be about to leave; the files must not be forgotten for that.
-		if lost := s.Discard(context.WithoutCancel(ctx), id, paths, deleteAfter); lost != nil {
-			s.log.Warn("files of a deleted capture are left for reconcile", slog.Int64("capture", int64(id)), slog.Any("paths", paths), slog.Any("error", lost))
+		if lost := t.Discard(context.WithoutCancel(ctx), id, paths, deleteAfter); lost != nil {
+			t.log.Warn("files of a capture that was deleted, or changed hands, are left for reconcile", slog.Int64("capture", int64(id)), slog.Any("paths", paths), slog.Any("error", lost))
 		}
 	}
 	if err != nil {
@@ -109,7 +138,7 @@ func (s *Store) Upsert(ctx context.Context, id thumb.ID, rows []thumb.Row, delet
 
 // upsertOnce tries to write the rows whose labels are not among ups, and adds those
 // of which it can say what became.
-func (s *Store) upsertOnce(ctx context.Context, conn *pgxpool.Conn, id thumb.ID, rows []thumb.Row, deleteAfter time.Duration, ups map[string]thumb.Upserted) error {
+func (t *Table) upsertOnce(ctx context.Context, conn *pgxpool.Conn, id thumb.ID, project int64, rows []thumb.Row, deleteAfter time.Duration, ups map[string]thumb.Upserted) error {
 	var labels, paths []string
 	var widths, heights []int
 	var sizes []int64
@@ -123,16 +152,22 @@ func (s *Store) upsertOnce(ctx context.Context, conn *pgxpool.Conn, id thumb.ID,
 		versions = append(versions, nullable(row.LastModified))
 	}
 	given := []any{int64(id), labels, paths, widths, heights, sizes, versions}
-	return s.either(ctx, conn, func() error {
-		recording := []any{string(s.keys.AppendFolder(nil, id)), deleteAfter.Seconds()}
-		return s.readUpserted(ctx, conn, upsertSQL+recordUnnamedSQL+upsertedSQL, slices.Concat(given, recording), ups)
+	return t.either(ctx, conn, func() error {
+		given = append(given, string(t.keys.AppendFolder(nil, id)), deleteAfter.Seconds())
+		if t.private {
+			given = append(given, project)
+		}
+		return t.readUpserted(ctx, conn, t.upsertSQL()+recordUnnamedSQL+upsertedSQL, given, ups)
 	}, func() error {
-		return s.readUpserted(ctx, conn, upsertSQL+upsertedSQL, given, ups)
+		if t.private {
+			return errNoPrivateTables
+		}
+		return t.readUpserted(ctx, conn, t.upsertSQL()+upsertedSQL, given, ups)
 	})
 }
 
-func (s *Store) readUpserted(ctx context.Context, conn *pgxpool.Conn, sql string, given []any, ups map[string]thumb.Upserted) error {
-	found, err := conn.Query(ctx, s.sql(sql), given...)
+func (t *Table) readUpserted(ctx context.Context, conn *pgxpool.Conn, sql string, given []any, ups map[string]thumb.Upserted) error {
+	found, err := conn.Query(ctx, t.sql(sql), given...)
 	if err != nil {
 		return err
 	}
@@ -145,13 +180,45 @@ func (s *Store) readUpserted(ctx context.Context, conn *pgxpool.Conn, sql string
 	if err != nil {
 		return err
 	}
-	for _, t := range all {
+	for _, row := range all {
 		switch {
-		case t.Newer:
-			ups[t.Label] = thumb.Upserted{Path: t.Old}
-		case t.Written:
-			ups[t.Label] = thumb.Upserted{Path: t.Path, Won: true}
+		case row.Newer:
+			ups[row.Label] = thumb.Upserted{Path: row.Old}
+		case row.Written:
+			ups[row.Label] = thumb.Upserted{Path: row.Path, Won: true}
 		}
 	}
+	if len(all) == 0 {
+		return t.refusal(ctx, conn, given)
+	}
 	return nil
+}
+
+// refused says whether a capture was such that none of its rows were written.
+func refused(err error) bool {
+	return errors.Is(err, thumb.ErrUnknownCapture) || errors.Is(err, thumb.ErrNotPublic) || errors.Is(err, thumb.ErrPublic)
+}
+
+var errNoPrivateTables = errors.New("the tables of private thumbnails are missing: run thumbedge migrate up")
+
+// refusal says why nothing was given: the error, or nil where it may go round again, as the
+// capture has changed once more. Given are the statement's arguments.
+func (t *Table) refusal(ctx context.Context, conn *pgxpool.Conn, given []any) error {
+	var there, public bool
+	var draft *int64
+	err := conn.QueryRow(ctx, t.sql(`
+		SELECT c.id IS NOT NULL, coalesce(NOT p.draft, false), CASE WHEN p.draft THEN p.id::bigint END
+		FROM (SELECT $1::bigint AS id) AS asked
+		LEFT JOIN {capture} c ON c.id = asked.id LEFT JOIN {project} p ON p.id = c.project_id`), given[0]).Scan(&there, &public, &draft)
+	switch {
+	case err != nil:
+		return err
+	case !there:
+		return thumb.ErrUnknownCapture
+	case !t.private && public, t.private && draft != nil && *draft == given[len(given)-1]:
+		return nil
+	case public:
+		return thumb.ErrPublic
+	}
+	return thumb.ErrNotPublic
 }

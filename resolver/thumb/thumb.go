@@ -153,6 +153,15 @@ type Capture struct {
 	PrivateRows []Row
 }
 
+// AddRow adds a row to those that count: a draft's to its private ones.
+func (c *Capture) AddRow(row Row) {
+	if c.Draft {
+		c.PrivateRows = append(c.PrivateRows, row)
+	} else {
+		c.Rows = append(c.Rows, row)
+	}
+}
+
 // Row returns the row with label, or nil. A draft's is that of its private thumbnail:
 // what the app's table says of it is of the time when it was public.
 func (c *Capture) Row(label string) *Row {

@@ -16,6 +16,9 @@ type Config struct {
 	Root string `toml:"root"`
 	// URLPath is where the site serves Root, the app's MEDIA_URL.
 	URLPath string `toml:"url_path"`
+	// Private is that of private storage: its files have no URL, and nobody but this
+	// user may read them. There is no key for it.
+	Private bool
 }
 
 // Defaults returns the configuration of an empty [storage], but for the root.
@@ -28,6 +31,9 @@ func (c Config) Validate() error {
 		errs = append(errs, errors.New("storage.root: must be set for the filesystem driver"))
 	}
 	p := c.URLPath
+	if c.Private {
+		return errors.Join(errs...)
+	}
 	if !strings.HasPrefix(p, "/") || strings.HasPrefix(p, "//") || !strings.HasSuffix(p, "/") || string(imaging.AppendEscaped(nil, p)) != p {
 		errs = append(errs, fmt.Errorf("storage.url_path: %q must begin and end with a slash, and hold only what needs no escaping in a URL", p))
 	}

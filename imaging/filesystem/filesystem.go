@@ -29,7 +29,9 @@ import (
 // between the steps of an operation; the kernel's own waits cannot be ended.
 type Storage struct {
 	root    *os.Root
-	urlPath string
+	urlPath string // "": files have no URL
+	folder  fs.FileMode
+	file    fs.FileMode
 }
 
 var _ imaging.Storage = (*Storage)(nil)
@@ -43,15 +45,22 @@ func New(cfg Config) (*Storage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("storage.root: %w", err)
 	}
-	return &Storage{root: root, urlPath: cfg.URLPath}, nil
+	s := &Storage{root: root, urlPath: cfg.URLPath, folder: 0o755, file: 0o644}
+	if cfg.Private {
+		s.urlPath, s.folder, s.file = "", 0o700, 0o600
+	}
+	return s, nil
 }
 
 // Close lets go of the folder. Files that are open stay so.
 func (s *Storage) Close() error { return s.root.Close() }
 
 // AppendURL appends the storage URL of the file under key, which begins with a
-// slash and never expires.
+// slash and never expires. A private file has none, and nothing is appended.
 func (s *Storage) AppendURL(dst, key []byte) (url []byte, expires time.Time) {
+	if s.urlPath == "" {
+		return dst, time.Time{}
+	}
 	return imaging.AppendEscaped(append(dst, s.urlPath...), key), time.Time{}
 }
 

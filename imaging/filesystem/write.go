@@ -69,10 +69,10 @@ func (s *Storage) writeTemporary(ctx context.Context, folder string, jpeg []byte
 		// A Delete may find the folder empty while it is made, which looks as if it
 		// were there and were not, or right after. Once the temporary file is in
 		// it, it stays.
-		if err := s.root.MkdirAll(folder, 0o755); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
+		if err := s.root.MkdirAll(folder, s.folder); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
 			return "", err
 		}
-		file, err = s.root.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+		file, err = s.root.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, s.file)
 		if !errors.Is(err, fs.ErrNotExist) {
 			break
 		}

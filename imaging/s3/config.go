@@ -39,6 +39,9 @@ type Config struct {
 	// read; 0: URLs are not signed. Browsers never get one with less than half of
 	// it left.
 	Presign time.Duration `toml:"presign,empty"`
+	// Private is that of private storage: URLs are signed always, and what is stored
+	// may be kept by its reader alone. There is no key for it.
+	Private bool
 	// Timeout of one operation, retries and all; of a body that is being read, the
 	// longest time without a byte. There is no key for it.
 	Timeout time.Duration
@@ -78,6 +81,9 @@ func (c Config) Validate() error {
 	}
 	if c.Presign != 0 && (c.Presign < time.Minute || c.Presign > longestPresign || c.Presign%time.Second != 0) {
 		refuse("presign", "%v must be empty or whole seconds from 1m to 168h", c.Presign)
+	}
+	if c.Private && (c.Presign == 0 || c.ACL != "" || c.PublicBaseURL != "") {
+		errs = append(errs, errors.New("a private bucket's URLs must be signed, and nothing may make its objects public"))
 	}
 	if c.Timeout <= 0 {
 		errs = append(errs, errors.New("the timeout of storage operations must be positive"))

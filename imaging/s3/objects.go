@@ -17,8 +17,19 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-// cacheControl of stored files: a key is used once.
-const cacheControl = "public, max-age=31536000, immutable"
+// What stored files are served with: a key is used once. A private one may be kept by the
+// reader that it was signed for, and by nobody between.
+const (
+	publicCacheControl  = "public, max-age=31536000, immutable"
+	privateCacheControl = "private, max-age=31536000, immutable, no-transform"
+)
+
+func (c *Config) cacheControl() string {
+	if c.Private {
+		return privateCacheControl
+	}
+	return publicCacheControl
+}
 
 // Put stores a JPEG, and confirms that it is there.
 func (s *Storage) Put(ctx context.Context, key string, jpeg []byte) error {
@@ -30,7 +41,7 @@ func (s *Storage) Put(ctx context.Context, key string, jpeg []byte) error {
 	out, err := s.client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &s.cfg.Bucket, Key: s.object(key), ACL: types.ObjectCannedACL(s.cfg.ACL),
 		Body: bytes.NewReader(jpeg), ContentLength: aws.Int64(int64(len(jpeg))),
-		ContentType: aws.String("image/jpeg"), CacheControl: aws.String(cacheControl),
+		ContentType: aws.String("image/jpeg"), CacheControl: aws.String(s.cfg.cacheControl()),
 	})
 	if err == nil {
 		err = s.confirm(ctx, key, jpeg, aws.ToString(out.ETag))

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/thumbedge/thumbedge/imaging/s3"
 	"github.com/thumbedge/thumbedge/imaging/storagetest"
@@ -16,6 +17,15 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	storagetest.Run(t, func(t *testing.T) storagetest.Subject {
 		return storagetest.Subject{Storage: open(t, config(testenv.S3(t)))}
+	})
+}
+
+func TestConformanceOfPrivateStorage(t *testing.T) {
+	t.Parallel()
+	storagetest.Run(t, func(t *testing.T) storagetest.Subject {
+		cfg := config(testenv.PrivateS3(t))
+		cfg.Private, cfg.Presign = true, 30*time.Minute
+		return storagetest.Subject{Storage: open(t, cfg), Private: true}
 	})
 }
 

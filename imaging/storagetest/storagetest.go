@@ -24,7 +24,12 @@ type Subject struct {
 	imaging.Storage
 	// Site answers for storage URLs that begin with a slash.
 	Site string
+	// Private says that it is private storage; its files have no URL where Site is "-".
+	Private bool
 }
+
+// NoURLs is the Site of a storage whose files have no URL.
+const NoURLs = "-"
 
 // Run runs the suite; each test gets a storage of its own.
 func Run(t *testing.T, open func(t *testing.T) Subject) {
@@ -42,6 +47,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		"URLs are appended, and fit for JSON":            appendedURLs,
 		"a probe's file is missing, whole and clean":     probed,
 		"deleting one label leaves the capture's others": siblings,
+		"nobody gets a private file without a signature": unsigned,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -80,6 +86,9 @@ func read(t *testing.T, s Subject, key string) string {
 func fetch(t *testing.T, s Subject, key string) (status int, text string) {
 	t.Helper()
 	url, _ := s.AppendURL(nil, []byte(key))
+	if s.Site == NoURLs {
+		return withoutURL(t, s, key, url)
+	}
 	if url[0] == '/' {
 		url = slices.Concat([]byte(s.Site), url)
 	}
@@ -245,6 +254,10 @@ func cancelled(t *testing.T, s Subject) {
 }
 
 func appendedURLs(t *testing.T, s Subject) {
+	if s.Site == NoURLs {
+		withoutURL(t, s, key, nil)
+		return
+	}
 	url, _ := s.AppendURL([]byte("before "), []byte("a \"b\"\\\n<&>é.jpg"))
 	if !bytes.HasPrefix(url, []byte("before ")) || !bytes.HasSuffix(bytes.SplitN(url, []byte("?"), 2)[0], []byte("a%20%22b%22%5C%0A%3C%26%3E%C3%A9.jpg")) {
 		t.Errorf("URL %q", url)

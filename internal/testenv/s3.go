@@ -27,6 +27,26 @@ var sharedS3 = sync.OnceValues(startS3)
 // S3 makes a bucket of the test's own.
 func S3(t testing.TB) Bucket {
 	t.Helper()
+	server, client := newBucket(t)
+	policy := fmt.Sprintf(`{"Version": "2012-10-17", "Statement": [
+		{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::%s/*"}]}`, server.Name)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	if _, err := client.PutBucketPolicy(ctx, &s3.PutBucketPolicyInput{Bucket: &server.Name, Policy: &policy}); err != nil {
+		t.Fatalf("opening the bucket to readers: %v", err)
+	}
+	return server
+}
+
+// PrivateS3 returns a new and empty bucket that only its keys may read.
+func PrivateS3(t testing.TB) Bucket {
+	t.Helper()
+	server, _ := newBucket(t)
+	return server
+}
+
+func newBucket(t testing.TB) (Bucket, *s3.Client) {
+	t.Helper()
 	server, err := sharedS3()
 	if err != nil {
 		t.Fatalf("starting the S3 server: %v", err)
@@ -42,12 +62,7 @@ func S3(t testing.TB) Bucket {
 	if err != nil {
 		t.Fatalf("making a bucket: %v", err)
 	}
-	policy := fmt.Sprintf(`{"Version": "2012-10-17", "Statement": [
-		{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::%s/*"}]}`, server.Name)
-	if _, err = client.PutBucketPolicy(ctx, &s3.PutBucketPolicyInput{Bucket: &server.Name, Policy: &policy}); err != nil {
-		t.Fatalf("opening the bucket to readers: %v", err)
-	}
-	return server
+	return server, client
 }
 
 func startS3() (Bucket, error) {

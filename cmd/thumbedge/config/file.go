@@ -62,7 +62,8 @@ type Storage struct {
 	S3
 	Filesystem
 	// Serve lets the proxy serve the files of DriverFilesystem itself.
-	Serve bool `toml:"serve"`
+	Serve   bool    `toml:"serve"`
+	Private Private `toml:"private"`
 }
 
 // The storage drivers.
@@ -95,6 +96,7 @@ func Defaults() *File {
 			S3:             s3.Defaults(),
 			Filesystem:     filesystem.Defaults(),
 			Serve:          true,
+			Private:        privateDefaults(),
 		},
 		Cache:     resolver.Defaults(),
 		Reconcile: reconcile.Defaults(),

@@ -20,6 +20,7 @@ func (f *File) validations() []error {
 		postgresConfig.Validate(),
 		imagingConfig.Validate(),
 		f.Reconcile.Validate(),
+		f.Storage.validatePrivate(),
 	}
 	switch f.Storage.Driver {
 	case DriverS3:

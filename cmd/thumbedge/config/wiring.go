@@ -6,6 +6,7 @@ import (
 	"github.com/thumbedge/thumbedge/proxy"
 	"github.com/thumbedge/thumbedge/resolver"
 	"github.com/thumbedge/thumbedge/resolver/postgres"
+	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 // What follows hands each package its Config. A key that two packages need is
@@ -25,15 +26,27 @@ func (f *File) Proxy() proxy.Config {
 func (f *File) Resolver() resolver.Config {
 	cfg := f.Cache
 	cfg.PageTimeout, cfg.Specs, cfg.Keys = f.Database.PageTimeout, f.Thumbnails, f.Storage.Prefix
+	cfg.PrivateKeys = f.privateKeys()
 	return cfg
 }
 
 // Postgres returns what the database's package needs to know.
 func (f *File) Postgres() postgres.Config {
 	cfg := f.Database
-	cfg.Keys = f.Storage.Prefix
+	cfg.Keys, cfg.PrivateKeys = f.Storage.Prefix, f.privateKeys()
 	return cfg
 }
+
+// privateKeys returns storage.private.prefix; "" where there is no private storage.
+func (f *File) privateKeys() thumb.Keys {
+	if !f.PrivateStorage() {
+		return ""
+	}
+	return f.Storage.Private.Prefix
+}
+
+// PrivateStorage says whether there is private storage.
+func (f *File) PrivateStorage() bool { return f.Storage.Private.Configured() }
 
 // Migrations returns the names of the app's tables as the migrations need them.
 func (f *File) Migrations() migrations.Names { return migrations.Names(f.Database.Tables) }

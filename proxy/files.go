@@ -74,7 +74,11 @@ func (f *files) serve(r *wire.Request, below []byte) {
 		return
 	}
 	r.MarkCache("hit", "")
-	if !f.answer(r, key, file) {
+	cacheControl := otherFileCacheControl
+	if thumb.Keys(f.key).Own(key) {
+		cacheControl = ownFileCacheControl
+	}
+	if !f.answer(r, key, file, cacheControl) {
 		_ = file.Close() // nothing was written to it
 	}
 }
@@ -89,13 +93,9 @@ func (f *files) open(key string) (File, error) {
 }
 
 // answer says whether the answer's body has taken the file over.
-func (f *files) answer(r *wire.Request, key string, file File) (taken bool) {
+func (f *files) answer(r *wire.Request, key string, file File, cacheControl string) (taken bool) {
 	v := condition.ValidatorsOf(file.Size(), file.Modified())
 	own := r.Own()
-	cacheControl := otherFileCacheControl
-	if thumb.Keys(f.key).Own(key) {
-		cacheControl = ownFileCacheControl
-	}
 	own.Header.Set("Cache-Control", cacheControl)
 	own.Header.SetBytesV("ETag", v.Tag)
 	own.Header.SetBytesV("Last-Modified", v.LastModified)

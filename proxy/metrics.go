@@ -23,6 +23,7 @@ type Metrics struct {
 	thumbnails map[thumbnailOutcome]prometheus.Counter
 	fallbacks  *fallbackMetrics
 	files      *fileMetrics
+	signatures *signatureMetrics
 }
 
 // NewMetrics registers the collectors with reg.
@@ -34,6 +35,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		thumbnails: newThumbnailMetrics(reg),
 		fallbacks:  newFallbackMetrics(reg),
 		files:      newFileMetrics(reg),
+		signatures: newSignatureMetrics(reg),
 	}
 	passed := promauto.With(reg).NewCounterVec(prometheus.CounterOpts{
 		Name: "thumbedge_passed_through_total", Help: "Requests passed to the app and back untouched, by why nothing better was done.",

@@ -5,6 +5,7 @@ import "github.com/thumbedge/thumbedge/proxy/wire"
 // OwnAnswer sets what every answer of our own carries, whoever made it: no browser
 // guesses its type, and the pages of server.cors_origins may read it.
 func (rt *router) OwnAnswer(r *wire.Request) {
+	rt.takeSignature(r) // of a request that was refused before it came to Serve
 	h := &r.Own().Header
 	h.Set("X-Content-Type-Options", "nosniff")
 	if len(rt.origins) == 0 {

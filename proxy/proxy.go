@@ -20,6 +20,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/thumbedge/thumbedge/proxy/signing"
 	"github.com/thumbedge/thumbedge/proxy/wire"
 )
 
@@ -31,9 +32,12 @@ type Deps struct {
 	Files    Files
 	// PrivateFiles are those of private storage, for whom a signature lets in alone.
 	PrivateFiles Files
-	Log          *slog.Logger // nil: nothing is logged
-	Metrics      *Metrics     // nil: counted where nobody looks
-	AccessLog    bool         // a line for each request, at level info
+	// Signer returns what signs private URLs and verifies them; nil as long as it is not
+	// known which site this is. Signer itself is nil where signing.keys is not set.
+	Signer    func() *signing.Signer
+	Log       *slog.Logger // nil: nothing is logged
+	Metrics   *Metrics     // nil: counted where nobody looks
+	AccessLog bool         // a line for each request, at level info
 }
 
 // Server is the proxy. Its methods, which are the wire's, may be called from any

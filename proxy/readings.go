@@ -33,13 +33,12 @@ import (
 // OPTIONS renders nothing.
 func (rt *router) couldBeThumbnail(r *wire.Request) bool {
 	p := r.Path()
-	switch {
-	case r.Header().IsOptions():
-		return false
-	case bytes.HasPrefix(p, rt.route):
-		return len(p) > len(rt.route)
-	}
-	return isOdd(p) && strings.HasPrefix(loosest(string(p)), string(rt.route))
+	return !r.Header().IsOptions() && rt.underRoute(p) && !bytes.Equal(p, rt.route)
+}
+
+// underRoute says whether some app might take a path for one under the route.
+func (rt *router) underRoute(p []byte) bool {
+	return bytes.HasPrefix(p, rt.route) || isOdd(p) && strings.HasPrefix(loosest(string(p)), string(rt.route))
 }
 
 // isOdd says whether a path holds anything that some server reads in another way. Almost

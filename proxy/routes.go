@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/valyala/fasthttp"
 
+	"github.com/thumbedge/thumbedge/proxy/signing"
 	"github.com/thumbedge/thumbedge/proxy/wire"
 )
 
@@ -28,13 +29,14 @@ type router struct {
 	pages      *pages
 	thumbnails *thumbnails
 	files      *files // nil where storage serves itself
+	signatures bool   // a route URL may hold one, see takeSignature
 	passing    passing
 }
 
 func newRouter(cfg Config, deps Deps) (*router, error) {
 	rt := &router{
 		route: []byte(cfg.Rewrite.Route), filesPath: []byte(cfg.FilesPath), origins: cfg.Server.CORSOrigins,
-		passing: passing{deps.Metrics.passed},
+		passing: passing{deps.Metrics.passed}, signatures: deps.Signer != nil,
 	}
 	for _, path := range cfg.Rewrite.Paths {
 		rt.pagePaths = append(rt.pagePaths, []byte(path))
@@ -51,12 +53,13 @@ func newRouter(cfg Config, deps Deps) (*router, error) {
 // Serve hands a request to the part that answers it. Routes are matched on the
 // canonical path; what is passed to the app is the target as it was sent.
 func (rt *router) Serve(r *wire.Request) {
+	sig := rt.takeSignature(r)
 	path := r.Path()
 	plain := !r.Upgrades() && (r.Header().IsGet() || r.Header().IsHead())
 	switch {
 	case plain && isThumbnail(path, rt.route):
 		r.MarkRoute(routeThumbnail)
-		rt.thumbnails.serve(r, path[len(rt.route):])
+		rt.thumbnails.serve(r, path[len(rt.route):], sig)
 	case rt.couldBeThumbnail(r):
 		r.MarkRoute(routeThumbnail)
 		rt.thumbnails.passBounded(r, &wanted{}, reasonOddForm)
@@ -71,6 +74,20 @@ func (rt *router) Serve(r *wire.Request) {
 	default:
 		rt.passing.pass(r, reasonNotEligible)
 	}
+}
+
+// takeSignature takes what may be a signature off a request for the route, however that
+// is spelled, before anything else looks at it: neither the app nor a log gets it, be it
+// valid or not. It may be called again.
+func (rt *router) takeSignature(r *wire.Request) *signing.Signature {
+	if !rt.signatures || !rt.underRoute(r.Path()) {
+		return nil
+	}
+	rest, sig := signing.Take(r.Target())
+	if sig != nil {
+		r.SetTarget(rest)
+	}
+	return sig
 }
 
 // isThumbnail says whether a path is the route, and one segment below it; a slash may

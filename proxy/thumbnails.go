@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/thumbedge/thumbedge/proxy/signing"
 	"github.com/thumbedge/thumbedge/proxy/wire"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -29,12 +30,14 @@ type thumbnails struct {
 	fallbacks *fallbacks
 	passing   passing
 	outcomes  map[thumbnailOutcome]prometheus.Counter
+	signed    *signed // nil: no signature is one
 	log       *slog.Logger
 }
 
 // thumbnailRenderer is what answering for thumbnails takes of a Renderer.
 type thumbnailRenderer interface {
 	Thumbnail(ctx context.Context, client thumb.Client, id thumb.ID, position int) (Thumbnail, error)
+	PrivateThumbnail(ctx context.Context, client thumb.Client, id thumb.ID, position int, project int64) (Thumbnail, error)
 	OriginalURL(ctx context.Context, id thumb.ID) (string, error)
 	AppFailed(id thumb.ID, position int, refused bool)
 }
@@ -42,7 +45,8 @@ type thumbnailRenderer interface {
 func newThumbnails(cfg Config, deps Deps, passing passing) *thumbnails {
 	return &thumbnails{
 		resolver: deps.Resolver, renderer: deps.Renderer, specs: cfg.Specs, passing: passing,
-		fallbacks: newFallbacks(cfg.Upstream.MaxFallbacks, cfg.FallbackQueue, cfg.FallbackWait, deps.Metrics.fallbacks), outcomes: deps.Metrics.thumbnails, log: deps.Log,
+		fallbacks: newFallbacks(cfg.Upstream.MaxFallbacks, cfg.FallbackQueue, cfg.FallbackWait, deps.Metrics.fallbacks), outcomes: deps.Metrics.thumbnails,
+		signed: newSigned(deps), log: deps.Log,
 	}
 }
 
@@ -52,6 +56,7 @@ type wanted struct {
 	position int
 	spec     thumb.Spec
 	known    thumb.Known
+	sig      *signing.Signature // nil: the request brought none
 }
 
 func (w *wanted) warm() bool {
@@ -59,9 +64,13 @@ func (w *wanted) warm() bool {
 }
 
 // serve answers a GET or HEAD of one segment below rewrite.route.
-func (t *thumbnails) serve(r *wire.Request, below []byte) {
+func (t *thumbnails) serve(r *wire.Request, below []byte, sig *signing.Signature) {
 	label := lastLabel(r.Query())
-	w := wanted{position: t.specs.Index(label)}
+	w := wanted{position: t.specs.Index(label), sig: sig}
+	if w.position < 0 && t.signed.undecided(&w) { // another replica may have the label
+		t.answerUnavailable(r, &w)
+		return
+	}
 	if w.position < 0 {
 		t.passBounded(r, &w, reasonLabel) // which the app may have nevertheless
 		return
@@ -112,6 +121,9 @@ func (t *thumbnails) resolve(r *wire.Request, w *wanted) {
 		case err != nil && wait.Err() != nil:
 			t.abandon(r, w)
 			return
+		case err != nil && t.signed.undecided(w):
+			t.answerUnavailable(r, w)
+			return
 		case err != nil:
 			t.fail(r, w, err)
 			return
@@ -119,6 +131,10 @@ func (t *thumbnails) resolve(r *wire.Request, w *wanted) {
 		w.known = known
 	}
 	switch {
+	case t.signed.undecided(w) && !t.signed.ready():
+		t.answerUnavailable(r, w)
+	case t.signed.allows(w):
+		t.servePrivate(r, wait, w)
 	case w.known.Standing == thumb.Missing:
 		t.fail(r, w, thumb.ErrUnknownCapture)
 	case w.known.Standing == thumb.Private, w.known.Standing == thumb.Draft:

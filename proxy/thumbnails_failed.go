@@ -33,11 +33,17 @@ const (
 	outcomeWider            thumbnailOutcome = "failed_sent_to_wider"
 	outcomeTooManyFallbacks thumbnailOutcome = "too_many_fallbacks"
 	outcomeAbandoned        thumbnailOutcome = "abandoned"
+	// With a valid signature, of a draft's capture:
+	outcomePrivateWarm   thumbnailOutcome = "private_warm"
+	outcomePrivateCold   thumbnailOutcome = "private_cold"
+	outcomePrivateUnkept thumbnailOutcome = "private_unkept"
+	outcomePrivateFailed thumbnailOutcome = "private_unavailable" // private storage or the database is away
 )
 
 var thumbnailOutcomes = []thumbnailOutcome{
 	outcomeWarm, outcomeCold, outcomeStale, outcomeUnkept, outcomeUnknown, outcomeBusy, outcomeUnavailable, outcomeUnusable,
 	outcomeBusyOriginal, outcomeNoneOriginal, outcomeUnusableOriginal, outcomeWider, outcomeTooManyFallbacks, outcomeAbandoned,
+	outcomePrivateWarm, outcomePrivateCold, outcomePrivateUnkept, outcomePrivateFailed,
 }
 
 // Why requests for thumbnails are the app's to answer.
@@ -155,7 +161,7 @@ func (t *thumbnails) abandon(r *wire.Request, w *wanted) {
 // done counts, marks and logs what became of a request.
 func (t *thumbnails) done(r *wire.Request, w *wanted, outcome thumbnailOutcome) {
 	t.outcomes[outcome].Inc()
-	if outcome == outcomeWarm {
+	if outcome == outcomeWarm || outcome == outcomePrivateWarm {
 		r.MarkCache("hit", "")
 	} else {
 		r.MarkCache("fwd=miss", string(outcome))

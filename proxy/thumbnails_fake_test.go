@@ -62,6 +62,8 @@ type scriptedRenderer struct {
 	made     Thumbnail
 	err      error
 	original string
+	// privateErr is PrivateThumbnail's own.
+	privateErr error
 	// waits makes Thumbnail wait for its context; entered and left tell of it.
 	waits         bool
 	entered, left chan struct{}
@@ -83,8 +85,14 @@ func (r *scriptedRenderer) Thumbnail(ctx context.Context, _ thumb.Client, id thu
 	return r.made, r.err
 }
 
-func (r *scriptedRenderer) PrivateThumbnail(context.Context, thumb.Client, thumb.ID, int, int64) (Thumbnail, error) {
-	return Thumbnail{}, thumb.ErrNotPublic
+func (r *scriptedRenderer) PrivateThumbnail(_ context.Context, _ thumb.Client, id thumb.ID, position int, project int64) (Thumbnail, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.calls = append(r.calls, fmt.Sprintf("private %d/%d/%d", id, position, project))
+	if r.privateErr != nil {
+		return Thumbnail{}, r.privateErr
+	}
+	return r.made, r.err
 }
 
 func (r *scriptedRenderer) PrivateReady() bool        { return false }

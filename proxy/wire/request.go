@@ -55,6 +55,10 @@ func (r *Request) Header() *fasthttp.RequestHeader { return &r.client.header }
 // Target is the request's target in origin form, as it was sent.
 func (r *Request) Target() []byte { return r.target }
 
+// SetTarget puts another target in the place of the one that was sent, for the app and for
+// the logs. Its path must be the same.
+func (r *Request) SetTarget(target []byte) { r.target = target }
+
 // Upgrades says whether the client asks for another protocol on its connection.
 func (r *Request) Upgrades() bool { return r.upgrade != nil }
 

@@ -1,0 +1,365 @@
+package proxy
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/thumbedge/thumbedge/proxy/signing"
+	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+const (
+	testSite    = "TESTSITE"
+	testKey     = "a-key-of-thirty-two-bytes-or-more"
+	testProject = 3
+)
+
+func testSigner(t testing.TB, site string) *signing.Signer {
+	t.Helper()
+	s, err := signing.New(signing.Config{Keys: []string{testKey}, Lifetime: time.Hour}, site)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// Drafts of the tests, by what is known of their private thumbnails.
+const idDraftWarm, idDraftCold = 11, 12
+
+// signedTarget is a route URL with a signature by that signer.
+func signedTarget(s *signing.Signer, id thumb.ID, label string, project int64, at time.Time) string {
+	return string(s.Append(fmt.Appendf(nil, "%s%d/?label=%s&", testRoute, id, label), signing.Permission{ID: id, Label: label, Project: project}, s.Expiry(at)))
+}
+
+// startSigned starts a proxy that signs, in front of an app that counts.
+func startSigned(t *testing.T, resolver *scriptedResolver, renderer *scriptedRenderer, edit func(*Config, *Deps)) (*testProxy, *wiretest.App, *signing.Signer) {
+	t.Helper()
+	signer := testSigner(t, testSite)
+	draft := verdict(thumb.Warm, thumb.Cold)
+	draft.Standing, draft.Project = thumb.Draft, testProject
+	resolver.answers[idDraftWarm] = draft
+	draft.Verdicts = [thumb.MaxSpecs]thumb.Verdict{thumb.Cold, thumb.Cold}
+	resolver.answers[idDraftCold] = draft
+	if resolver.expires.IsZero() {
+		resolver.expires = time.Now().Add(time.Hour)
+	}
+	a := wiretest.StartApp(t, wiretest.Answering(appsWord))
+	p := startProxy(t, a.Addr, func(cfg *Config, deps *Deps) {
+		cfg.Specs = thumb.Specs{{Label: "small", Width: 240, FallbackOriginal: true}, {Label: "medium", Width: 1024}}
+		deps.Resolver, deps.Renderer = resolver, renderer
+		deps.Signer = func() *signing.Signer { return signer }
+		if edit != nil {
+			edit(cfg, deps)
+		}
+	})
+	return p, a, signer
+}
+
+// leaked fails where a signature got to the app, into a log or into an answer.
+func leaked(t *testing.T, p *testProxy, a *wiretest.App, answers ...string) {
+	t.Helper()
+	for where, text := range map[string]string{
+		"the app": strings.Join(a.Seen(), "\n"), "a log": p.log.String(), "an answer": strings.Join(answers, "\n"),
+	} {
+		if strings.Contains(text, "ignature=") || strings.Contains(text, "xpires=") {
+			t.Errorf("%s got a signature:\n%s", where, text)
+		}
+	}
+}
+
+// A valid signature gets the private thumbnail, and nothing else gets to the app.
+func TestValidSignature(t *testing.T) {
+	t.Parallel()
+	renderer := &scriptedRenderer{made: Thumbnail{URL: "https://private.test/made?X-Amz-Signature=x", Expires: time.Now().Add(time.Minute)}}
+	p, a, signer := startSigned(t, scripted(), renderer, nil)
+	warm := p.Exchange(wiretest.Get(signedTarget(signer, idDraftWarm, "small", testProject, time.Now())))
+	cold := p.Exchange(wiretest.Get(signedTarget(signer, idDraftCold, "small", testProject, time.Now())))
+	head := p.Exchange("HEAD " + signedTarget(signer, idDraftWarm, "small", testProject, time.Now()) + " HTTP/1.1\r\nHost: site.test\r\n\r\n")
+	for what, got := range map[string]string{"/media/11/0.jpg": warm, "https://private.test/made?X-Amz-Signature=x": cold} {
+		if statusOf(got) != "302" || joinedField(got, "Location") != what || !strings.HasPrefix(joinedField(got, "Cache-Control"), "private, max-age=") ||
+			joinedField(got, "Referrer-Policy") != "no-referrer" || joinedField(got, "X-Content-Type-Options") != "nosniff" {
+			t.Errorf("want %s, got %s", what, got)
+		}
+	}
+	if joinedField(cold, "Cache-Control") > "private, max-age=60" {
+		t.Errorf("the redirect outlives its target: %s", cold)
+	}
+	if statusOf(head) != "302" {
+		t.Errorf("HEAD: %s", head)
+	}
+	if got := renderer.called(); got != "private 12/0/3" {
+		t.Errorf("the renderer was asked %q", got)
+	}
+	if n := count(p.metrics.signatures.valid); n != 3 || len(a.Seen()) != 0 {
+		t.Errorf("%d signatures were valid, %d requests reached the app", n, len(a.Seen()))
+	}
+	leaked(t, p, a)
+}
+
+// Whatever a private render comes to, it is never the app's, nor the original.
+func TestFailuresBehindASignature(t *testing.T) {
+	t.Parallel()
+	for err, want := range map[error]string{
+		thumb.ErrBusy: "503", thumb.ErrOriginalUnavailable: "503", thumb.ErrOriginalUnusable: "422", thumb.ErrOriginalForApp: "422",
+		thumb.ErrDatabase: "503", thumb.ErrInternal: "503", thumb.ErrUnknownCapture: "404", context.DeadlineExceeded: "503",
+	} {
+		renderer := &scriptedRenderer{err: fmt.Errorf("rendering: %w", err), original: "https://originals.test/full.jpg"}
+		p, a, signer := startSigned(t, scripted(), renderer, nil)
+		got := p.Exchange(wiretest.Get(signedTarget(signer, idDraftCold, "small", testProject, time.Now())))
+		if statusOf(got) != want || joinedField(got, "Cache-Control") != "no-store" || joinedField(got, "Location") != "" || len(a.Seen()) != 0 {
+			t.Errorf("%v: want %s, got %s; the app saw %d", err, want, got, len(a.Seen()))
+		}
+		leaked(t, p, a, got)
+	}
+}
+
+// What could not be kept is sent, and kept nowhere.
+func TestUnkeptPrivateThumbnail(t *testing.T) {
+	t.Parallel()
+	p, _, signer := startSigned(t, scripted(), &scriptedRenderer{made: Thumbnail{JPEG: []byte("jpeg")}}, nil)
+	got := p.Exchange(wiretest.Get(signedTarget(signer, idDraftCold, "small", testProject, time.Now())))
+	if statusOf(got) != "200" || wiretest.Body(got) != "jpeg" || joinedField(got, "Cache-Control") != "private, no-store, no-transform" {
+		t.Errorf("got %s", got)
+	}
+}
+
+// What is not a valid signature counts for nothing: the app decides, and does not see it.
+func TestBadSignatureIsNone(t *testing.T) {
+	t.Parallel()
+	p, a, signer := startSigned(t, scripted(), &scriptedRenderer{}, nil)
+	now := time.Now()
+	good := signedTarget(signer, idDraftWarm, "small", testProject, now)
+	expires, signature, _ := strings.Cut(good[strings.Index(good, "expires="):], "&")
+	plain := testRoute + "11/?label=small"
+	for name, target := range map[string]string{
+		"none":                       plain,
+		"another capture's":          strings.Replace(good, "/11/", "/12/", 1),
+		"another label's":            strings.Replace(good, "small", "medium", 1),
+		"another project's":          signedTarget(signer, idDraftWarm, "small", testProject+1, now),
+		"another site's":             signedTarget(testSigner(t, "STAGING"), idDraftWarm, "small", testProject, now),
+		"expired":                    signedTarget(signer, idDraftWarm, "small", testProject, now.Add(-2*time.Hour)),
+		"an expiry that was edited":  plain + "&" + expires[:len(expires)-1] + "9&" + signature + "x"[1:],
+		"expires twice":              plain + "&" + expires + "&" + expires + "&" + signature,
+		"signature twice":            plain + "&" + expires + "&" + signature + "&" + signature,
+		"a name in another spelling": plain + "&%65xpires=" + expires[8:] + "&" + signature,
+		"a key that is guessed":      plain + "&" + expires + "&signature=" + strings.Repeat("A", 43),
+	} {
+		before := len(a.Seen())
+		got := p.Exchange(wiretest.Get(target))
+		if statusOf(got) != "400" || !strings.HasSuffix(got, "says app: ") || len(a.Seen()) != before+1 {
+			t.Errorf("%s: %s", name, got)
+			continue
+		}
+		label := "small"
+		if name == "another label's" {
+			label = "medium"
+		}
+		id := 11
+		if name == "another capture's" {
+			id = 12
+		}
+		if line, _, _ := strings.Cut(a.Seen()[before], "\r\n"); line != fmt.Sprintf("GET %s%d/?label=%s HTTP/1.1", testRoute, id, label) {
+			t.Errorf("%s: the app was sent %s", name, line)
+		}
+		leaked(t, p, a, got)
+	}
+	if n := count(p.metrics.signatures.valid); n != 0 {
+		t.Errorf("%d were valid", n)
+	}
+	if invalid, expired := count(p.metrics.signatures.invalid), count(p.metrics.signatures.expired); invalid < 5 || expired < 4 || invalid+expired != 10 {
+		t.Errorf("%d invalid, %d expired or malformed", invalid, expired)
+	}
+}
+
+// Requests that only some app could take for a route URL, and those that are refused, take
+// no signature further either.
+func TestSignatureInOddRequests(t *testing.T) {
+	t.Parallel()
+	p, a, signer := startSigned(t, scripted(), &scriptedRenderer{}, func(cfg *Config, _ *Deps) { cfg.Server.MaxRequestBody = 10 })
+	good := signedTarget(signer, idDraftWarm, "small", testProject, time.Now())
+	_, query, _ := strings.Cut(good, "?")
+	var answers []string
+	for _, raw := range []string{
+		"POST " + good + " HTTP/1.1\r\nHost: site.test\r\nContent-Length: 0\r\n\r\n",
+		"OPTIONS " + good + " HTTP/1.1\r\nHost: site.test\r\n\r\n",
+		wiretest.Get(testRoute + "?" + query),
+		wiretest.Get("/api/v2/captures//thumbnails/11/?" + query),
+		wiretest.Get("/api/v2/captures/thumbnails/11/more/?" + query),
+		wiretest.Get("/api/v2/captures/thumbnails%2F11/?" + query),
+		"GET " + good + " HTTP/1.1\r\nHost: site.test\r\nContent-Length: 100\r\n\r\n",
+		"GET http://site.test" + good + " HTTP/1.1\r\nHost: site.test\r\nContent-Length: 100\r\n\r\n",
+		wiretest.Get(testRoute + "0/?" + query),
+		wiretest.Get(testRoute + "11/?label=unheard_of&" + query),
+	} {
+		got, _ := p.Dial().Send(strings.Replace(raw, "Host:", "Connection: close\r\nHost:", 1)).Rest()
+		answers = append(answers, got)
+	}
+	leaked(t, p, a, answers...)
+	if !strings.Contains(p.log.String(), "uri=") {
+		t.Error("no access log was written")
+	}
+}
+
+// While nobody can say whose draft it is, a signature is neither valid nor none: it gets
+// nothing, and the app, which would render the draft into public storage, is not asked.
+func TestSignatureThatCannotBeVerified(t *testing.T) {
+	t.Parallel()
+	resolver := scripted()
+	resolver.err = fmt.Errorf("reading: %w", thumb.ErrDatabase)
+	var known atomic.Bool
+	p, a, signer := startSigned(t, resolver, &scriptedRenderer{}, func(_ *Config, deps *Deps) {
+		known.Store(true)
+		inner := deps.Signer
+		deps.Signer = func() *signing.Signer {
+			if !known.Load() {
+				return nil
+			}
+			return inner()
+		}
+	})
+	for name, target := range map[string]string{
+		"the database is away":             signedTarget(signer, 99, "small", testProject, time.Now()),
+		"another replica has a label more": signedTarget(signer, idDraftWarm, "xl", testProject, time.Now()),
+		"the site's identity is not known": signedTarget(signer, idDraftWarm, "small", testProject, time.Now()),
+		"the same, and nothing rendered":   signedTarget(signer, idDraftCold, "small", testProject, time.Now()),
+	} {
+		known.Store(!strings.Contains(name, "same") && !strings.Contains(name, "identity"))
+		got := p.Exchange(wiretest.Get(target))
+		if statusOf(got) != "503" || joinedField(got, "Retry-After") == "" || joinedField(got, "Cache-Control") != "no-store" {
+			t.Errorf("%s: %s", name, got)
+		}
+		leaked(t, p, a, got)
+	}
+	if n := len(a.Seen()); n != 0 {
+		t.Errorf("%d requests reached the app", n)
+	}
+	if n := count(p.metrics.signatures.unverified); n != 4 {
+		t.Errorf("counted %d", n)
+	}
+}
+
+// A capture that is public by now is answered for as any other, signature or not.
+func TestSignatureOfWhatIsPublicNow(t *testing.T) {
+	t.Parallel()
+	renderer := &scriptedRenderer{made: Thumbnail{URL: "/media/rendered.jpg"}}
+	p, a, signer := startSigned(t, scripted(), renderer, nil)
+	for id, want := range map[thumb.ID]string{idWarm: "/media/1/0.jpg", idCold: "/media/rendered.jpg"} {
+		if got := p.Exchange(wiretest.Get(signedTarget(signer, id, "small", testProject, time.Now()))); statusOf(got) != "302" || joinedField(got, "Location") != want {
+			t.Errorf("%d: %s", id, got)
+		}
+	}
+	if n := len(a.Seen()); n != 0 {
+		t.Errorf("%d requests reached the app", n)
+	}
+	leaked(t, p, a)
+}
+
+// What changed between the look-up and the render counts.
+func TestSignatureOfWhatChangesMeanwhile(t *testing.T) {
+	t.Parallel()
+	draft := verdict(thumb.Cold, thumb.Cold)
+	draft.Standing, draft.Project = thumb.Draft, testProject
+	for name, c := range map[string]struct {
+		private error
+		fresh   thumb.Known
+		want    string
+		atApp   int
+	}{
+		"it turned public":            {thumb.ErrPublic, verdict(thumb.Cold, thumb.Cold), "/media/rendered.jpg", 0},
+		"it turned public, and back":  {thumb.ErrPublic, draft, "503 Service Unavailable", 0},
+		"it is another project's now": {thumb.ErrNotPublic, draft, "says app: ", 1}, // and the signature is none
+	} {
+		resolver := scripted()
+		resolver.fresh[idDraftCold] = c.fresh
+		renderer := &scriptedRenderer{made: Thumbnail{URL: "/media/rendered.jpg"}, privateErr: c.private}
+		p, a, signer := startSigned(t, resolver, renderer, nil)
+		got := p.Exchange(wiretest.Get(signedTarget(signer, idDraftCold, "small", testProject, time.Now())))
+		if !strings.Contains(got, c.want) || len(a.Seen()) != c.atApp {
+			t.Errorf("%s: %d requests reached the app, got %s", name, len(a.Seen()), got)
+		}
+		leaked(t, p, a, got)
+	}
+}
+
+// Without keys a query is the app's, whatever is in it.
+func TestNoSigningLeavesQueriesAlone(t *testing.T) {
+	t.Parallel()
+	p, a := startThumbnails(t, scripted(), &scriptedRenderer{}, nil)
+	target := signedTarget(testSigner(t, testSite), idPrivate, "small", testProject, time.Now())
+	p.Exchange(wiretest.Get(target))
+	if seen := a.Seen(); len(seen) != 1 || !strings.HasPrefix(seen[0], "GET "+target+" HTTP/1.1\r\n") {
+		t.Errorf("the app was sent %q", seen)
+	}
+}
+
+// privateFiles are files of private storage that lie on this machine.
+type privateFiles map[string]string
+
+func (f privateFiles) Open(key string) (File, error) {
+	text, ok := f[key]
+	if !ok {
+		return nil, fmt.Errorf("opening: %w", thumb.ErrFileMissing)
+	}
+	return privateFile{strings.NewReader(text)}, nil
+}
+
+type privateFile struct{ *strings.Reader }
+
+func (privateFile) Close() error        { return nil }
+func (privateFile) Modified() time.Time { return time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC) }
+
+// Private files that lie here are served here: whole, in part, by condition, and never for
+// longer than the signature lives.
+func TestPrivateFiles(t *testing.T) {
+	t.Parallel()
+	files := privateFiles{"11/0.jpg": "0123456789", "made.jpg": "made"}
+	renderer := &scriptedRenderer{made: Thumbnail{Key: "made.jpg"}}
+	p, a, signer := startSigned(t, scripted(), renderer, func(_ *Config, deps *Deps) { deps.PrivateFiles = files })
+	target := signedTarget(signer, idDraftWarm, "small", testProject, time.Now())
+	with := func(method, lines string) string {
+		got, _ := p.Dial().Send(method + " " + target + " HTTP/1.1\r\nHost: site.test\r\nConnection: close\r\n" + lines + "\r\n").Rest()
+		return got
+	}
+	whole := with("GET", "")
+	tag, modified := joinedField(whole, "ETag"), joinedField(whole, "Last-Modified")
+	if wiretest.Body(whole) != "0123456789" || joinedField(whole, "Cache-Control") != "private, no-transform, max-age=300" ||
+		joinedField(whole, "Content-Type") != "image/jpeg" || joinedField(whole, "Referrer-Policy") != "no-referrer" {
+		t.Errorf("whole: %s", whole)
+	}
+	for name, c := range map[string]struct{ method, lines, status, body string }{
+		"HEAD":                   {"HEAD", "", "200", ""},
+		"a range":                {"GET", "Range: bytes=2-4\r\n", "206", "234"},
+		"a range of what it has": {"GET", "Range: bytes=2-4\r\nIf-Range: " + tag + "\r\n", "206", "234"},
+		"a range by date":        {"GET", "Range: bytes=2-4\r\nIf-Range: " + modified + "\r\n", "206", "234"},
+		"a range of another":     {"GET", "Range: bytes=2-4\r\nIf-Range: \"other\"\r\n", "200", "0123456789"},
+		"a range behind the end": {"GET", "Range: bytes=20-\r\n", "416", ""},
+		"what it has":            {"GET", "If-None-Match: " + tag + "\r\n", "304", ""},
+		"what it has, by date":   {"GET", "If-Modified-Since: " + modified + "\r\n", "304", ""},
+		"another":                {"GET", "If-None-Match: \"other\"\r\n", "200", "0123456789"},
+		"only another":           {"GET", "If-Match: \"other\"\r\n", "412", ""},
+	} {
+		got := with(c.method, c.lines)
+		if statusOf(got) != c.status || wiretest.Body(got) != c.body {
+			t.Errorf("%s: %s", name, got)
+		}
+		if cc := joinedField(got, "Cache-Control"); cc != "private, no-transform, max-age=300" && cc != "no-store" {
+			t.Errorf("%s: Cache-Control %s", name, cc)
+		}
+	}
+	if got := p.Exchange(wiretest.Get(signedTarget(signer, idDraftCold, "small", testProject, time.Now()))); wiretest.Body(got) != "made" {
+		t.Errorf("rendered: %s", got)
+	}
+	empty, other, _ := startSigned(t, scripted(), renderer, func(_ *Config, deps *Deps) { deps.PrivateFiles = privateFiles{} })
+	if got := empty.Exchange(wiretest.Get(target)); statusOf(got) != "503" {
+		t.Errorf("a file that is gone: %s", got)
+	}
+	if n := len(a.Seen()) + len(other.Seen()); n != 0 {
+		t.Errorf("%d requests reached the app", n)
+	}
+	leaked(t, p, a)
+}

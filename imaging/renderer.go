@@ -39,8 +39,10 @@ package imaging
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync"
 	"time"
 
@@ -70,6 +72,9 @@ type Deps struct {
 	// Stored is told of a capture after each row that was written, so that the
 	// warm set forgets what it knew. It may be nil.
 	Stored func(thumb.ID)
+	// DialApp and AppTLS are source.Deps'. They may be nil.
+	DialApp func(ctx context.Context, network, address string) (net.Conn, error)
+	AppTLS  *tls.Config
 	// MayDelete is asked before files are deleted: an error says why none may be, such
 	// as that the storage is another site's. It may be nil.
 	MayDelete func(ctx context.Context) error
@@ -113,6 +118,7 @@ func New(cfg Config, deps Deps) (*Renderer, error) {
 	}
 	sources, err := source.New(cfg.Source, source.Deps{
 		Storage: deps.Storage, Buckets: deps.Buckets, Conns: cfg.Render.turns(), RoomWait: cfg.Render.MaxWait, Log: deps.Log,
+		DialApp: deps.DialApp, AppTLS: deps.AppTLS,
 	})
 	if err != nil {
 		return nil, err

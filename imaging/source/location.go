@@ -28,6 +28,7 @@ func (at Location) Host() string {
 // site knows the places whose files are the app's own.
 type site struct {
 	upstream *url.URL // scheme and host
+	prefix   string   // path before every target at the app
 	public   *url.URL // nil: unknown
 	// stored is the path under which storage has its files on the site itself; ""
 	// where it has them elsewhere.
@@ -39,7 +40,7 @@ func newSite(cfg Config, storage Storage) (site, error) {
 	if err != nil || !isHTTP(upstream) || upstream.Host == "" {
 		return site{}, errors.New("upstream.url is not an http or https URL")
 	}
-	s := site{upstream: &url.URL{Scheme: upstream.Scheme, Host: upstream.Host}}
+	s := site{upstream: &url.URL{Scheme: upstream.Scheme, Host: upstream.Host}, prefix: strings.TrimRight(upstream.Path, "/")}
 	if cfg.PublicURL != "" {
 		if s.public, err = url.Parse(cfg.PublicURL); err != nil || !isHTTP(s.public) || s.public.Host == "" {
 			return site{}, errors.New("server.public_url is not an http or https URL")
@@ -84,6 +85,9 @@ func (s *site) find(original thumb.Original) (Location, error) {
 		return Location{url: joined}, nil
 	}
 	at := Location{own: true, url: s.upstream.ResolveReference(&url.URL{Path: joined.Path, RawPath: joined.RawPath, RawQuery: joined.RawQuery})}
+	if at.url.Path = s.prefix + at.url.Path; at.url.RawPath != "" {
+		at.url.RawPath = s.prefix + at.url.RawPath
+	}
 	if key, ok := strings.CutPrefix(joined.Path, s.stored); ok && s.stored != "" && path.Clean("/"+key) == "/"+key {
 		at.key = key
 	}

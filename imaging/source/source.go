@@ -23,6 +23,7 @@ package source
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -59,6 +60,10 @@ type Deps struct {
 	Buckets Buckets
 	// Conns is how many fetches there may be at once: as many connections are kept.
 	Conns int
+	// DialApp connects to the app, whatever address it is given, and AppTLS is how it is
+	// spoken to where UpstreamURL is https; nil: as the URL says.
+	DialApp func(ctx context.Context, network, address string) (net.Conn, error)
+	AppTLS  *tls.Config
 	// RoomWait is how long a Room may take, at most.
 	RoomWait time.Duration
 	Log      *slog.Logger
@@ -94,6 +99,14 @@ func New(cfg Config, deps Deps) (*Fetcher, error) {
 	g, plain := newGuard(cfg), net.Dialer{Timeout: cfg.ConnectTimeout}
 	f.guarded = f.transport(g.dial(cfg.ConnectTimeout), deps.Conns)
 	f.app = f.transport(plain.DialContext, deps.Conns)
+	if deps.DialApp != nil {
+		f.app.TLSClientConfig = deps.AppTLS.Clone()
+		f.app.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			ctx, cancel := context.WithTimeout(ctx, cfg.ConnectTimeout)
+			defer cancel()
+			return deps.DialApp(ctx, network, address)
+		}
+	}
 	return f, nil
 }
 

@@ -100,6 +100,9 @@ func Django(t testing.TB, cfg DjangoConfig) *DjangoApp {
 	a := &DjangoApp{t: t, Dir: filepath.Join(dir, "project")}
 	t.Cleanup(a.stop)
 	for range 5 {
+		if a.Address, err = freeAddress(); err != nil {
+			break
+		}
 		if err = a.start(cfg); err == nil {
 			return a
 		}
@@ -110,9 +113,6 @@ func Django(t testing.TB, cfg DjangoConfig) *DjangoApp {
 }
 
 func (a *DjangoApp) start(cfg DjangoConfig) (err error) {
-	if a.Address, err = freeAddress(); err != nil {
-		return err
-	}
 	module := "config.wsgi"
 	if cfg.Workers == ASGIWorkers {
 		module = "config.asgi"
@@ -163,6 +163,16 @@ func (a *DjangoApp) stop() {
 
 // Stop ends the app before its test does.
 func (a *DjangoApp) Stop() { a.stop() }
+
+// Restart ends gunicorn as its init system does, by SIGTERM, and starts it again at the
+// same address once it has ended. It returns when the new one answers.
+func (a *DjangoApp) Restart(cfg DjangoConfig) error {
+	if err := a.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	<-a.exited
+	return a.start(cfg)
+}
 
 // Log returns what gunicorn and Django have printed.
 func (a *DjangoApp) Log() string {

@@ -50,7 +50,7 @@ func (r *Answer) readFraming() error {
 	if h.named {
 		r.removeNamed()
 	}
-	if !c.s.cfg.Upstream.PreserveHost {
+	if !c.s.cfg.Upstream.PreserveHost || len(c.s.pool.prefix) > 0 {
 		c.leadToSite(h)
 	}
 	return nil

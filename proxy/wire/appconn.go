@@ -21,6 +21,7 @@ type appConn struct {
 	look      func(fd uintptr)
 	unasked   bool
 	outlet    outlet
+	made      time.Time
 	idleSince time.Time
 	reused    bool
 

@@ -98,6 +98,7 @@ func (c *client) survive() {
 		_ = u.stop()
 	}
 	c.req.dropSpooled()
+	c.s.leaveUpgrade(&c.req)
 }
 
 // Read is what br reads from. It bounds stalls in the middle of a body.

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/thumbedge/thumbedge/proxy/wire/upstream"
 )
 
 // Config says how the wire listens and where the app is.
@@ -34,12 +36,16 @@ type ServerConfig struct {
 
 // UpstreamConfig is [upstream]: the app.
 type UpstreamConfig struct {
-	URL             string        `toml:"url"`           // http://host:port
+	URL             string        `toml:"url"`     // http://host:port, https://host, either with a path, or unix:/path
+	CAFile          string        `toml:"ca_file"` // see upstream.Config
+	ServerName      string        `toml:"server_name"`
 	PreserveHost    bool          `toml:"preserve_host"` // send the client's Host on, rather than URL's
 	ConnectTimeout  time.Duration `toml:"connect_timeout"`
 	ResponseTimeout time.Duration `toml:"response_timeout"` // from a request's last byte to the head of the response
 	IdleTimeout     time.Duration `toml:"idle_timeout"`     // that a connection to the app is kept unused
 	MaxConns        int           `toml:"max_conns"`
+	MaxUpgrades     int           `toml:"max_upgrades"`  // web sockets at once, among MaxConns
+	RestartGrace    time.Duration `toml:"restart_grace"` // that requests wait for an app that nothing listens for
 	// AllowUnderscores sends header names with underscores on, which WSGI apps cannot tell
 	// from those with dashes.
 	AllowUnderscores bool `toml:"allow_underscores"`
@@ -72,6 +78,7 @@ func Defaults() Config {
 			ResponseTimeout: 20 * time.Minute,
 			IdleTimeout:     800 * time.Millisecond,
 			MaxConns:        512,
+			MaxUpgrades:     256,
 			MaxFallbacks:    4,
 			Spool:           true,
 			SpoolMemory:     64 << 20,
@@ -112,8 +119,14 @@ func (c ServerConfig) Validate() error {
 	)...)
 }
 
+// Place is where the app is, as package upstream wants it.
+func (c UpstreamConfig) Place() upstream.Config {
+	return upstream.Config{URL: c.URL, CAFile: c.CAFile, ServerName: c.ServerName}
+}
+
 // Validate is Config's, of this part.
 func (c UpstreamConfig) Validate() error {
+	_, err := upstream.Parse(c.Place())
 	var errs []error
 	for _, path := range c.StreamPaths {
 		if !strings.HasPrefix(path, "/") {
@@ -121,11 +134,12 @@ func (c UpstreamConfig) Validate() error {
 		}
 	}
 	return errors.Join(append(errs,
-		checkURL("upstream.url", c.URL, "http"),
+		err,
 		positive("upstream.connect_timeout", c.ConnectTimeout),
 		positive("upstream.response_timeout", c.ResponseTimeout),
 		positive("upstream.idle_timeout", c.IdleTimeout),
 		within("upstream.max_conns", c.MaxConns, 1, 1<<16),
+		within("upstream.max_upgrades", c.MaxUpgrades, 0, 1<<16),
 		within("upstream.max_fallbacks", c.MaxFallbacks, 1, max(1, c.MaxConns)),
 		notNegative("upstream.spool_memory", c.SpoolMemory),
 		notNegative("upstream.spool_disk", c.SpoolDisk),

@@ -20,7 +20,7 @@ func TestValidateNamesEveryProblem(t *testing.T) {
 	t.Parallel()
 	cfg := Config{
 		Server:   ServerConfig{PublicURL: "site", TrustedProxies: []string{"10.0.0.1"}, CORSOrigins: []string{"site"}, HeaderTimeout: -time.Second, MaxRequestBody: -1},
-		Upstream: UpstreamConfig{URL: "https://app"},
+		Upstream: UpstreamConfig{URL: "https://user@app", MaxUpgrades: -1},
 	}
 	err := cfg.Validate()
 	if err == nil {
@@ -29,7 +29,7 @@ func TestValidateNamesEveryProblem(t *testing.T) {
 	for _, key := range []string{
 		"server.public_url", "server.trusted_proxies", "server.cors_origins", "server.header_timeout", "server.idle_timeout",
 		"server.shutdown_grace", "server.max_conns", "server.max_header", "server.max_request_body",
-		"upstream.url", "upstream.connect_timeout", "upstream.response_timeout", "upstream.idle_timeout", "upstream.max_conns", "upstream.max_fallbacks",
+		"upstream.url", "upstream.connect_timeout", "upstream.response_timeout", "upstream.idle_timeout", "upstream.max_conns", "upstream.max_fallbacks", "upstream.max_upgrades",
 	} {
 		if !strings.Contains("\n"+err.Error(), "\n"+key+": ") {
 			t.Errorf("%s is not reported in:\n%v", key, err)

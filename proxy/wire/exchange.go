@@ -31,6 +31,9 @@ func (r *Request) Ask(form Form) (*Answer, error) {
 		return nil, rejectLoop
 	}
 	s.warnUntrusted(c)
+	if r.upgrade != nil && !s.admitUpgrade(r) {
+		return nil, rejectUpgrades
+	}
 	if err := c.readBody(); err != nil {
 		return nil, err
 	}
@@ -57,8 +60,10 @@ func (r *Request) Ask(form Form) (*Answer, error) {
 		again := r.upload == nil && attempt < maxAttempts && errors.Is(err, errNoAnswer) && a.got == 0
 		if again && !a.unseen() {
 			// A fresh connection that dies without an answer died of the request, most
-			// likely: a query that kills one worker is not to kill another.
-			again = a.reused && isSafe(c.header.Method())
+			// likely: a query that kills one worker is not to kill another. Where the app
+			// itself has gone it restarts, and what waited in its queue died of that.
+			again = isSafe(c.header.Method()) && (a.reused || !r.outlived && s.pool.appIsGone())
+			r.outlived = !a.reused
 			repeated = true
 		}
 		a.close()
@@ -236,7 +241,8 @@ func (a *appConn) unseen() bool {
 		return true
 	}
 	ended := a.lastErr == io.EOF || errors.Is(a.lastErr, syscall.EPIPE)
-	return ended && undelivered(a.raw) >= a.written
+	_, tcp := a.streamConn.(*net.TCPConn) // of other sockets the kernel counts memory, not bytes
+	return ended && tcp && undelivered(a.raw) >= a.written
 }
 
 // isSafe says whether a request may be repeated although the app may have seen

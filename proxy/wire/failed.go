@@ -43,6 +43,9 @@ func (r *Request) Fail(err error) {
 		s.log.Debug("request refused", slog.String("reason", refused.reason), slog.String("remote", string(c.peer)))
 		r.closing = true
 		r.AnswerDetail(refused.status, fasthttp.StatusMessage(refused.status)+".")
+		if refused.status == 503 {
+			r.Own().Header.Set("Retry-After", "1")
+		}
 		return
 	}
 	f := unknownFailure

@@ -23,6 +23,9 @@ func (c *client) appendHead(dst []byte, form Form) []byte {
 	header, f := &c.header, c.req.readFacts()
 	dst = append(dst, header.Method()...)
 	dst = append(dst, ' ')
+	if c.req.target[0] == '/' { // not "*", the app itself
+		dst = append(dst, c.s.pool.prefix...)
+	}
 	dst = append(dst, c.req.target...)
 	dst = append(dst, " HTTP/1.1\r\nHost: "...)
 	dst = append(append(dst, c.req.AppHost()...), "\r\n"...)

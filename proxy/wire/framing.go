@@ -38,11 +38,12 @@ var (
 	rejectTimeout     = &rejection{408, "timeout"}
 	rejectTLS         = &rejection{400, "tls"}  // the connection is closed without an answer
 	rejectLoop        = &rejection{508, "loop"} // upstream.url leads back here
+	rejectUpgrades    = &rejection{503, "upgrades"}
 
 	rejections = []*rejection{
 		rejectLine, rejectVersion, rejectTarget, rejectMethod, rejectSpelling, rejectLineEnd, rejectFold, rejectName,
 		rejectValue, rejectHost, rejectLength, rejectEncoding, rejectBoth, rejectExpectation,
-		rejectHeaderSize, rejectTargetSize, rejectBodySize, rejectChunk, rejectTimeout, rejectTLS, rejectLoop,
+		rejectHeaderSize, rejectTargetSize, rejectBodySize, rejectChunk, rejectTimeout, rejectTLS, rejectLoop, rejectUpgrades,
 	}
 )
 

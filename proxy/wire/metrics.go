@@ -33,6 +33,7 @@ type Metrics struct {
 	clientsGone    prometheus.Counter
 	answersBroken  prometheus.Counter
 	retries        prometheus.Counter
+	restartWaits   prometheus.Counter
 	headersDropped prometheus.Counter
 	tunnels        prometheus.Gauge
 	panics         prometheus.Counter
@@ -56,6 +57,7 @@ func NewMetrics(reg prometheus.Registerer, routes ...string) *Metrics {
 		clientsGone:    with.NewCounter(prometheus.CounterOpts{Name: "thumbedge_clients_gone_total", Help: "Requests whose client went away before its answer was complete."}),
 		answersBroken:  with.NewCounter(prometheus.CounterOpts{Name: "thumbedge_upstream_answers_broken_total", Help: "Answers that the app broke off; the client's connection was cut."}),
 		retries:        with.NewCounter(prometheus.CounterOpts{Name: "thumbedge_upstream_retries_total", Help: "Requests sent to the app again, on another connection."}),
+		restartWaits:   with.NewCounter(prometheus.CounterOpts{Name: "thumbedge_upstream_restart_waits_total", Help: "Requests that waited for an app that nothing listened for (upstream.restart_grace)."}),
 		headersDropped: with.NewCounter(prometheus.CounterOpts{Name: "thumbedge_request_headers_dropped_total", Help: "Headers of requests that the app was not sent because there is an underscore in their name."}),
 		tunnels:        with.NewGauge(prometheus.GaugeOpts{Name: "thumbedge_tunnels", Help: "Upgraded connections that are open."}),
 		panics:         with.NewCounter(prometheus.CounterOpts{Name: "thumbedge_panics_total", Help: "Panics that were recovered; each is a bug."}),

@@ -5,16 +5,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
+	"math"
 	"sync"
 	"time"
+
+	"github.com/thumbedge/thumbedge/proxy/wire/upstream"
 )
 
 const (
-	appBuffer = 128 << 10              // bytes read from the app at once
-	appStall  = time.Minute            // in which the app takes some of a request, or fails
-	tick      = 250 * time.Millisecond // how often a wait for the app looks at the client
+	appBuffer = 128 << 10   // bytes read from the app at once
+	appStall  = time.Minute // in which the app takes some of a request, or fails
+	// nameLifetime is how long a connection to an app at a name is used: so soon do changed
+	// addresses count, however busy it is.
+	nameLifetime = 30 * time.Second
+	tick         = 250 * time.Millisecond // how often a wait for the app looks at the client
 )
 
 // The errors of a round trip; failures is the table of what they mean.
@@ -30,12 +34,15 @@ var (
 
 // pool keeps the connections to the app.
 type pool struct {
-	network, address string
-	host             []byte // Host of the app's own URL
-	cfg              UpstreamConfig
-	stall            time.Duration // in which the app takes some of a request
-	slots            chan struct{} // one for each connection in use
-	buffers          sync.Pool     // *bufio.Reader of appBuffer
+	app     *upstream.App
+	host    []byte // Host of the app's own URL
+	prefix  []byte // of every target at the app
+	cfg     UpstreamConfig
+	stall   time.Duration // in which the app takes some of a request
+	oldest  time.Duration // that a connection is used for, where the app is at a name
+	slots   chan struct{} // one for each connection in use
+	buffers sync.Pool     // *bufio.Reader of appBuffer
+	outage  outage
 
 	mu     sync.Mutex
 	idle   []*appConn // the one used last at the end
@@ -43,15 +50,18 @@ type pool struct {
 	closed bool
 }
 
-func newPool(cfg UpstreamConfig) *pool {
-	u, _ := url.Parse(cfg.URL) // which was validated
-	p := &pool{network: "tcp", address: u.Host, host: []byte(u.Host), cfg: cfg, stall: appStall}
-	if u.Port() == "" {
-		p.address = net.JoinHostPort(u.Hostname(), "80")
+func newPool(cfg UpstreamConfig) (*pool, error) {
+	app, err := upstream.New(cfg.Place())
+	if err != nil {
+		return nil, err
+	}
+	p := &pool{app: app, host: []byte(app.Host()), prefix: []byte(app.Prefix()), cfg: cfg, stall: appStall, oldest: math.MaxInt64}
+	if app.Named() {
+		p.oldest = nameLifetime
 	}
 	p.slots = make(chan struct{}, cfg.MaxConns)
 	p.buffers.New = func() any { return bufio.NewReaderSize(nil, appBuffer) }
-	return p
+	return p, nil
 }
 
 // acquire returns a connection for c's request: one that was used before, unless a
@@ -65,13 +75,16 @@ func (p *pool) acquire(c *client, fresh bool) (*appConn, error) {
 		if a == nil {
 			break
 		}
-		if time.Since(a.idleSince) < p.cfg.IdleTimeout && !a.stale() {
+		if now := time.Now(); now.Sub(a.idleSince) < p.cfg.IdleTimeout && now.Sub(a.made) < p.oldest && !a.stale() {
 			a.reused = true
 			return a, nil
 		}
 		_ = a.streamConn.Close()
 	}
 	a, err := p.dial()
+	if err != nil && p.cfg.RestartGrace > 0 && upstream.Refuses(err) {
+		a, err = p.dialAgain(c, err)
+	}
 	if err != nil {
 		<-p.slots
 		return nil, err
@@ -108,11 +121,11 @@ func (p *pool) acquireSlot(c *client) error {
 func (p *pool) dial() (*appConn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.ConnectTimeout)
 	defer cancel()
-	conn, err := (&net.Dialer{}).DialContext(ctx, p.network, p.address)
+	conn, err := p.app.Connect(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errUnreachable, err)
 	}
-	a := &appConn{streamConn: conn.(*net.TCPConn), pool: p}
+	a := &appConn{streamConn: conn, pool: p, made: time.Now()}
 	if a.raw, err = a.SyscallConn(); err != nil {
 		_ = conn.Close()
 		return nil, fmt.Errorf("%w: %w", errUnreachable, err)

@@ -16,37 +16,40 @@ import (
 // goroutine that serves it and is over when the Handler returns: so are the slices that
 // its methods return.
 type Request struct {
-	client   *client
-	started  time.Time
-	waited   time.Duration // for the app's answer to begin; 0: it was not asked
-	target   []byte        // origin form, as sent
-	path     []byte        // canonical, see Path
-	host     []byte
-	upgrade  []byte // the protocol asked for; nil: none
-	length   int64  // Content-Length; -1: none
-	named    bool   // Connection names further headers
-	http10   bool
-	body     body
-	expect   bool // the client waits for 100 Continue before it sends the body
-	inBody   bool // the body is being read
-	facts    facts
-	upload   *upload
-	streamed bool        // the body, or its end, goes to the app as it comes
-	spooled  *spool.Body // what was read of the body before that; nil: nothing
-	ahead    *[]byte     // holds rest, where not nil
-	spooling bool        // the answer is: what the client does not take at once waits
-	behind   *spool.Body // and is in there
-	rest     []byte      // was read after it, and found no room
-	tunnel   bool
-	closing  bool // the connection ends after this answer
-	aborted  bool // the answer is broken: the connection is cut
-	answered bool // the head of the answer was sent
-	status   int
-	sent     int64 // bytes of the answer's body
-	origin   []byte
-	route    Route
-	cache    string // Cache-Status: what was done
-	detail   string // and why
+	client    *client
+	started   time.Time
+	waited    time.Duration // for the app's answer to begin; 0: it was not asked
+	target    []byte        // origin form, as sent
+	path      []byte        // canonical, see Path
+	host      []byte
+	upgrade   []byte // the protocol asked for; nil: none
+	length    int64  // Content-Length; -1: none
+	named     bool   // Connection names further headers
+	http10    bool
+	body      body
+	expect    bool // the client waits for 100 Continue before it sends the body
+	inBody    bool // the body is being read
+	facts     facts
+	upload    *upload
+	streamed  bool        // the body, or its end, goes to the app as it comes
+	spooled   *spool.Body // what was read of the body before that; nil: nothing
+	ahead     *[]byte     // holds rest, where not nil
+	spooling  bool        // the answer is: what the client does not take at once waits
+	behind    *spool.Body // and is in there
+	rest      []byte      // was read after it, and found no room
+	tunnel    bool
+	admitted  bool      // it counts among the server's upgrades
+	outlived  bool      // it was sent to an app that has gone since, and is sent to the next
+	waitUntil time.Time // how long it waits for an app that restarts; zero: it has not had to
+	closing   bool      // the connection ends after this answer
+	aborted   bool      // the answer is broken: the connection is cut
+	answered  bool      // the head of the answer was sent
+	status    int
+	sent      int64 // bytes of the answer's body
+	origin    []byte
+	route     Route
+	cache     string // Cache-Status: what was done
+	detail    string // and why
 }
 
 // Header is the request's header as it came. Read only.

@@ -178,6 +178,7 @@ func (c *client) finishBody() (unread bool) {
 		_ = r.upload.stop() // its error was told where the request failed
 	}
 	r.dropSpooled()
+	c.s.leaveUpgrade(r)
 	if r.body.br == nil { // a head that was refused: whatever follows it is unread
 		return true
 	}

@@ -44,6 +44,7 @@ type Server struct {
 	buffers   sync.Pool // *[]byte of copyBuffer
 	warned    atomic.Bool
 	warnedTLS atomic.Int64 // Unix time
+	upgrades  atomic.Int64 // requests for another protocol that are in hand
 
 	// ctx ends when Shutdown stops waiting for requests.
 	ctx      context.Context
@@ -65,9 +66,13 @@ func New(cfg Config, handler Handler, log *slog.Logger, metrics *Metrics) (*Serv
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	pool, err := newPool(cfg.Upstream)
+	if err != nil {
+		return nil, err
+	}
 	s := &Server{
 		cfg: cfg, handler: handler, log: log, metrics: metrics,
-		peers: parsePeers(cfg.Server.TrustedProxies), seed: maphash.MakeSeed(), pool: newPool(cfg.Upstream),
+		peers: parsePeers(cfg.Server.TrustedProxies), seed: maphash.MakeSeed(), pool: pool,
 		listeners: map[net.Listener]struct{}{}, clients: map[*client]struct{}{}, none: make(chan struct{}),
 	}
 	// Replicas have the same app, and know a loop by one another; a chain of proxies, each

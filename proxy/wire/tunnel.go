@@ -50,3 +50,22 @@ func carry(to streamConn, ahead *bufio.Reader, from streamConn) {
 		_ = from.Close()
 	}
 }
+
+// admitUpgrade takes one of upstream.max_upgrades places, which is given back when the
+// request is over.
+func (s *Server) admitUpgrade(r *Request) bool {
+	if s.upgrades.Add(1) > int64(s.cfg.Upstream.MaxUpgrades) {
+		s.upgrades.Add(-1)
+		return false
+	}
+	r.admitted = true
+	return true
+}
+
+// leaveUpgrade gives a request's place back, where it has one.
+func (s *Server) leaveUpgrade(r *Request) {
+	if r.admitted {
+		r.admitted = false
+		s.upgrades.Add(-1)
+	}
+}

@@ -145,3 +145,53 @@ func TestShutdownCutsTunnels(t *testing.T) {
 	}
 	w.Rest()
 }
+
+// Of web sockets there are max_upgrades at once. The next is told to come back; pages have
+// the other connections; one that ends, or is refused by the app, leaves its place.
+func TestUpgradesAreBounded(t *testing.T) {
+	t.Parallel()
+	a := wiretest.StartApp(t, func(a *wiretest.App, conn *net.TCPConn, br *bufio.Reader) {
+		for {
+			raw, err := a.Read(br)
+			switch {
+			case err != nil:
+				return
+			case strings.Contains(raw, "Upgrade: other"):
+				_, _ = io.WriteString(conn, "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno")
+			case strings.Contains(raw, "Upgrade: "):
+				_, _ = io.WriteString(conn, upgradeAnswer)
+				_, _ = io.Copy(io.Discard, br)
+				return
+			default:
+				_, _ = io.WriteString(conn, wiretest.OK)
+			}
+		}
+	})
+	p := startServer(t, a.Addr, func(cfg *Config) { cfg.Upstream.MaxUpgrades = 2 })
+	for range 3 {
+		p.Exchange(strings.Replace(upgradeRequest, "websocket", "other", 1))
+	}
+	var open []*wiretest.Client
+	for range 2 {
+		w := p.Dial().Send(upgradeRequest)
+		if head, err := wiretest.ReadHead(w.Br); err != nil || !strings.HasPrefix(head, "HTTP/1.1 101 ") {
+			t.Fatalf("answer %q, %v", head, err)
+		}
+		open = append(open, w)
+	}
+	if raw := p.Exchange(upgradeRequest); !strings.HasPrefix(raw, "HTTP/1.1 503 ") || wiretest.Fields(raw, "Retry-After") == nil {
+		t.Errorf("the third got %q", raw)
+	}
+	if raw := p.Exchange(wiretest.Get("/x")); wiretest.Body(raw) != "ok" {
+		t.Errorf("a page got %q", raw)
+	}
+	if n := count(p.server.metrics.rejected[rejectUpgrades]); n != 1 {
+		t.Errorf("%d were counted", n)
+	}
+	open[0].Close()
+	eventually.Holds(t, "its place is free", func() bool { return p.server.upgrades.Load() == 1 })
+	w := p.Dial().Send(upgradeRequest)
+	if head, err := wiretest.ReadHead(w.Br); err != nil || !strings.HasPrefix(head, "HTTP/1.1 101 ") {
+		t.Errorf("answer %q, %v", head, err)
+	}
+}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/program"
+	"github.com/thumbedge/thumbedge/proxy/wire/upstream"
 	"github.com/thumbedge/thumbedge/resolver/postgres"
 )
 
@@ -65,7 +66,11 @@ func lookAtImageURLs(ctx context.Context, file *config.File) (fact string, err e
 // askApp asks the app for something, as thumbedge would for a browser: with the site's own
 // Host and scheme where server.public_url names them. Redirects are not followed.
 func askApp(ctx context.Context, file *config.File, target string) (*http.Request, *http.Response, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(file.Upstream.URL, "/")+target, nil)
+	app, err := upstream.New(file.Upstream.Place())
+	if err != nil {
+		return nil, nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, app.Base()+target, nil)
 	if err != nil {
 		return nil, nil, fmt.Errorf("upstream.url: %w", err)
 	}
@@ -73,7 +78,8 @@ func askApp(ctx context.Context, file *config.File, target string) (*http.Reques
 		request.Host = site.Host
 		request.Header.Set("X-Forwarded-Proto", site.Scheme)
 	}
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	transport := &http.Transport{DialContext: app.Dial, TLSClientConfig: app.TLS(), DisableKeepAlives: true}
+	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	response, err := client.Do(request)
 	return request, response, err
 }

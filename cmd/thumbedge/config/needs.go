@@ -1,6 +1,9 @@
 package config
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Memory returns what thumbedge takes at most with all limits of the file used up: the
 // sum in the runbook ("Size it"), in bytes.
@@ -19,7 +22,11 @@ const ownDescriptors = 256
 
 // Descriptors returns how many files and connections are open at once at most.
 func (f *File) Descriptors() int64 {
-	return int64(f.Server.MaxConns) + int64(f.Upstream.MaxConns) + int64(f.Database.MaxConns) + ownDescriptors
+	app := int64(f.Upstream.MaxConns)
+	if strings.HasPrefix(f.Upstream.URL, "https:") {
+		app *= 3 // the connection, and a socket pair before it
+	}
+	return int64(f.Server.MaxConns) + app + int64(f.Database.MaxConns) + ownDescriptors
 }
 
 // FitsDescriptors compares Descriptors with how many the process may have; 0: not known.

@@ -4,6 +4,7 @@ import (
 	"github.com/thumbedge/thumbedge/imaging"
 	"github.com/thumbedge/thumbedge/migrations"
 	"github.com/thumbedge/thumbedge/proxy"
+	"github.com/thumbedge/thumbedge/proxy/wire/upstream"
 	"github.com/thumbedge/thumbedge/resolver"
 	"github.com/thumbedge/thumbedge/resolver/postgres"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
@@ -57,5 +58,8 @@ func (f *File) Imaging() imaging.Config {
 		Specs: f.Thumbnails, Keys: f.Storage.Prefix, Render: f.Render, Source: f.Source, ReplacedConfig: f.Storage.ReplacedConfig,
 	}
 	cfg.Source.UpstreamURL, cfg.Source.PublicURL = f.Upstream.URL, f.Server.PublicURL
+	if app, err := upstream.Parse(f.Upstream.Place()); err == nil {
+		cfg.Source.UpstreamURL = app.Base()
+	}
 	return cfg
 }

@@ -29,6 +29,7 @@ import (
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/machine"
 	"github.com/thumbedge/thumbedge/imaging"
 	"github.com/thumbedge/thumbedge/proxy"
+	"github.com/thumbedge/thumbedge/proxy/wire/upstream"
 	"github.com/thumbedge/thumbedge/resolver"
 	"github.com/thumbedge/thumbedge/resolver/postgres"
 )
@@ -114,6 +115,10 @@ func (p *Program) build(ctx context.Context) error {
 		return err
 	}
 	p.storage = storage
+	app, err := upstream.New(p.file.Upstream.Place())
+	if err != nil {
+		return err
+	}
 	if p.warm, err = resolver.New(p.file.Resolver(), resolver.Deps{
 		Database: p.store, URLs: storage, Log: p.opts.Log, Metrics: resolver.NewMetrics(registry),
 	}); err != nil {
@@ -121,7 +126,7 @@ func (p *Program) build(ctx context.Context) error {
 	}
 	if p.renderer, err = imaging.New(p.file.Imaging(), imaging.Deps{
 		Database: p.store, Storage: storage, Buckets: buckets, Log: p.opts.Log, Metrics: imaging.NewMetrics(registry),
-		Stored: p.warm.Forget, Hook: p.opts.Hook,
+		Stored: p.warm.Forget, Hook: p.opts.Hook, DialApp: app.Dial, AppTLS: app.TLS(),
 		MayDelete: func(ctx context.Context) error { return mayDelete(ctx, p.store, storage, p.file.Storage.Prefix) },
 	}); err != nil {
 		return fmt.Errorf("making the renderer: %w", err)
@@ -132,7 +137,7 @@ func (p *Program) build(ctx context.Context) error {
 	}); err != nil {
 		return fmt.Errorf("making the proxy: %w", err)
 	}
-	p.app = &appProbe{url: p.file.Upstream.URL}
+	p.app = &appProbe{app: app}
 	p.schema = &schemaProbe{store: p.store, log: p.opts.Log}
 	p.stored = newStorageProbe(p.store, storage, p.file.Storage.Prefix, registry)
 	p.admin = admin.New(p.file.Server.Admin, admin.Deps{

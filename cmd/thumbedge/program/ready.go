@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,6 +12,7 @@ import (
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/machine"
 	"github.com/thumbedge/thumbedge/imaging/render"
 	"github.com/thumbedge/thumbedge/migrations"
+	"github.com/thumbedge/thumbedge/proxy/wire/upstream"
 	"github.com/thumbedge/thumbedge/resolver/postgres"
 )
 
@@ -84,7 +83,7 @@ func engineState() admin.Part {
 
 // appProbe asks whether the app accepts connections, at most once a second.
 type appProbe struct {
-	url string
+	app *upstream.App
 
 	mu    sync.Mutex
 	asked time.Time
@@ -98,17 +97,11 @@ func (a *appProbe) state(ctx context.Context) admin.Part {
 		return a.last
 	}
 	a.last, a.asked = admin.Part{Name: "app", State: ok}, time.Now()
-	u, err := url.Parse(a.url)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	conn, err := a.app.Connect(ctx)
 	if err == nil {
-		port := u.Port()
-		if port == "" {
-			port = "80"
-		}
-		var conn net.Conn
-		dialer := net.Dialer{Timeout: 2 * time.Second}
-		if conn, err = dialer.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port)); err == nil {
-			_ = conn.Close()
-		}
+		_ = conn.Close()
 	}
 	if err != nil {
 		a.last = admin.Part{Name: "app", State: down, Effect: "clients get 502: " + err.Error()}

@@ -28,7 +28,13 @@ type App struct {
 // connection is then closed.
 func StartApp(t testing.TB, serve func(a *App, conn *net.TCPConn, br *bufio.Reader)) *App {
 	t.Helper()
-	a := &App{ln: Listen(t), conns: map[net.Conn]bool{}}
+	return StartAppOn(t, Listen(t), serve)
+}
+
+// StartAppOn is StartApp on a listener, which it closes.
+func StartAppOn(t testing.TB, ln net.Listener, serve func(a *App, conn *net.TCPConn, br *bufio.Reader)) *App {
+	t.Helper()
+	a := &App{ln: ln, conns: map[net.Conn]bool{}}
 	a.Addr = a.ln.Addr().String()
 	a.wg.Go(func() {
 		for {
@@ -63,6 +69,9 @@ func (a *App) Stop() {
 	a.mu.Unlock()
 	a.wg.Wait()
 }
+
+// Refuse closes the listener, and leaves the connections as they are.
+func (a *App) Refuse() { _ = a.ln.Close() }
 
 // Answering is an app that gives every request the same answer.
 func Answering(answer string) func(*App, *net.TCPConn, *bufio.Reader) {

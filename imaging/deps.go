@@ -60,9 +60,9 @@ type Storage interface {
 	// List calls each for every file whose key begins with prefix and sorts after
 	// the key after, in the bytewise order of keys, until one returns an error.
 	List(ctx context.Context, prefix, after string, each func(File) error) error
-	// AppendURL appends the storage URL of the file under key. See the contract of
-	// the URL in proxy.Resolver.
-	AppendURL(dst, key []byte) (url []byte, expires time.Time)
+	// StorageURLs says how the URLs of the files are written at this moment. Its Base
+	// never changes, and the same file has the same URL until shortly before Expires.
+	StorageURLs() thumb.StorageURLs
 }
 
 // File is a stored file as List finds it.

@@ -81,9 +81,7 @@ func (s *memoryStorage) List(context.Context, string, string, func(File) error) 
 	return errors.New("the cold path lists nothing")
 }
 
-func (s *memoryStorage) AppendURL(dst, key []byte) ([]byte, time.Time) {
-	return append(append(dst, "/media/"...), key...), time.Time{}
-}
+func (s *memoryStorage) StorageURLs() thumb.StorageURLs { return thumb.StorageURLs{Base: "/media/"} }
 
 // thumbnails returns the keys of the files that are not originals.
 func (s *memoryStorage) thumbnails() []string {

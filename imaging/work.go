@@ -213,8 +213,8 @@ func (r *Renderer) fault(work *thumb.Work, which labels, err error) error {
 
 // at is the thumbnail whose file lies under path.
 func (r *Renderer) at(path string) Thumbnail {
-	url, expires := r.storage.AppendURL(nil, []byte(path))
-	return Thumbnail{URL: string(url), Expires: expires}
+	urls := r.storage.StorageURLs()
+	return Thumbnail{URL: urls.Of(path), Expires: urls.Expires}
 }
 
 // original is an original in hand.

@@ -27,6 +27,9 @@ type Resolver interface {
 	// A draft's is that of its file in private storage, always signed by that storage;
 	// nothing is appended where the proxy serves such files itself.
 	AppendURL(dst []byte, id thumb.ID, answer *thumb.Known, position int) (url []byte, expires time.Time)
+	// PublicURLs says how the storage URLs of public captures are written at this moment.
+	// A page takes it once for all of its URLs.
+	PublicURLs() thumb.StorageURLs
 	// AppendKey appends the key under which the file of a warm label lies in its
 	// storage: private storage, where the capture is a draft.
 	AppendKey(dst []byte, id thumb.ID, answer *thumb.Known, position int) []byte

@@ -42,7 +42,7 @@ type job struct {
 	raw      []byte
 	text     []byte         // decoded, where it was encoded
 	out      []byte         // rewritten
-	urls     uint64         // hash of the URLs put into it, and where
+	decided  decided        // what decides its bytes beside the app's
 	tag      []byte         // its entity tag
 	packed   []byte         // encoded
 	coding   *coding.Coding // of the answer; nil: none
@@ -93,7 +93,7 @@ func (j *job) reset() {
 	j.cold, j.ahead, j.prefetch = j.cold[:0], j.ahead[:0], nil
 	j.labels = labelCounts{}
 	j.soonest = expiry{}
-	j.urls = 0
+	j.decided = 0
 }
 
 // grow makes room for size bytes in all.

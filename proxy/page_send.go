@@ -19,7 +19,7 @@ func (p *pages) send(r *wire.Request, j *job, answer *wire.Answer) bool {
 	appTag := h.Peek(fasthttp.HeaderETag)
 	j.tag = j.tag[:0]
 	if len(appTag) > 0 || len(h.Peek(fasthttp.HeaderLastModified)) > 0 {
-		j.tag = appendTag(j.tag, appTag, j.urls, j.out)
+		j.tag = appendTag(j.tag, appTag, j.decided, j.out)
 	}
 	has := condition.NotModified(r.Header(), j.tag, nil)
 	body := j.out

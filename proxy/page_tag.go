@@ -12,6 +12,7 @@ import (
 
 	"github.com/thumbedge/thumbedge/proxy/wire"
 	"github.com/thumbedge/thumbedge/proxy/wire/field"
+	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 // The entity tag of a rewritten page is W/"te-<hash>-<s or w>-<the app's tag>", where
@@ -22,11 +23,46 @@ const tagPrefix = `"te-`
 
 var carryingTag = regexp.MustCompile(`(?:W/)?"te-[0-9a-f]{1,16}-([sw])-([^"]*)"`)
 
+// decided is a hash of everything that decides the bytes of a rewritten body beside those
+// of the app's. Whatever else comes to put bytes into one must add what decides them: else
+// a client that has an older body is told that it is the present one, with URLs in it that
+// have stopped to work. It holds no part of the configuration as such, only what is made
+// of that, and nothing that differs between replicas.
+type decided uint64
+
+// add adds a number, and addText a text, behind what was added before.
+func (d *decided) add(n uint64) {
+	*d = decided((bits.RotateLeft64(uint64(*d), 29) ^ n) * 0x9e3779b97f4a7c15)
+}
+
+func (d *decided) addText(text []byte) { d.add(xxhash.Sum64(text)) }
+
+// addURLs adds how a page's storage URLs are written: where the files lie, and which access
+// key signed the URLs for which moment.
+func (d *decided) addURLs(urls *thumb.StorageURLs) {
+	d.add(xxhash.Sum64String(urls.Base))
+	d.add(xxhash.Sum64String(string(urls.Own)))
+	if urls.Signer != nil {
+		d.addText(urls.Signer.Name())
+	}
+}
+
+// addURL adds which file a storage URL is of, and where in the app's body it was put.
+func (d *decided) addURL(at int, id thumb.ID, known *thumb.Known, label uint64, position int) {
+	d.add(label + uint64(at))
+	d.add(uint64(id))
+	d.add(known.Digits[position])
+	if known.Paths != nil {
+		d.add(xxhash.Sum64String(known.Paths[position]))
+	}
+}
+
 // appendTag appends the weak entity tag of a rewritten body, which every replica
-// gives alike. Where the app's own tag says which body was rewritten, that and the
-// URLs put into it, and where, say the rest; otherwise the body itself is hashed, all of it.
-func appendTag(dst, appTag []byte, urls uint64, body []byte) []byte {
-	sum := mixHash(urls, appTag)
+// gives alike. Where the app's own tag says which body was rewritten, that and what was
+// decided say the rest; otherwise the body itself is hashed, all of it.
+func appendTag(dst, appTag []byte, decided decided, body []byte) []byte {
+	decided.addText(appTag)
+	sum := uint64(decided)
 	if len(appTag) == 0 {
 		sum = xxhash.Sum64(body)
 	}
@@ -45,11 +81,6 @@ func appendTag(dst, appTag []byte, urls uint64, body []byte) []byte {
 // isQuoted says whether a tag is written as RFC 9110 section 8.8.3 has it.
 func isQuoted(tag []byte) bool {
 	return len(tag) >= 2 && tag[0] == '"' && bytes.IndexByte(tag[1:], '"') == len(tag)-2
-}
-
-// mixHash adds one more text to a hash of texts in their order.
-func mixHash(sum uint64, text []byte) uint64 {
-	return (bits.RotateLeft64(sum, 29) ^ xxhash.Sum64(text)) * 0x9e3779b97f4a7c15
 }
 
 // appTags returns the lines of a condition with the app's tags in place of those that

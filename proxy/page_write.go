@@ -71,6 +71,9 @@ func (p *pages) write(j *job, body []byte) passReason {
 		return reasonMemory
 	}
 	room := cap(j.out)
+	urls := p.resolver.PublicURLs()
+	j.soonest.include(urls.Expires)
+	j.decided.addURLs(&urls)
 	w := page.NewRewriter(j.out[:0], body)
 	for i := range j.found.Refs {
 		ref := &j.found.Refs[i]
@@ -79,13 +82,15 @@ func (p *pages) write(j *job, body []byte) passReason {
 		j.labels[verdict]++
 		switch verdict {
 		case labelWarm:
-			p.writeURL(j, &w, ref, id, known, body)
+			if !urls.None {
+				p.writeURL(j, &w, ref, id, known, &urls)
+			}
 		case labelCold, labelStale:
 			j.addCold(id, ref.Position)
 		}
 	}
 	p.countLabels(&j.labels)
-	if j.labels[labelWarm] == 0 {
+	if j.labels[labelWarm] == 0 || urls.None {
 		return reasonNothingWarm
 	}
 	j.out = w.Finish()
@@ -97,19 +102,8 @@ func (p *pages) write(j *job, body []byte) passReason {
 // writeURL puts the storage URL in the reference's place. One on the site itself
 // keeps the scheme and authority of the route URL: to a page on another origin it
 // would be elsewhere without them.
-func (p *pages) writeURL(j *job, w *page.Rewriter, ref *page.Ref, id thumb.ID, known *thumb.Known, body []byte) {
-	dst := w.Open(ref)
-	start := len(dst)
-	dst, expires := p.resolver.AppendURL(dst, id, known, ref.Position)
-	if len(dst) == start {
-		dst = append(dst, body[ref.Start:ref.End]...)
-	} else if ref.Origin > 0 && dst[start] == '/' && (len(dst) == start+1 || dst[start+1] != '/') {
-		origin := body[ref.Start : ref.Start+ref.Origin]
-		dst = append(dst, origin...)
-		copy(dst[start+len(origin):], dst[start:len(dst)-len(origin)])
-		copy(dst[start:], origin)
-	}
-	j.soonest.include(expires)
-	j.urls = mixHash(j.urls+uint64(ref.Start), dst[start:])
-	w.Close(dst)
+func (p *pages) writeURL(j *job, w *page.Rewriter, ref *page.Ref, id thumb.ID, known *thumb.Known, urls *thumb.StorageURLs) {
+	dst := w.Open(ref, urls.OnSite())
+	w.Close(urls.Append(dst, id, known, p.specs[ref.Position].Label, ref.Position))
+	j.decided.addURL(ref.Start, id, known, p.decides[ref.Position], ref.Position)
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/valyala/fasthttp"
 
 	"github.com/thumbedge/thumbedge/proxy/coding"
@@ -35,7 +36,8 @@ type pages struct {
 	codings  coding.Set
 	compress bool // towards clients, what the app did not
 	prefetch []prefetchRule
-	specs    int // how many there are
+	specs    thumb.Specs
+	decides  [thumb.MaxSpecs]uint64 // the labels, as tags have them
 	form     wire.Form
 	passing  passing
 	metrics  *pageMetrics
@@ -45,7 +47,7 @@ type pages struct {
 // pageResolver is what pages take of a Resolver.
 type pageResolver interface {
 	Resolve(ctx context.Context, ids []thumb.ID, answers []thumb.Known) error
-	AppendURL(dst []byte, id thumb.ID, answer *thumb.Known, position int) (url []byte, expires time.Time)
+	PublicURLs() thumb.StorageURLs
 }
 
 // prefetcher is what pages take of a Renderer.
@@ -72,7 +74,10 @@ func newPages(cfg Config, deps Deps, passing passing) (*pages, error) {
 	}
 	p.memory.limit = cfg.Rewrite.Memory
 	p.jobs.New = func() any { return &job{memory: &p.memory} }
-	p.prefetch, p.specs = newPrefetch(cfg.Rewrite.Prefetch, cfg.Specs), len(cfg.Specs)
+	p.prefetch, p.specs = newPrefetch(cfg.Rewrite.Prefetch, cfg.Specs), cfg.Specs
+	for position, spec := range cfg.Specs {
+		p.decides[position] = xxhash.Sum64String(spec.Label)
+	}
 	return p, nil
 }
 
@@ -208,7 +213,7 @@ func (p *pages) rewrite(r *wire.Request, j *job, encoding []byte) passReason {
 		p.metrics.unresolved.Inc()
 		p.log.Debug("page resolved in part", slog.String("error", err.Error()))
 	}
-	j.addNeighbours(p.specs)
+	j.addNeighbours(len(p.specs))
 	if len(j.found.Refs) == 0 {
 		return reasonOfNone(j)
 	}

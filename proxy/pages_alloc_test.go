@@ -14,7 +14,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -75,10 +74,8 @@ func (warmAll) Resolve(_ context.Context, _ []thumb.ID, answers []thumb.Known) e
 	return nil
 }
 
-func (warmAll) AppendURL(dst []byte, id thumb.ID, answer *thumb.Known, position int) ([]byte, time.Time) {
-	dst = append(dst, "https://cdn.test/"...)
-	label := [...]string{"small", "medium", "large"}[position]
-	return answer.AppendPath(dst, "thumbnails/", id, label, position), time.Time{}
+func (warmAll) PublicURLs() thumb.StorageURLs {
+	return thumb.StorageURLs{Base: "https://cdn.test/", Own: "https://cdn.test/thumbnails/"}
 }
 
 func startPageLoop(t testing.TB, fields string) *pageLoop {

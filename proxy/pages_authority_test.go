@@ -4,7 +4,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -89,17 +88,17 @@ func TestPageAuthorityOfTheHostThatTheAppIsSent(t *testing.T) {
 func TestStorageURLOnTheSite(t *testing.T) {
 	t.Parallel()
 	captures := warmCaptures()
-	var value, url atomic.Value
-	url.Store("/media/small.jpg")
-	captures.url = func(thumb.ID, string) (string, time.Time) { return url.Load().(string), time.Time{} }
+	var value atomic.Value
+	captures.writeURLs(thumb.StorageURLs{Base: "/media/"})
+	file := strings.TrimPrefix(storageURL(1, "small"), "https://cdn.test/")
 	p, _ := startPages(t, captures, nil, func(string) string { return jsonAnswer(`{"thumbnails":{"a":"` + value.Load().(string) + `","b":1}}`) })
 	for route, want := range map[string]string{
-		"http://site.test/api/v2/captures/thumbnails/1/":               "http://site.test/media/small.jpg",
-		"https://SITE.test:443/api/v2/captures/thumbnails/1/":          "https://SITE.test:443/media/small.jpg",
-		"//site.test/api/v2/captures/thumbnails/1/":                    "//site.test/media/small.jpg",
-		"/api/v2/captures/thumbnails/1/":                               "/media/small.jpg",
-		`http:\/\/site.test\/api\/v2\/captures\/thumbnails\/1\/`:       `http:\/\/site.test/media/small.jpg`,
-		`http:\u002f\u002fsite.test/api/v2/captures/thumbnails/\u0031`: `http:\u002f\u002fsite.test/media/small.jpg`,
+		"http://site.test/api/v2/captures/thumbnails/1/":               "http://site.test/media/" + file,
+		"https://SITE.test:443/api/v2/captures/thumbnails/1/":          "https://SITE.test:443/media/" + file,
+		"//site.test/api/v2/captures/thumbnails/1/":                    "//site.test/media/" + file,
+		"/api/v2/captures/thumbnails/1/":                               "/media/" + file,
+		`http:\/\/site.test\/api\/v2\/captures\/thumbnails\/1\/`:       `http:\/\/site.test/media/` + file,
+		`http:\u002f\u002fsite.test/api/v2/captures/thumbnails/\u0031`: `http:\u002f\u002fsite.test/media/` + file,
 	} {
 		value.Store(route)
 		if got := wiretest.Body(p.Exchange(wiretest.Get(pageTarget))); got != `{"thumbnails":{"a":"`+want+`","b":1}}` {
@@ -107,11 +106,11 @@ func TestStorageURLOnTheSite(t *testing.T) {
 		}
 	}
 	value.Store("http://site.test/api/v2/captures/thumbnails/1/")
-	url.Store("//cdn.test/small.jpg")
-	if got := wiretest.Body(p.Exchange(wiretest.Get(pageTarget))); got != `{"thumbnails":{"a":"//cdn.test/small.jpg","b":1}}` {
+	captures.writeURLs(thumb.StorageURLs{Base: "//cdn.test/"})
+	if got := wiretest.Body(p.Exchange(wiretest.Get(pageTarget))); got != `{"thumbnails":{"a":"//cdn.test/`+file+`","b":1}}` {
 		t.Errorf("a URL with an authority of its own became %s", got)
 	}
-	url.Store("")
+	captures.writeURLs(thumb.StorageURLs{None: true})
 	if got := wiretest.Body(p.Exchange(wiretest.Get(pageTarget))); got != `{"thumbnails":{"a":"`+value.Load().(string)+`","b":1}}` {
 		t.Errorf("without a storage URL it became %s", got)
 	}

@@ -147,12 +147,50 @@ func TestTagTellsWhichLabelIsWarm(t *testing.T) {
 	for _, verdicts := range [][]thumb.Verdict{{thumb.Warm, thumb.Cold}, {thumb.Cold, thumb.Warm}} {
 		captures := warmCaptures()
 		captures.set(1, verdicts...)
-		captures.url = func(thumb.ID, string) (string, time.Time) { return "https://cdn.test/one.jpg", time.Time{} }
+		one := captures.answers[1]
+		one.Paths = &[thumb.MaxSpecs]string{"one.jpg", "one.jpg"}
+		captures.answers[1] = one
 		p, _ := startPages(t, captures, nil, func(string) string { return jsonAnswer(thumbnailsOf(1), `ETag: "app"`) })
 		tags[joinedField(conditional(p, "GET"), "ETag")] = true
 	}
 	if len(tags) != 2 {
 		t.Errorf("the tags are %v", tags)
+	}
+}
+
+// A page whose URLs are written in another way is another page, though the captures are the
+// same: a 304 would leave the client with URLs that have stopped to work.
+func TestTagTellsHowURLsAreWritten(t *testing.T) {
+	t.Parallel()
+	captures := warmCaptures()
+	p, _ := startPages(t, captures, nil, func(string) string { return jsonAnswer(thumbnailsOf(1), `ETag: "app"`) })
+	tags := map[string]string{}
+	for name, urls := range map[string]thumb.StorageURLs{
+		"public": {}, "elsewhere": {Base: "https://other.test/"}, "signed": {Signer: signer("key 1, noon"), Expires: time.Now().Add(time.Hour)},
+		"of the next quantum": {Signer: signer("key 1, one"), Expires: time.Now().Add(time.Hour)}, "by another key": {Signer: signer("key 2, noon"), Expires: time.Now().Add(time.Hour)},
+	} {
+		captures.writeURLs(urls)
+		tag := joinedField(conditional(p, "GET"), "ETag")
+		if other, seen := tags[tag]; seen || tag == "" {
+			t.Errorf("%s: the tag is %s, as %s", name, tag, other)
+		}
+		tags[tag] = name
+		if answer := conditional(p, "GET", "If-None-Match: "+tag); status(answer) != "304 Not Modified" {
+			t.Errorf("%s: the same page again is answered with %q", name, answer)
+		}
+	}
+	captures.writeURLs(thumb.StorageURLs{})
+	for _, digits := range []uint64{1, 2} {
+		one := captures.answers[1]
+		one.Digits[0] = digits
+		captures.mu.Lock()
+		captures.answers[1] = one
+		captures.mu.Unlock()
+		tag := joinedField(conditional(p, "GET"), "ETag")
+		if other, seen := tags[tag]; seen {
+			t.Errorf("a new file of the same label has the tag of %s", other)
+		}
+		tags[tag] = "another file"
 	}
 }
 
@@ -242,13 +280,7 @@ func TestSignedURLsBoundTheLifetime(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	captures := warmCaptures()
-	captures.url = func(id thumb.ID, label string) (string, time.Time) {
-		expires := now.Add(time.Hour)
-		if label == "medium" {
-			expires = now.Add(10 * time.Minute)
-		}
-		return storageURL(id, label) + "?X-Amz-Signature=0", expires
-	}
+	captures.writeURLs(thumb.StorageURLs{Signer: signer("0"), Expires: now.Add(10 * time.Minute)})
 	var control atomic.Value
 	control.Store("")
 	p, _ := startPages(t, captures, nil, func(request string) string {

@@ -243,9 +243,7 @@ func TestAcceptEncodingReachesTheApp(t *testing.T) {
 func TestSignedPageStaysPlainForCookies(t *testing.T) {
 	t.Parallel()
 	captures := warmCaptures()
-	captures.url = func(id thumb.ID, label string) (string, time.Time) {
-		return storageURL(id, label) + "?X-Amz-Signature=0", time.Now().Add(time.Hour)
-	}
+	captures.writeURLs(thumb.StorageURLs{Signer: signer("0"), Expires: time.Now().Add(time.Hour)})
 	page := pack(t, "gzip", thumbnailsOf(1)+strings.Repeat(" ", 2000))
 	p, _ := startPages(t, captures, nil, func(string) string { return jsonAnswer(page, "Content-Encoding: gzip") })
 	for header, want := range map[string]string{"Cookie: a=b": "", "Authorization: Token a": "gzip"} {

@@ -26,7 +26,7 @@ type knownCaptures struct {
 	answers map[thumb.ID]thumb.Known
 	err     error
 	asked   [][]thumb.ID
-	url     func(id thumb.ID, label string) (string, time.Time) // nil: storageURL
+	urls    thumb.StorageURLs // without a Base: those of storageURL
 }
 
 var pageSpecs = thumb.Specs{{Label: "small", Width: 240}, {Label: "medium", Width: 1024}}
@@ -51,13 +51,37 @@ func (k *knownCaptures) Fresh(context.Context, thumb.ID) (thumb.Known, error) {
 	return thumb.Known{}, thumb.ErrDatabase
 }
 
-func (k *knownCaptures) AppendURL(dst []byte, id thumb.ID, _ *thumb.Known, position int) ([]byte, time.Time) {
-	if k.url != nil {
-		url, expires := k.url(id, pageSpecs[position].Label)
-		return append(dst, url...), expires
-	}
-	return append(dst, storageURL(id, pageSpecs[position].Label)...), time.Time{}
+func (k *knownCaptures) AppendURL(dst []byte, id thumb.ID, known *thumb.Known, position int) ([]byte, time.Time) {
+	urls := k.PublicURLs()
+	return urls.Append(dst, id, known, pageSpecs[position].Label, position), urls.Expires
 }
+
+func (k *knownCaptures) PublicURLs() thumb.StorageURLs {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	urls := k.urls
+	if urls.Base == "" {
+		urls.Base = "https://cdn.test/"
+	}
+	urls.Own = thumb.Keys(urls.Base + "thumbnails/")
+	return urls
+}
+
+// writeURLs has storage URLs written like this from now on.
+func (k *knownCaptures) writeURLs(urls thumb.StorageURLs) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.urls = urls
+}
+
+// signer signs by its name.
+type signer string
+
+func (s signer) AppendSignature(dst []byte, _ int) []byte {
+	return append(append(dst, "?X-Amz-Signature="...), s...)
+}
+
+func (s signer) Name() []byte { return []byte(s) }
 
 func (k *knownCaptures) AppendKey(dst []byte, id thumb.ID, _ *thumb.Known, position int) []byte {
 	return fmt.Appendf(dst, "%d/%s.jpg", id, pageSpecs[position].Label)
@@ -66,7 +90,7 @@ func (k *knownCaptures) AppendKey(dst []byte, id thumb.ID, _ *thumb.Known, posit
 func (k *knownCaptures) set(id thumb.ID, verdicts ...thumb.Verdict) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	answer := thumb.Known{Standing: thumb.Public}
+	answer := thumb.Known{Standing: thumb.Public, Digits: [thumb.MaxSpecs]uint64{0x0123456789abcdef, 0x0123456789abcdef}}
 	copy(answer.Verdicts[:], verdicts)
 	k.answers[id] = answer
 }

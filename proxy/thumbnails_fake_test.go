@@ -53,6 +53,10 @@ func (r *scriptedResolver) AppendURL(dst []byte, id thumb.ID, _ *thumb.Known, po
 	return fmt.Appendf(dst, "/media/%d/%d.jpg", id, position), r.expires
 }
 
+func (r *scriptedResolver) PublicURLs() thumb.StorageURLs {
+	return thumb.StorageURLs{Base: "/media/", Own: "/media/"}
+}
+
 func (r *scriptedResolver) AppendKey(dst []byte, id thumb.ID, _ *thumb.Known, position int) []byte {
 	return fmt.Appendf(dst, "%d/%d.jpg", id, position)
 }

@@ -2,7 +2,6 @@ package resolver
 
 import (
 	"context"
-	"time"
 
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -15,9 +14,9 @@ type Database interface {
 	Captures(ctx context.Context, ids []thumb.ID) ([]thumb.Capture, error)
 }
 
-// URLs builds the storage URL of a file; both storages implement it.
+// URLs are those of a storage; both storages implement it.
 type URLs interface {
-	// AppendURL appends the storage URL of the file under key. The URL holds no
-	// byte that JSON would escape, and stays the same until shortly before expires.
-	AppendURL(dst, key []byte) (url []byte, expires time.Time)
+	// StorageURLs says how they are written at this moment. Its Base never changes, and
+	// the same file has the same URL until shortly before Expires.
+	StorageURLs() thumb.StorageURLs
 }

@@ -118,9 +118,7 @@ func idRange(first, last thumb.ID) []thumb.ID {
 // mediaURLs puts "/media/" before the key.
 type mediaURLs struct{}
 
-func (mediaURLs) AppendURL(dst, key []byte) ([]byte, time.Time) {
-	return append(append(dst, "/media/"...), key...), time.Time{}
-}
+func (mediaURLs) StorageURLs() thumb.StorageURLs { return thumb.StorageURLs{Base: "/media/"} }
 
 func config() resolver.Config {
 	cfg := resolver.Defaults()

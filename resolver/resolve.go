@@ -175,34 +175,3 @@ func (w *WarmSet) Fresh(ctx context.Context, id thumb.ID) (thumb.Known, error) {
 	go w.fly(own)
 	return s.wait(ctx)
 }
-
-// AppendURL appends the storage URL of a warm label to dst, and returns when it
-// stops working (zero: never). It allocates nothing where dst has room for the
-// URL and the path. A draft's is that of its file in private storage: where that has no
-// URLs, nothing is appended.
-func (w *WarmSet) AppendURL(dst []byte, id thumb.ID, known *thumb.Known, position int) (url []byte, expires time.Time) {
-	urls := w.urls
-	if known.Standing == thumb.Draft {
-		urls = w.privateURLs
-	}
-	if urls == nil {
-		return dst, time.Time{}
-	}
-	// The path is built behind dst, the URL behind the path, and then moved down.
-	start := len(dst)
-	dst = w.AppendKey(dst, id, known, position)
-	pathEnd := len(dst)
-	dst, expires = urls.AppendURL(dst, dst[start:pathEnd:pathEnd])
-	n := copy(dst[start:], dst[pathEnd:])
-	return dst[:start+n], expires
-}
-
-// AppendKey appends the key under which the file of a warm label lies in its storage:
-// private storage, where the capture is a draft.
-func (w *WarmSet) AppendKey(dst []byte, id thumb.ID, known *thumb.Known, position int) []byte {
-	keys := w.cfg.Keys
-	if known.Standing == thumb.Draft {
-		keys = w.cfg.PrivateKeys
-	}
-	return known.AppendPath(dst, keys, id, w.cfg.Specs[position].Label, position)
-}

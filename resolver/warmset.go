@@ -50,12 +50,12 @@ type Deps struct {
 type WarmSet struct {
 	cfg     Config
 	db      Database
-	urls    URLs
+	urls    storageURLs
 	log     *slog.Logger
 	metrics *Metrics
 	start   time.Time // durations of time count from here
 	// privateURLs are a draft's; nil: none.
-	privateURLs URLs
+	privateURLs storageURLs
 
 	flights flights
 	breaker breaker
@@ -99,7 +99,8 @@ func New(cfg Config, deps Deps) (*WarmSet, error) {
 		return nil, err
 	}
 	w := &WarmSet{
-		cfg: cfg, db: deps.Database, urls: deps.URLs, privateURLs: deps.PrivateURLs, log: deps.Log, metrics: deps.Metrics,
+		cfg: cfg, db: deps.Database, log: deps.Log, metrics: deps.Metrics,
+		urls: newStorageURLs(deps.URLs, cfg.Keys), privateURLs: newStorageURLs(deps.PrivateURLs, cfg.PrivateKeys),
 		start: time.Now(), store: empty, curve: curve.New(cfg.MaxSize, imitated()),
 	}
 	w.flights.shutAll()

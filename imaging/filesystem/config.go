@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/thumbedge/thumbedge/imaging"
+	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 // Config says which folder thumbnails lie in, and at which URLs browsers find
@@ -34,7 +34,7 @@ func (c Config) Validate() error {
 	if c.Private {
 		return errors.Join(errs...)
 	}
-	if !strings.HasPrefix(p, "/") || strings.HasPrefix(p, "//") || !strings.HasSuffix(p, "/") || string(imaging.AppendEscaped(nil, p)) != p {
+	if !strings.HasPrefix(p, "/") || strings.HasPrefix(p, "//") || !strings.HasSuffix(p, "/") || string(thumb.AppendEscaped(nil, p)) != p {
 		errs = append(errs, fmt.Errorf("storage.url_path: %q must begin and end with a slash, and hold only what needs no escaping in a URL", p))
 	}
 	return errors.Join(errs...)

@@ -259,8 +259,11 @@ func TestConfigurationErrorsNameTheirKeys(t *testing.T) {
 }
 
 func TestURLsAreAllocationFree(t *testing.T) {
-	s, buf, key := open(t, t.TempDir()), make([]byte, 0, 256), []byte(key)
-	if n := testing.AllocsPerRun(100, func() { s.AppendURL(buf, key) }); n != 0 {
+	s, buf, known := open(t, t.TempDir()), make([]byte, 0, 256), thumb.Known{Paths: &[thumb.MaxSpecs]string{key}}
+	if n := testing.AllocsPerRun(100, func() {
+		urls := s.StorageURLs()
+		urls.Append(buf, 7, &known, "small", 0)
+	}); n != 0 {
 		t.Errorf("%v allocations for a URL, want 0", n)
 	}
 }

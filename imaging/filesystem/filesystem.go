@@ -55,13 +55,10 @@ func New(cfg Config) (*Storage, error) {
 // Close lets go of the folder. Files that are open stay so.
 func (s *Storage) Close() error { return s.root.Close() }
 
-// AppendURL appends the storage URL of the file under key, which begins with a
-// slash and never expires. A private file has none, and nothing is appended.
-func (s *Storage) AppendURL(dst, key []byte) (url []byte, expires time.Time) {
-	if s.urlPath == "" {
-		return dst, time.Time{}
-	}
-	return imaging.AppendEscaped(append(dst, s.urlPath...), key), time.Time{}
+// StorageURLs says how storage URLs are written: they begin with a slash and never expire.
+// A private file has none.
+func (s *Storage) StorageURLs() thumb.StorageURLs {
+	return thumb.StorageURLs{Base: s.urlPath, None: s.urlPath == ""}
 }
 
 // File is an open file. ReadAt may be called from many goroutines.

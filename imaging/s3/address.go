@@ -9,7 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"github.com/thumbedge/thumbedge/imaging"
+	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 // address is where browsers find a folder of a bucket: base is the whole URL, and
@@ -56,21 +56,19 @@ func newAddress(u *url.URL, location string) address {
 	path := len(base)
 	// Escaped anew, part by part: the path may hold what url.URL lets stand and
 	// the signature does not.
-	text := imaging.AppendEscaped([]byte(base), strings.TrimSuffix(u.Path, "/")+"/"+location)
+	text := thumb.AppendEscaped([]byte(base), strings.TrimSuffix(u.Path, "/")+"/"+location)
 	return address{base: string(text), host: host, path: path}
 }
 
-// AppendURL appends the storage URL of the file under key. It appends nothing
-// when no URL would work: the credentials have expired, and there are no new ones.
-func (s *Storage) AppendURL(dst, key []byte) (url []byte, expires time.Time) {
+// StorageURLs says how the storage URLs of this moment are written. There are none when the
+// credentials to sign with have expired, and there are no new ones.
+func (s *Storage) StorageURLs() thumb.StorageURLs {
 	if s.presigner == nil {
-		return imaging.AppendEscaped(append(dst, s.address.base...), key), time.Time{}
+		return thumb.StorageURLs{Base: s.address.base}
 	}
 	quantum := s.presigner.quantum(time.Now())
 	if quantum == nil {
-		return dst, time.Time{}
+		return thumb.StorageURLs{Base: s.address.base, None: true}
 	}
-	path := len(dst) + s.address.path
-	dst = imaging.AppendEscaped(append(dst, s.address.base...), key)
-	return quantum.signature.append(dst, path), quantum.expires
+	return thumb.StorageURLs{Base: s.address.base, Signer: quantum, Expires: quantum.expires}
 }

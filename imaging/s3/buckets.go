@@ -42,5 +42,5 @@ func (Buckets) Presign(ctx context.Context, bucket thumb.Bucket, key string, ttl
 	}
 	keys := &aws.Credentials{AccessKeyID: bucket.AccessKey, SecretAccessKey: bucket.SecretKey}
 	signature := newSignature(keys, region, a.host, time.Now(), min(max(ttl, time.Second), longestPresign))
-	return string(signature.append(imaging.AppendEscaped([]byte(a.base), key), a.path)), nil
+	return string(signature.append(thumb.AppendEscaped([]byte(a.base), key), a.path)), nil
 }

@@ -12,13 +12,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
-	"github.com/thumbedge/thumbedge/imaging"
+	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 // bySDK signs as the SDK does.
 func bySDK(t testing.TB, c aws.Credentials, a address, key, region string, at time.Time, life time.Duration) string {
 	t.Helper()
-	unsigned := string(imaging.AppendEscaped([]byte(a.base), key)) + "?X-Amz-Expires=" + strconv.Itoa(int(life/time.Second))
+	unsigned := string(thumb.AppendEscaped([]byte(a.base), key)) + "?X-Amz-Expires=" + strconv.Itoa(int(life/time.Second))
 	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, unsigned, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +42,7 @@ func FuzzSignatureIsTheSDKs(f *testing.F) {
 		at, lasting := time.Unix(unix, 0), time.Duration(life)*time.Second
 		u := &url.URL{Scheme: "https", Host: "moths.s3.example:8443"}
 		a := newAddress(u, location)
-		got := newSignature(&c, region, a.host, at, lasting).append(imaging.AppendEscaped([]byte(a.base), key), a.path)
+		got := newSignature(&c, region, a.host, at, lasting).append(thumb.AppendEscaped([]byte(a.base), key), a.path)
 		if want := bySDK(t, c, a, key, region, at, lasting); string(got) != want {
 			t.Errorf("signed\n%s, the SDK\n%s", got, want)
 		}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 const (
@@ -25,11 +27,23 @@ type quantum struct {
 	from, until int64 // nanoseconds of Unix time
 	expires     time.Time
 	signature   *signature
+	path        int // where in a URL the path begins
 }
+
+var _ thumb.Signer = (*quantum)(nil)
+
+// AppendSignature signs the URL that dst holds from index start on.
+func (q *quantum) AppendSignature(dst []byte, start int) []byte {
+	return q.signature.append(dst, start+q.path)
+}
+
+// Name names the access key and the moment.
+func (q *quantum) Name() []byte { return q.signature.query }
 
 // presigner knows the present quantum.
 type presigner struct {
 	region, host string
+	path         int // where in a URL the path begins
 	life         time.Duration
 	credentials  atomic.Pointer[aws.Credentials]
 	current      atomic.Pointer[quantum]
@@ -63,7 +77,7 @@ func (p *presigner) turn(credentials *aws.Credentials, now time.Time) *quantum {
 		if now.Before(until) {
 			return &quantum{
 				credentials: credentials, from: from.UnixNano(), until: until.UnixNano(), expires: expires,
-				signature: newSignature(credentials, p.region, p.host, from, life),
+				signature: newSignature(credentials, p.region, p.host, from, life), path: p.path,
 			}
 		}
 	}
@@ -78,7 +92,7 @@ func (s *Storage) startPresigning(ctx context.Context, cfg Config, log *slog.Log
 	if err != nil {
 		return fmt.Errorf("storage.access_key: presigning needs credentials: %w", err)
 	}
-	s.presigner = &presigner{region: cfg.Region, host: s.address.host, life: cfg.Presign}
+	s.presigner = &presigner{region: cfg.Region, host: s.address.host, path: s.address.path, life: cfg.Presign}
 	s.presigner.credentials.Store(&first)
 	if !first.CanExpire {
 		return nil

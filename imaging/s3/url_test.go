@@ -1,12 +1,12 @@
 package s3_test
 
 import (
-	"bytes"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/thumbedge/thumbedge/imaging/s3"
+	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 func TestPublicURLs(t *testing.T) {
@@ -36,9 +36,9 @@ func TestPublicURLs(t *testing.T) {
 		cfg := s3.Defaults()
 		cfg.Bucket, cfg.Region, cfg.AccessKey, cfg.SecretKey = "moths", "eu-central-1", "AK", "SK"
 		c.edit(&cfg)
-		url, expires := open(t, cfg).AppendURL(nil, []byte("a b.jpg"))
-		if string(url) != c.want || !expires.IsZero() {
-			t.Errorf("%s: %s expires %v, want %s", name, url, expires, c.want)
+		urls := open(t, cfg).StorageURLs()
+		if urls.Of("a b.jpg") != c.want || !urls.Expires.IsZero() {
+			t.Errorf("%s: %s expires %v, want %s", name, urls.Of("a b.jpg"), urls.Expires, c.want)
 		}
 	}
 }
@@ -47,12 +47,20 @@ func TestURLsAreAllocationFree(t *testing.T) {
 	for name, presign := range map[string]time.Duration{"public": 0, "presigned": time.Hour} {
 		cfg := s3.Defaults()
 		cfg.Bucket, cfg.AccessKey, cfg.SecretKey, cfg.Presign = "moths", "AK", "SK", presign
-		s, buf, key := open(t, cfg), make([]byte, 0, 1024), []byte(key)
-		if n := testing.AllocsPerRun(100, func() { s.AppendURL(buf, key) }); n != 0 {
+		s, buf := open(t, cfg), make([]byte, 0, 1024)
+		if n := testing.AllocsPerRun(100, func() { appendURL(s, buf) }); n != 0 {
 			t.Errorf("%s: %v allocations for a URL, want none", name, n)
 		}
 	}
 }
+
+// appendURL appends the URL of a file whose key needs escaping, as a page does.
+func appendURL(s *s3.Storage, dst []byte) []byte {
+	urls := s.StorageURLs()
+	return urls.Append(dst, 7, &appWrote, "small", 0)
+}
+
+var appWrote = thumb.Known{Paths: &[thumb.MaxSpecs]string{key}}
 
 func TestConfigurationErrorsNameTheirKeys(t *testing.T) {
 	t.Parallel()
@@ -81,10 +89,9 @@ func benchmarkURL(b *testing.B, presign time.Duration) {
 		b.Fatal(err)
 	}
 	defer s.Close()
-	buf, key := bytes.Buffer{}, []byte(key)
-	buf.Grow(1024)
+	buf := make([]byte, 0, 1024)
 	b.ReportAllocs()
 	for b.Loop() {
-		s.AppendURL(buf.AvailableBuffer(), key)
+		appendURL(s, buf)
 	}
 }

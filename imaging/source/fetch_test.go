@@ -46,9 +46,7 @@ func (emptyStorage) Open(context.Context, string) (io.ReadCloser, int64, error) 
 	return nil, 0, thumb.ErrFileMissing
 }
 
-func (emptyStorage) AppendURL(dst, key []byte) ([]byte, time.Time) {
-	return append(append(dst, "/media/"...), key...), time.Time{}
-}
+func (emptyStorage) StorageURLs() thumb.StorageURLs { return thumb.StorageURLs{Base: "/media/"} }
 
 func anyRoom(context.Context, int64) error { return nil }
 

@@ -47,8 +47,8 @@ func newSite(cfg Config, storage Storage) (site, error) {
 		}
 	}
 	const probe = "original.jpg"
-	text, _ := storage.AppendURL(nil, []byte(probe))
-	if u, err := url.Parse(string(text)); err == nil && s.onSite(u) {
+	urls := storage.StorageURLs()
+	if u, err := url.Parse(urls.Of(probe)); err == nil && s.onSite(u) {
 		s.stored, _ = strings.CutSuffix(u.Path, probe)
 	}
 	return s, nil

@@ -41,7 +41,7 @@ import (
 // A missing file is thumb.ErrFileMissing.
 type Storage interface {
 	Open(ctx context.Context, key string) (body io.ReadCloser, size int64, err error)
-	AppendURL(dst, key []byte) (url []byte, expires time.Time)
+	StorageURLs() thumb.StorageURLs
 }
 
 // Buckets signs URLs of originals that lie in a deployment's own bucket.

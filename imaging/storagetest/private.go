@@ -1,7 +1,6 @@
 package storagetest
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"net/http"
@@ -13,10 +12,10 @@ import (
 )
 
 // withoutURL is fetch for a storage whose files have no URL: it opens them.
-func withoutURL(t *testing.T, s Subject, key string, url []byte) (status int, text string) {
+func withoutURL(t *testing.T, s Subject, key, url string) (status int, text string) {
 	t.Helper()
-	if after, expires := s.AppendURL([]byte("before"), []byte(key)); len(url) > 0 || string(after) != "before" || !expires.IsZero() {
-		t.Errorf("%q has the URL %q, %q", key, url, after)
+	if urls := s.StorageURLs(); url != "" || urls.Of(key) != "" || !urls.Expires.IsZero() {
+		t.Errorf("%q has the URL %q, %q", key, url, urls.Of(key))
 	}
 	body, _, err := s.Open(t.Context(), key)
 	if errors.Is(err, thumb.ErrFileMissing) {
@@ -40,20 +39,21 @@ func unsigned(t *testing.T, s Subject) {
 		fetch(t, s, key)
 		return
 	}
-	url, expires := s.AppendURL(nil, []byte(key))
-	if left := time.Until(expires); left < time.Minute || left > time.Hour {
+	urls := s.StorageURLs()
+	url := urls.Of(key)
+	if left := time.Until(urls.Expires); left < time.Minute || left > time.Hour {
 		t.Errorf("the URL works for another %v", left)
 	}
-	if again, _ := s.AppendURL(nil, []byte(key)); !bytes.Equal(again, url) {
-		t.Errorf("the URL is %s, then %s", url, again)
+	if again := s.StorageURLs(); again.Of(key) != url {
+		t.Errorf("the URL is %s, then %s", url, again.Of(key))
 	}
-	bare, query, _ := strings.Cut(string(url), "?")
-	other, _ := s.AppendURL(nil, []byte("thumbnails/capture_2/small_00000000000000ab.jpg"))
+	bare, query, _ := strings.Cut(url, "?")
+	_, other, _ := strings.Cut(urls.Of("thumbnails/capture_2/small_00000000000000ab.jpg"), "?")
 	for what, address := range map[string]string{
-		"no signature": bare, "no query but a mark": bare + "?", "a signature cut short": string(url[:len(url)-1]),
-		"another file's signature": bare + "?" + string(other[bytes.IndexByte(other, '?')+1:]),
+		"no signature": bare, "no query but a mark": bare + "?", "a signature cut short": url[:len(url)-1],
+		"another file's signature": bare + "?" + other,
 		"a longer life":            bare + "?" + strings.Replace(query, "X-Amz-Expires=", "X-Amz-Expires=9", 1),
-		"the whole URL":            string(url),
+		"the whole URL":            url,
 	} {
 		resp, err := http.Get(address)
 		if err != nil {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -85,14 +84,15 @@ func read(t *testing.T, s Subject, key string) string {
 // fetch gets a file from its storage URL, as a browser would.
 func fetch(t *testing.T, s Subject, key string) (status int, text string) {
 	t.Helper()
-	url, _ := s.AppendURL(nil, []byte(key))
+	urls := s.StorageURLs()
+	url := urls.Of(key)
 	if s.Site == NoURLs {
 		return withoutURL(t, s, key, url)
 	}
 	if url[0] == '/' {
-		url = slices.Concat([]byte(s.Site), url)
+		url = s.Site + url
 	}
-	resp, err := http.Get(string(url))
+	resp, err := http.Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,12 +255,15 @@ func cancelled(t *testing.T, s Subject) {
 
 func appendedURLs(t *testing.T, s Subject) {
 	if s.Site == NoURLs {
-		withoutURL(t, s, key, nil)
+		withoutURL(t, s, key, "")
 		return
 	}
-	url, _ := s.AppendURL([]byte("before "), []byte("a \"b\"\\\n<&>é.jpg"))
-	if !bytes.HasPrefix(url, []byte("before ")) || !bytes.HasSuffix(bytes.SplitN(url, []byte("?"), 2)[0], []byte("a%20%22b%22%5C%0A%3C%26%3E%C3%A9.jpg")) {
-		t.Errorf("URL %q", url)
+	urls, key := s.StorageURLs(), "a \"b\"\\\n<&>é.jpg"
+	known := thumb.Known{Paths: &[thumb.MaxSpecs]string{key}}
+	for _, url := range []string{urls.Of(key), strings.TrimPrefix(string(urls.Append([]byte("before "), 7, &known, "small", 0)), "before ")} {
+		if path, _, _ := strings.Cut(url, "?"); path != urls.Base+"a%20%22b%22%5C%0A%3C%26%3E%C3%A9.jpg" {
+			t.Errorf("URL %q", url)
+		}
 	}
 }
 

@@ -56,7 +56,7 @@ func BenchmarkRewrite(b *testing.B) {
 		r := NewRewriter(dst[:0], body)
 		for i := range f.Refs {
 			ref := &f.Refs[i]
-			buf := append(r.Open(ref), "https://cdn.example.org/media/"...)
+			buf := append(r.Open(ref, false), "https://cdn.example.org/media/"...)
 			r.Close(answer.AppendPath(buf, keys, f.IDs[ref.Capture], s.specs[ref.Position].Label, ref.Position))
 		}
 		dst = r.Finish()

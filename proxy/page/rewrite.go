@@ -12,10 +12,15 @@ type Rewriter struct {
 // NewRewriter returns a Rewriter that appends to dst.
 func NewRewriter(dst, body []byte) Rewriter { return Rewriter{dst: dst, body: body} }
 
-// Open writes everything up to the reference's contents and returns the buffer,
-// to which the caller appends what takes their place, and hands it to Close.
-func (r *Rewriter) Open(ref *Ref) []byte {
-	r.dst = append(r.dst, r.body[r.done:ref.Start]...)
+// Open writes everything up to the reference's contents, or up to what follows the scheme
+// and the authority in them, and returns the buffer, to which the caller appends what takes
+// the place of the rest, and hands it to Close.
+func (r *Rewriter) Open(ref *Ref, keepOrigin bool) []byte {
+	end := ref.Start
+	if keepOrigin {
+		end += ref.Origin
+	}
+	r.dst = append(r.dst, r.body[r.done:end]...)
 	r.done = ref.End
 	return r.dst
 }

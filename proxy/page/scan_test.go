@@ -37,7 +37,7 @@ func rewrite(f *Found, body []byte) []byte {
 	r := NewRewriter(nil, body)
 	for i := range f.Refs {
 		ref := &f.Refs[i]
-		r.Close(fmt.Appendf(r.Open(ref), "https://cdn.example.org/%d/%s", f.IDs[ref.Capture], testSpecs[ref.Position].Label))
+		r.Close(fmt.Appendf(r.Open(ref, false), "https://cdn.example.org/%d/%s", f.IDs[ref.Capture], testSpecs[ref.Position].Label))
 	}
 	return r.Finish()
 }
@@ -197,7 +197,7 @@ func TestScanAllocatesNothing(t *testing.T) {
 		}
 		r := NewRewriter(dst[:0], body)
 		for i := range f.Refs {
-			r.Close(append(r.Open(&f.Refs[i]), "https://cdn.example.org/thumbnails/capture_1000001/small_0123456789abcdef.jpg"...))
+			r.Close(append(r.Open(&f.Refs[i], false), "https://cdn.example.org/thumbnails/capture_1000001/small_0123456789abcdef.jpg"...))
 		}
 		dst = r.Finish()
 	}); n != 0 {

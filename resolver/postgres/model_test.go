@@ -115,7 +115,7 @@ func throughLink(t *testing.T, databaseURL string) (*testenv.FaultyLink, string)
 
 type noURLs struct{}
 
-func (noURLs) AppendURL(dst, key []byte) ([]byte, time.Time) { return append(dst, key...), time.Time{} }
+func (noURLs) StorageURLs() thumb.StorageURLs { return thumb.StorageURLs{Base: "/"} }
 
 func (m *modelled) Page(ids []thumb.ID, answers []thumb.Known) error {
 	err := m.Resolve(context.Background(), ids, answers)

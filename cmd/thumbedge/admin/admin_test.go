@@ -36,9 +36,7 @@ func (d database) Captures(_ context.Context, ids []thumb.ID) ([]thumb.Capture, 
 
 type urls struct{}
 
-func (urls) AppendURL(dst, key []byte) ([]byte, time.Time) {
-	return append(append(dst, "/media/"...), key...), time.Time{}
-}
+func (urls) StorageURLs() thumb.StorageURLs { return thumb.StorageURLs{Base: "/media/"} }
 
 // listener is an admin listener on a warm set of its own.
 type listener struct {

@@ -47,8 +47,8 @@ func lookAtImageURLs(ctx context.Context, file *config.File) (fact string, err e
 	if request.Host != "" {
 		asked.Host = request.Host
 	}
-	text, _ := storage.AppendURL(nil, []byte(row.Path))
-	ours, err := asked.Parse(string(text))
+	urls := storage.StorageURLs()
+	ours, err := asked.Parse(urls.Of(row.Path))
 	if err != nil {
 		return "", fmt.Errorf("the storage URL of %s: %w", row.Path, err)
 	}

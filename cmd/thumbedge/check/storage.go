@@ -52,6 +52,6 @@ func lookAtStorage(ctx context.Context, file *config.File) (string, error) {
 	if err := storage.Delete(ctx, key); err != nil {
 		return "", advised(file, "deleting the file", err)
 	}
-	url, _ := storage.AppendURL(nil, []byte(file.Storage.Prefix+"…"))
-	return fmt.Sprintf("%s: put, get and delete work; browsers are sent to %s", file.Storage.Driver, url), nil
+	urls := storage.StorageURLs()
+	return fmt.Sprintf("%s: put, get and delete work; browsers are sent to %s", file.Storage.Driver, urls.Of(string(file.Storage.Prefix)+"…")), nil
 }

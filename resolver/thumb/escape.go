@@ -1,4 +1,4 @@
-package imaging
+package thumb
 
 // AppendEscaped appends a key as the path of a URL: slashes and RFC 3986's
 // unreserved bytes as they are, every other byte in percent notation. That is

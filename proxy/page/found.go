@@ -24,7 +24,9 @@ type Ref struct {
 // a time; the zero value is ready.
 type Found struct {
 	Refs []Ref      // in the order of the body
-	IDs  []thumb.ID // the captures of Refs, each once
+	IDs  []thumb.ID // the captures of Refs and Nulls, each once
+	// Nulls are those that may be filled in, in the order of the body.
+	Nulls []Null
 	// OtherHost and OtherLabel count the route URLs that are left alone for their
 	// authority or for their label.
 	OtherHost, OtherLabel int
@@ -37,11 +39,11 @@ type Found struct {
 
 // Weight is roughly how many bytes of memory f holds.
 func (f *Found) Weight() int {
-	return cap(f.Refs)*40 + cap(f.IDs)*8 + len(f.slots)*4 + cap(f.scratch) + cap(f.open)
+	return cap(f.Refs)*40 + cap(f.Nulls)*24 + cap(f.IDs)*8 + len(f.slots)*4 + cap(f.scratch) + cap(f.open)
 }
 
 func (f *Found) reset() {
-	f.Refs, f.IDs = f.Refs[:0], f.IDs[:0]
+	f.Refs, f.IDs, f.Nulls = f.Refs[:0], f.IDs[:0], f.Nulls[:0]
 	f.OtherHost, f.OtherLabel = 0, 0
 	clear(f.slots)
 }

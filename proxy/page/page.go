@@ -26,6 +26,9 @@
 // a string, another text behind the first) does not keep it from being rewritten, and stays
 // as wrong as it was.
 //
+// Where a place is named, it also finds the captures at that place whose field is null
+// (nulls.go). Only a page that has such a member is read for that a second time.
+//
 // Time is linear in the body, whatever it holds; nothing is allocated once a
 // Found has grown to the size of the pages that it is used for.
 package page

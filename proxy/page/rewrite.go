@@ -25,6 +25,13 @@ func (r *Rewriter) Open(ref *Ref, keepOrigin bool) []byte {
 	return r.dst
 }
 
+// OpenNull is Open for a null.
+func (r *Rewriter) OpenNull(null *Null) []byte {
+	r.dst = append(r.dst, r.body[r.done:null.Start]...)
+	r.done = null.Start + len("null")
+	return r.dst
+}
+
 // Close takes the buffer back.
 func (r *Rewriter) Close(dst []byte) { r.dst = dst }
 

@@ -13,9 +13,20 @@ type Hosts [2][]byte
 // Scan finds the route URLs of body. It returns false, and nothing found, where
 // body is not JSON as far as the package comment says.
 func (s *Scanner) Scan(f *Found, body []byte, hosts Hosts) bool {
+	return s.ScanAt(f, body, hosts, Nowhere)
+}
+
+// ScanAt is Scan, and finds the nulls that stand at a place, too.
+func (s *Scanner) ScanAt(f *Found, body []byte, hosts Hosts, place Place) bool {
 	f.reset()
 	w := walk{Scanner: s, found: f, body: body, accepted: hosts, also: '{'}
+	if place != Nowhere {
+		w.also = 'n' // outside strings it stands in null alone
+	}
 	if w.whole() {
+		if w.null {
+			w.nulls(place)
+		}
 		return true
 	}
 	f.reset()
@@ -35,6 +46,7 @@ type walk struct {
 	depth    int    // how many more brackets opened than closed
 	also     byte   // what is sought beside '{'
 	read     int    // a field object was read up to here
+	null     bool   // a field member was seen whose value may be null
 
 	// known is the head of a route URL, up to the id, that was accepted;
 	// origin is the length of its scheme and authority.
@@ -81,7 +93,12 @@ func (w *walk) blocks(part []masks, base int) bool {
 		foreign |= m.foreign &^ in
 		depth += bits.OnesCount64(m.opening&^in) - bits.OnesCount64(m.closing&^in)
 		for sought := m.sought &^ in; sought != 0; sought &= sought - 1 {
-			if at := base + bits.TrailingZeros64(sought); w.named(at) && at >= w.read && !w.field(at) {
+			at := base + bits.TrailingZeros64(sought)
+			switch {
+			case !w.named(at) || at < w.read:
+			case w.body[at] != '{':
+				w.null = true
+			case !w.field(at):
 				return false
 			}
 		}

@@ -1,0 +1,215 @@
+package page
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+// Place says where in a page captures stand whose null may be filled in. Other objects that
+// look like captures may be anything that somebody once wrote.
+type Place uint8
+
+// The places.
+const (
+	Nowhere  Place = iota
+	Captures       // the root, and in it results[]: the list of captures, or one of them
+	Events         // results[].example_captures[]
+	Event          // first_capture
+)
+
+// Null is a null to fill in: the value of a capture's field member.
+type Null struct {
+	Start   int // in the body
+	Capture int // index of its capture in Found.IDs
+	id      thumb.ID
+}
+
+// level is an object on the way to the captures of a place.
+type level struct {
+	capture bool   // it is one
+	member  string // the one that leads on; "": none does
+	list    bool   // its value is a list of what is inside, else that itself
+	inside  *level
+}
+
+var (
+	capture = &level{capture: true}
+	levels  = map[Place]*level{
+		Captures: {capture: true, member: "results", list: true, inside: capture},
+		Events:   {member: "results", list: true, inside: &level{member: "example_captures", list: true, inside: capture}},
+		Event:    {member: "first_capture", inside: capture},
+	}
+)
+
+// nulls finds the nulls of a place in a body that was scanned. Where a member on the way
+// is there twice, or written with escapes, or the way is not as JSON has it, it is nobody's
+// word what the page shows, and there are none. A capture with two ids, or whose id is
+// anything but a plain integer, has none either.
+func (w *walk) nulls(place Place) {
+	f := w.found
+	at := w.space(0)
+	if w.byteAt(at) == '{' {
+		at = w.object(at, levels[place])
+	}
+	if at < 0 || w.space(at) != len(w.body) {
+		f.Nulls = f.Nulls[:0]
+		return
+	}
+	slices.SortFunc(f.Nulls, func(a, b Null) int { return cmp.Compare(a.Start, b.Start) })
+	for i := range f.Nulls {
+		f.Nulls[i].Capture = f.capture(f.Nulls[i].id)
+	}
+}
+
+// object reads the object that opens at index at, and returns the index behind it; -1
+// where there is no telling what it says.
+func (w *walk) object(at int, l *level) (end int) {
+	var id thumb.ID
+	var ids, fields, ways, null int
+	for first := true; ; first = false {
+		at = w.space(at + 1)
+		if first && w.byteAt(at) == '}' {
+			break
+		}
+		quote := w.stringEnd(at)
+		if quote < 0 {
+			return -1
+		}
+		name := w.body[at+1 : quote]
+		if bytes.IndexByte(name, '\\') >= 0 {
+			return -1 // it may be any of those that are looked for
+		}
+		if at = w.space(quote + 1); w.byteAt(at) != ':' {
+			return -1
+		}
+		at = w.space(at + 1)
+		start := at
+		switch {
+		case l.member != "" && string(name) == l.member:
+			if ways++; ways > 1 {
+				return -1
+			}
+			at = w.inside(at, l)
+		case l.capture && string(name) == "id":
+			ids++
+			at = w.skip(at)
+			id = integer(w.body[start:max(at, start)])
+		case l.capture && string(name) == w.name:
+			fields++
+			if at = w.skip(at); at == start+4 && string(w.body[start:at]) == "null" {
+				null = start
+			}
+		default:
+			at = w.skip(at)
+		}
+		if at < 0 {
+			return -1
+		}
+		if at = w.space(at); w.byteAt(at) != ',' {
+			break
+		}
+	}
+	if w.byteAt(at) != '}' {
+		return -1
+	}
+	if null > 0 && fields == 1 && ids == 1 && id > 0 {
+		w.found.Nulls = append(w.found.Nulls, Null{Start: null, id: id})
+	}
+	return at + 1
+}
+
+// inside reads the value that leads on, and returns the index behind it, or -1.
+func (w *walk) inside(at int, l *level) (end int) {
+	switch {
+	case !l.list && w.byteAt(at) == '{':
+		return w.object(at, l.inside)
+	case !l.list || w.byteAt(at) != '[':
+		return w.skip(at)
+	}
+	for first := true; ; first = false {
+		at = w.space(at + 1)
+		switch c := w.byteAt(at); {
+		case first && c == ']':
+			return at + 1
+		case c == '{':
+			at = w.object(at, l.inside)
+		default:
+			at = w.skip(at)
+		}
+		if at < 0 {
+			return -1
+		}
+		switch at = w.space(at); w.byteAt(at) {
+		case ',':
+		case ']':
+			return at + 1
+		default:
+			return -1
+		}
+	}
+}
+
+// deepest is how many brackets may be open at once in a value that is skipped: as many as
+// a word has bits.
+const deepest = 64
+
+// skip returns the index behind the value at index at, or -1. Of what lies in it only
+// brackets and strings are looked at.
+func (w *walk) skip(at int) (end int) {
+	switch w.byteAt(at) {
+	case '"':
+		if at = w.stringEnd(at); at < 0 {
+			return -1
+		}
+		return at + 1
+	case '{', '[':
+	default:
+		start := at
+		for at < len(w.body) && kinds[w.body[at]] == 0 {
+			at++
+		}
+		if at == start {
+			return -1
+		}
+		return at
+	}
+	lists, depth := uint64(0), 0 // a bit for each open bracket: 1 for '['
+	for at < len(w.body) {
+		switch c := w.body[at]; c {
+		case '"':
+			if at = w.stringEnd(at); at < 0 {
+				return -1
+			}
+		case '{', '[':
+			if depth++; depth > deepest {
+				return -1
+			}
+			lists = lists<<1 | uint64(c>>5&1^1)
+		case '}', ']':
+			if lists&1 != uint64(c>>5&1^1) {
+				return -1
+			}
+			lists >>= 1
+			if depth--; depth == 0 {
+				return at + 1
+			}
+		}
+		at++
+	}
+	return -1
+}
+
+// integer reads a capture's id as JSON has an integer; 0 for anything else.
+func integer(text []byte) thumb.ID {
+	if len(text) == 0 || text[0] == '0' {
+		return 0
+	}
+	id, ok := thumb.ParseID(text)
+	if !ok {
+		return 0
+	}
+	return id
+}

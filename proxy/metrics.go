@@ -24,6 +24,7 @@ type Metrics struct {
 	fallbacks  *fallbackMetrics
 	files      *fileMetrics
 	signatures *signatureMetrics
+	filled     prometheus.Counter
 }
 
 // NewMetrics registers the collectors with reg.
@@ -36,6 +37,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		fallbacks:  newFallbackMetrics(reg),
 		files:      newFileMetrics(reg),
 		signatures: newSignatureMetrics(reg),
+		filled:     newFilledMetric(reg),
 	}
 	passed := promauto.With(reg).NewCounterVec(prometheus.CounterOpts{
 		Name: "thumbedge_passed_through_total", Help: "Requests passed to the app and back untouched, by why nothing better was done.",

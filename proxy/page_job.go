@@ -38,21 +38,24 @@ type job struct {
 	memory  *memory
 	charged int64
 
-	body     []byte // as the app sent it; raw, or the connection's own buffer
-	raw      []byte
-	text     []byte         // decoded, where it was encoded
-	out      []byte         // rewritten
-	decided  decided        // what decides its bytes beside the app's
-	tag      []byte         // its entity tag
-	packed   []byte         // encoded
-	coding   *coding.Coding // of the answer; nil: none
-	found    page.Found
-	known    []thumb.Known // of found.IDs
-	cold     []coldLabel   // to start rendering
-	ahead    []int         // of found.IDs: the captures that people step to from here
-	prefetch *prefetchRule // nil: nothing
-	labels   labelCounts
-	soonest  expiry
+	body        []byte // as the app sent it; raw, or the connection's own buffer
+	raw         []byte
+	text        []byte         // decoded, where it was encoded
+	out         []byte         // rewritten
+	decided     decided        // what decides its bytes beside the app's
+	tag         []byte         // its entity tag
+	packed      []byte         // encoded
+	coding      *coding.Coding // of the answer; nil: none
+	place       page.Place     // where nulls may be filled in
+	filled      int            // how many labels were
+	signedUntil int64          // when they expire; 0: not known yet
+	found       page.Found
+	known       []thumb.Known // of found.IDs
+	cold        []coldLabel   // to start rendering
+	ahead       []int         // of found.IDs: the captures that people step to from here
+	prefetch    *prefetchRule // nil: nothing
+	labels      labelCounts
+	soonest     expiry
 }
 
 // chargeBuffers charges what the job's buffers hold from an earlier page.
@@ -90,6 +93,8 @@ func (j *job) reset() {
 	}
 	clear(j.known) // they hold on to paths
 	j.body, j.coding = nil, nil
+	j.place, j.filled = page.Nowhere, 0
+	j.signedUntil = 0
 	j.cold, j.ahead, j.prefetch = j.cold[:0], j.ahead[:0], nil
 	j.labels = labelCounts{}
 	j.soonest = expiry{}

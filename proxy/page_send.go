@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -45,11 +46,15 @@ func (p *pages) describe(h *wire.Header, j *job) {
 	if len(j.tag) > 0 {
 		h.SetBytesV(fasthttp.HeaderETag, j.tag)
 	}
+	if j.filled > 0 {
+		p.filling.filled.Add(float64(j.filled))
+		p.filling.describe(h)
+	}
 	if j.soonest.set {
 		clampLifetime(h, j.soonest.at, time.Now())
 	}
 	if p.compress {
-		vary(h)
+		addVary(h, "Accept-Encoding")
 	}
 	if j.coding == nil {
 		h.Del(fasthttp.HeaderContentEncoding)
@@ -106,14 +111,14 @@ func (p *pages) passed(r *wire.Request, reason passReason) {
 	}
 }
 
-// vary says that the answer depends on Accept-Encoding.
-func vary(h *wire.Header) {
+// addVary says that the answer depends on a header of the request.
+func addVary(h *wire.Header, name string) {
 	for _, line := range h.PeekAll(fasthttp.HeaderVary) {
 		for token := range field.Tokens(line) {
-			if field.Is(token, "accept-encoding") || string(token) == "*" {
+			if field.Is(token, strings.ToLower(name)) || string(token) == "*" {
 				return
 			}
 		}
 	}
-	h.Add(fasthttp.HeaderVary, "Accept-Encoding")
+	h.Add(fasthttp.HeaderVary, name)
 }

@@ -67,7 +67,7 @@ func (e *expiry) include(at time.Time) {
 func (p *pages) write(j *job, body []byte) passReason {
 	// Room for URLs a good deal longer than what they replace; append does the
 	// rest, and is charged afterwards.
-	if !j.grow(&j.out, len(body)+64*len(j.found.Refs)) {
+	if !j.grow(&j.out, len(body)+64*len(j.found.Refs)+p.filling.room()*len(j.found.Nulls)) {
 		return reasonMemory
 	}
 	room := cap(j.out)
@@ -75,8 +75,10 @@ func (p *pages) write(j *job, body []byte) passReason {
 	j.soonest.include(urls.Expires)
 	j.decided.addURLs(&urls)
 	w := page.NewRewriter(j.out[:0], body)
+	nulls := j.found.Nulls
 	for i := range j.found.Refs {
 		ref := &j.found.Refs[i]
+		nulls = p.filling.fillUntil(j, &w, nulls, ref.Start)
 		id, known := j.found.IDs[ref.Capture], &j.known[ref.Capture]
 		verdict := verdictOf(known, ref.Position)
 		j.labels[verdict]++
@@ -89,8 +91,9 @@ func (p *pages) write(j *job, body []byte) passReason {
 			j.addCold(id, ref.Position)
 		}
 	}
+	p.filling.fillUntil(j, &w, nulls, len(body))
 	p.countLabels(&j.labels)
-	if j.labels[labelWarm] == 0 || urls.None {
+	if (j.labels[labelWarm] == 0 || urls.None) && j.filled == 0 {
 		return reasonNothingWarm
 	}
 	j.out = w.Finish()

@@ -29,6 +29,7 @@ const pageWait = 5 * time.Second
 type pages struct {
 	resolver pageResolver
 	renderer prefetcher
+	filling  *filling // nil: nulls stay
 	scanner  *page.Scanner
 	maxBody  int64 // of a page, decoded
 	memory   memory
@@ -73,6 +74,7 @@ func newPages(cfg Config, deps Deps, passing passing) (*pages, error) {
 		passing: passing, metrics: deps.Metrics.pages, log: deps.Log,
 	}
 	p.memory.limit = cfg.Rewrite.Memory
+	p.filling = newFilling(cfg, deps)
 	p.jobs.New = func() any { return &job{memory: &p.memory} }
 	p.prefetch, p.specs = newPrefetch(cfg.Rewrite.Prefetch, cfg.Specs), cfg.Specs
 	for position, spec := range cfg.Specs {
@@ -115,6 +117,7 @@ func (p *pages) serve(r *wire.Request) {
 	j.prefetch = p.prefetchOf(r.Path())
 	reason := p.read(j, answer)
 	if reason == "" {
+		j.place = p.filling.placeOf(r, &answer.Header)
 		reason = p.rewrite(r, j, answer.Header.Peek(fasthttp.HeaderContentEncoding))
 	}
 	if reason == "" && !p.send(r, j, answer) {
@@ -195,7 +198,7 @@ func (p *pages) rewrite(r *wire.Request, j *job, encoding []byte) passReason {
 	}
 	hosts := page.Hosts{r.AppHost(), r.ForwardedHost()}
 	weight := j.found.Weight()
-	whole := p.scanner.Scan(&j.found, body, hosts)
+	whole := p.scanner.ScanAt(&j.found, body, hosts, j.place)
 	if whole {
 		j.findNeighbours(body)
 	}
@@ -204,17 +207,18 @@ func (p *pages) rewrite(r *wire.Request, j *job, encoding []byte) passReason {
 	switch {
 	case !whole:
 		return reasonNotJSON
-	case len(j.found.Refs) == 0 && len(j.ahead) == 0:
+	case len(j.found.Refs) == 0 && len(j.found.Nulls) == 0 && len(j.ahead) == 0:
 		return reasonOfNone(j)
 	case !fits || !j.makeKnown():
 		return reasonMemory
 	}
 	if err := p.resolver.Resolve(context.Background(), j.found.IDs, j.known); err != nil {
+		j.found.Nulls = j.found.Nulls[:0] // while the database is away nothing is filled in
 		p.metrics.unresolved.Inc()
 		p.log.Debug("page resolved in part", slog.String("error", err.Error()))
 	}
 	j.addNeighbours(len(p.specs))
-	if len(j.found.Refs) == 0 {
+	if len(j.found.Refs) == 0 && len(j.found.Nulls) == 0 {
 		return reasonOfNone(j)
 	}
 	if reason := p.write(j, body); reason != "" {

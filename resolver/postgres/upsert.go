@@ -57,19 +57,21 @@ const foundSQL = `
 
 // recordUnnamedSQL goes on: what Discard recorded of the files that are named now
 // is taken back, and those that no row names any more are recorded, where they lie
-// in the capture's folder $8.
+// in the capture's folder $8. One that was recorded before, and named again since by
+// somebody else (a row restored from a backup), has all of its time from now on.
 const recordUnnamedSQL = `, taken_back AS (
 	DELETE FROM {files} WHERE path IN (SELECT path FROM found JOIN written USING (label))
 ), recorded AS (
-	INSERT INTO {files} (path, capture_id, due)
+	INSERT INTO {files} AS f (path, capture_id, due)
 	SELECT path, $1::bigint, clock_timestamp() + make_interval(secs => $9)
 	FROM (
 		SELECT path FROM found WHERE newer
-		UNION ALL
+		UNION
 		SELECT old FROM found JOIN updated USING (label) WHERE old <> path
 	) AS unnamed
 	WHERE starts_with(path, $8) AND length(path) > length($8) AND strpos(substr(path, length($8) + 1), '/') = 0
-	ON CONFLICT (path) DO NOTHING
+	ORDER BY path
+	ON CONFLICT (path) DO UPDATE SET due = greatest(f.due, excluded.due)
 )`
 
 const upsertedSQL = ` SELECT f.label, f.path, coalesce(f.old, ''), f.newer, w.label IS NOT NULL FROM found f LEFT JOIN written w USING (label)`

@@ -333,3 +333,25 @@ func TestCaptureDeletedDuringTheRender(t *testing.T) {
 		t.Error("the row of a deleted capture is there")
 	}
 }
+
+// A file that was replaced, then named again (the app restored a row), then replaced once
+// more: redirects to it may be as young as the last time, so it has all of its time from
+// then on. Both labels name it here, as one statement may replace a file twice.
+func TestFileThatWasNamedAgainHasAllItsTime(t *testing.T) {
+	t.Parallel()
+	url, app := migrated(t)
+	s := newStore(t, url)
+	exec(t, app, `DELETE FROM thumbedge.file_to_delete`)
+	upsert(t, s, 1, row("small", key(1, 1), 240, noon))
+	upsert(t, s, 1, row("small", key(1, 2), 240, noon))
+	exec(t, app, `UPDATE thumbedge.file_to_delete SET due = now() + interval '1 min'`)
+	exec(t, app, `UPDATE main_sourceimagethumbnail SET path = $1 WHERE source_image_id = 1 AND label = 'small'`, key(1, 1))
+	exec(t, app, `INSERT INTO main_sourceimagethumbnail (created_at, updated_at, path, label, source_image_id) VALUES (now(), now(), $1, 'medium', 1)`, key(1, 1))
+	rows := []thumb.Row{row("small", key(1, 3), 240, noon), row("medium", key(1, 4), 1024, noon)}
+	if _, err := s.Upsert(t.Context(), 1, rows, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if !ask[bool](t, app, `SELECT due > now() + interval '59 min' FROM thumbedge.file_to_delete WHERE path = $1`, key(1, 1)) {
+		t.Error("the file goes by the time of its first replacement")
+	}
+}

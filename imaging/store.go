@@ -159,8 +159,9 @@ func (r *Renderer) newKey(id thumb.ID, label string) string {
 // it has failed some times in a row, only one picture every few seconds is tried,
 // and the others go to their clients as they are.
 type breaker struct {
+	began    time.Time // durations count from here, by the monotonic clock
 	failures atomic.Int32
-	retryAt  atomic.Int64 // Unix nanoseconds
+	retryAt  atomic.Int64 // a duration
 }
 
 // closed says whether to try.
@@ -168,7 +169,7 @@ func (b *breaker) closed() bool {
 	if b.failures.Load() < breakerFailures {
 		return true
 	}
-	now, at := time.Now().UnixNano(), b.retryAt.Load()
+	now, at := int64(time.Since(b.began)), b.retryAt.Load()
 	return now >= at && b.retryAt.CompareAndSwap(at, now+int64(breakerPause))
 }
 
@@ -178,6 +179,6 @@ func (b *breaker) note(err error) {
 		b.failures.Store(0)
 		return
 	}
-	b.retryAt.Store(time.Now().Add(breakerPause).UnixNano())
+	b.retryAt.Store(int64(time.Since(b.began) + breakerPause))
 	b.failures.Add(1)
 }

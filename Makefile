@@ -227,6 +227,19 @@ bench-reconcile: packages-demo tools
 soak: packages-test tools
 	THUMBEDGE_SOAK=10m go test -tags $(TAGS) -run Soak -timeout 30m -v ./cmd/thumbedge/program
 
+## history: three replicas under random requests and faults, judged from outside (DURATION=10m, SEED=0: another each time)
+.PHONY: history
+history: DURATION ?= 10m
+history: SEED ?= 0
+history: packages-test tools
+	go test -tags $(TAGS) -count=1 -v -timeout 4h -run 'TestHistory$$' ./internal/history/drive -history.clocks -history.duration $(DURATION) -history.seed $(SEED)
+
+## history-mutants: plant a fault at a time in thumbedge; the same judge has to find each
+.PHONY: history-mutants
+history-mutants: SEED ?= 1
+history-mutants: packages-test tools
+	go test -tags $(TAGS) -count=1 -v -timeout 2h -run 'Mutants' ./internal/history/drive -history.mutants . -history.seed $(SEED)
+
 ## clean: remove what was built; the demo's data and the tools stay
 .PHONY: clean
 clean:

@@ -65,6 +65,24 @@ func newBucket(t testing.TB) (Bucket, *s3.Client) {
 	return server, client
 }
 
+// Keys returns the names of all objects whose names begin with prefix.
+func (b Bucket) Keys(t testing.TB, prefix string) (keys []string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	pages := s3.NewListObjectsV2Paginator(b.client(), &s3.ListObjectsV2Input{Bucket: &b.Name, Prefix: &prefix})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			t.Fatalf("listing a bucket: %v", err)
+		}
+		for _, object := range page.Contents {
+			keys = append(keys, aws.ToString(object.Key))
+		}
+	}
+	return keys
+}
+
 func startS3() (Bucket, error) {
 	program, err := tool("versitygw")
 	if err != nil {

@@ -1,0 +1,104 @@
+package drive
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Mutant is the product with one fault that breaks a promise. Checker and driver are the
+// same as ever; the profile only says what to do more of, so that the fault is found soon.
+type Mutant struct {
+	Name     string
+	File     string
+	Snippets []snippet
+	Profile  Profile
+	Length   time.Duration // within which it is found
+}
+
+// The profiles that mutants are looked for with: each does what brings out some of them.
+var (
+	renders = Profile{
+		App:      map[string]int{"replace": 1},
+		AppEvery: 150 * time.Millisecond, Clients: 6,
+	}
+	lying = Profile{
+		App: map[string]int{"replace": 1}, Links: map[string]int{"lying storage": 1},
+		AppEvery: 150 * time.Millisecond, BreakEvery: 500 * time.Millisecond, Clients: 6,
+	}
+	slow = Profile{
+		App: map[string]int{"replace": 1}, Links: map[string]int{"slow originals": 1},
+		AppEvery: 100 * time.Millisecond, BreakEvery: 100 * time.Millisecond, Clients: 12,
+	}
+	stopped = Profile{
+		App: map[string]int{"replace": 1}, Processes: map[string]int{"long stop": 1}, Links: map[string]int{"slow originals": 1},
+		AppEvery: 100 * time.Millisecond, BreakEvery: 100 * time.Millisecond, Clients: 12,
+	}
+	restored = Profile{
+		App:      map[string]int{"replace": 3, "restore": 3},
+		AppEvery: 50 * time.Millisecond, Clients: 6,
+	}
+	flipped = Profile{
+		App:      map[string]int{"flip": 1},
+		AppEvery: 700 * time.Millisecond, Clients: 6,
+	}
+	deaf = Profile{
+		App: map[string]int{"flip": 1, "replace": 3}, Links: map[string]int{"listen": 1},
+		AppEvery: 300 * time.Millisecond, BreakEvery: 100 * time.Millisecond, Clients: 6,
+	}
+	late = Profile{
+		App: map[string]int{"flicker": 1}, Links: map[string]int{"slow queries": 1},
+		AppEvery: 3 * time.Second, BreakEvery: 100 * time.Millisecond, Clients: 12,
+	}
+)
+
+// Mutants are what the checker has to find.
+var Mutants = []Mutant{
+	{"row before its file", "imaging/store.go", []snippet{
+		{"stored := r.putAll(ctx, all)", "_ = r.upsert(ctx, j, work, all)\n\tstored := r.putAll(ctx, all)"},
+	}, renders, time.Minute},
+	{"storage not asked to confirm", "imaging/s3/objects.go", []snippet{
+		{"err = s.confirm(ctx, key, jpeg, aws.ToString(out.ETag))", "_ = out"},
+	}, lying, time.Minute},
+	{"key used again", "imaging/store.go", []snippet{
+		{"_, _ = rand.Read(digits[:])", "_, _ = rand.Read(digits[:])\n\tclear(digits[:])"},
+	}, renders, time.Minute},
+	{"version read at the end", "imaging/store.go", []snippet{
+		{"	var rows []thumb.Row\n", "	if again, err := r.database.Original(ctx, j.id); err == nil {\n\t\twork = &again\n\t}\n	var rows []thumb.Row\n"},
+	}, slow, time.Minute},
+	{"deletion without the last look", "resolver/postgres/files.go", []snippet{
+		{"f.Path).Scan(&named)", "f.Path).Scan(new(bool))"},
+	}, restored, 2 * time.Minute},
+	{"lease taken from whoever has it", "resolver/postgres/lease.go", []snippet{
+		{"OR l.until <= clock_timestamp()", "OR true"},
+	}, slow, time.Minute},
+	{"lease given up without its token", "resolver/postgres/lease.go", []snippet{
+		{"AND holder = $2`, int64(id), holder)", "AND $2 <> ''`, int64(id), holder)"},
+	}, stopped, 3 * time.Minute},
+	{"upsert that ignores versions", "resolver/postgres/upsert.go", []snippet{
+		{"AND t.last_modified > g.last_modified", "AND false"},
+		{"AND t.last_modified > f.last_modified", "AND false"},
+	}, stopped, 3 * time.Minute},
+	{"entry kept after a notification", "resolver/flight.go", []snippet{
+		{"store.NewEntry(&f.known[i], f.seq,", "store.NewEntry(&f.known[i], w.flights.seq,"},
+	}, late, 2 * time.Minute},
+	{"entry believed while cut off", "resolver/resolve.go", []snippet{
+		{"if connected && e.Standing() !=", "if e.Standing() !="},
+	}, deaf, 2 * time.Minute},
+	{"projects' notifications dropped", "resolver/postgres/listen.go", []snippet{
+		{"l.sink.ChangedAll()", "// dropped"},
+	}, flipped, time.Minute},
+}
+
+// overlay returns the sources of the mutant, for a checkout at root.
+func (m Mutant) overlay(root string) (map[string][]byte, error) {
+	source, err := os.ReadFile(filepath.Join(root, m.File))
+	if err != nil {
+		return nil, err
+	}
+	if source, err = substitute(source, m.Snippets); err != nil {
+		return nil, fmt.Errorf("mutant %q: %s: %w", m.Name, m.File, err)
+	}
+	return map[string][]byte{m.File: source}, nil
+}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/thumbedge/thumbedge/proxy/responses"
 	"github.com/thumbedge/thumbedge/proxy/wire"
 	"github.com/thumbedge/thumbedge/proxy/wire/field"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
@@ -19,6 +20,8 @@ type Config struct {
 	Upstream wire.UpstreamConfig
 	Rewrite  RewriteConfig
 	Specs    thumb.Specs
+	// Responses is [responses]; the zero value is off.
+	Responses responses.Config
 	// FallbackQueue is how many requests of a kind wait for one of
 	// upstream.max_fallbacks places (render.queue), and FallbackWait how long
 	// (render.max_wait).
@@ -55,13 +58,18 @@ func Defaults() Config {
 			MaxBody: 16 << 20,
 			Memory:  256 << 20,
 		},
+		Responses: responses.Defaults(),
 	}
 }
 
 // Validate reports every problem of the configuration, joined; each begins with
 // the key's name.
 func (c Config) Validate() error {
-	return errors.Join(c.Server.Validate(), c.Upstream.Validate(), c.Rewrite.validate(c), c.Specs.Validate())
+	errs := []error{c.Server.Validate(), c.Upstream.Validate(), c.Rewrite.validate(c), c.Specs.Validate()}
+	if c.Responses.Enabled {
+		errs = append(errs, c.Responses.Validate())
+	}
+	return errors.Join(errs...)
 }
 
 func (c *RewriteConfig) validate(all Config) error {

@@ -58,6 +58,9 @@ func startProxy(t *testing.T, app string, edit func(*Config, *Deps)) *testProxy 
 	return p
 }
 
+// uncached turns the response cache off, for an app that answers one URL in several ways.
+func uncached(cfg *Config, _ *Deps) { cfg.Responses.Enabled = false }
+
 func count(c prometheus.Collector) int { return int(testutil.ToFloat64(c)) }
 
 func itoa(n int) string { return strconv.Itoa(n) }

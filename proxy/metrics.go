@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/thumbedge/thumbedge/proxy/responses"
 	"github.com/thumbedge/thumbedge/proxy/wire"
 )
 
@@ -25,6 +26,7 @@ type Metrics struct {
 	files      *fileMetrics
 	signatures *signatureMetrics
 	filled     prometheus.Counter
+	responses  *responses.Metrics
 }
 
 // NewMetrics registers the collectors with reg.
@@ -38,6 +40,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		files:      newFileMetrics(reg),
 		signatures: newSignatureMetrics(reg),
 		filled:     newFilledMetric(reg),
+		responses:  responses.NewMetrics(reg),
 	}
 	passed := promauto.With(reg).NewCounterVec(prometheus.CounterOpts{
 		Name: "thumbedge_passed_through_total", Help: "Requests passed to the app and back untouched, by why nothing better was done.",

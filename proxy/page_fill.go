@@ -63,6 +63,14 @@ func (f *filling) placeOf(r *wire.Request, h *wire.Header) page.Place {
 	if !named || len(h.Peek(fasthttp.HeaderAge)) > 0 || f.signer() == nil || !f.renderer.PrivateReady() {
 		return page.Nowhere
 	}
+	return f.placeOfPath(r)
+}
+
+// placeOfPath says where nulls of captures stand in pages of the request's path.
+func (f *filling) placeOfPath(r *wire.Request) page.Place {
+	if f == nil {
+		return page.Nowhere
+	}
 	path, _, _ := bytes.Cut(r.Target(), []byte{'?'}) // as it was sent: no spelling but the plain one
 	if below, ok := bytes.CutPrefix(path, f.captures); ok && (len(below) == 0 || isID(below)) {
 		return page.Captures

@@ -47,6 +47,8 @@ type job struct {
 	packed      []byte         // encoded
 	coding      *coding.Coding // of the answer; nil: none
 	place       page.Place     // where nulls may be filled in
+	sought      page.Place     // where they are looked for: a page that has some is not kept
+	nulls       bool           // there are some
 	filled      int            // how many labels were
 	signedUntil int64          // when they expire; 0: not known yet
 	found       page.Found
@@ -93,7 +95,7 @@ func (j *job) reset() {
 	}
 	clear(j.known) // they hold on to paths
 	j.body, j.coding = nil, nil
-	j.place, j.filled = page.Nowhere, 0
+	j.place, j.sought, j.nulls, j.filled = page.Nowhere, page.Nowhere, false, 0
 	j.signedUntil = 0
 	j.cold, j.ahead, j.prefetch = j.cold[:0], j.ahead[:0], nil
 	j.labels = labelCounts{}

@@ -87,14 +87,14 @@ func (p *pages) notModified(r *wire.Request, answer *wire.Answer) {
 	h.Del(fasthttp.HeaderContentEncoding)
 	h.Del(fasthttp.HeaderContentLength)
 	h.Del(fasthttp.HeaderContentType)
-	r.MarkCache("fwd=bypass", "not_modified")
+	r.MarkDetail("not_modified")
 	answer.Replace(nil)
 }
 
 // rewritten counts and logs a page that was rewritten.
 func (p *pages) rewritten(r *wire.Request, j *job) {
 	p.metrics.rewritten.Inc()
-	r.MarkCache("fwd=bypass", "rewritten")
+	r.MarkDetail("rewritten")
 	if p.log.Enabled(context.Background(), slog.LevelDebug) {
 		p.log.Debug("page rewritten", slog.String("uri", string(r.Target())), slog.Int("captures", len(j.found.IDs)),
 			slog.Int("warm", int(j.labels[labelWarm])), slog.Int("cold", int(j.labels[labelCold])), slog.Int("stale", int(j.labels[labelStale])),
@@ -104,7 +104,8 @@ func (p *pages) rewritten(r *wire.Request, j *job) {
 
 // passed counts and logs a page that stays as the app sent it.
 func (p *pages) passed(r *wire.Request, reason passReason) {
-	p.passing.mark(r, reason)
+	p.passing.passed[reason].Inc()
+	r.MarkDetail(string(reason))
 	p.metrics.untouched.Inc()
 	if p.log.Enabled(context.Background(), slog.LevelDebug) {
 		p.log.Debug("page passed through", slog.String("uri", string(r.Target())), slog.String("reason", string(reason)))

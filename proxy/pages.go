@@ -99,9 +99,8 @@ func (p *pages) serve(r *wire.Request) {
 		p.passing.pass(r, reasonRange)
 		return
 	}
-	answer, err := r.Ask(p.formOf(r.Header()))
-	if err != nil {
-		r.Fail(err)
+	answer := p.passing.take(r, p.formOf(r.Header()))
+	if answer == nil {
 		return
 	}
 	if reason := p.ineligible(&answer.Header); reason != "" {
@@ -118,7 +117,15 @@ func (p *pages) serve(r *wire.Request) {
 	reason := p.read(j, answer)
 	if reason == "" {
 		j.place = p.filling.placeOf(r, &answer.Header)
+		if j.sought = j.place; answer.Watched() {
+			j.sought = p.filling.placeOfPath(r)
+		}
 		reason = p.rewrite(r, j, answer.Header.Peek(fasthttp.HeaderContentEncoding))
+		if j.nulls { // what members see in their place is not in the page
+			answer.Unwatch()
+		} else {
+			answer.Whole(j.body)
+		}
 	}
 	if reason == "" && !p.send(r, j, answer) {
 		reason = reasonMemory
@@ -198,7 +205,10 @@ func (p *pages) rewrite(r *wire.Request, j *job, encoding []byte) passReason {
 	}
 	hosts := page.Hosts{r.AppHost(), r.ForwardedHost()}
 	weight := j.found.Weight()
-	whole := p.scanner.ScanAt(&j.found, body, hosts, j.place)
+	whole := p.scanner.ScanAt(&j.found, body, hosts, j.sought)
+	if j.nulls = len(j.found.Nulls) > 0; j.place == page.Nowhere {
+		j.found.Nulls = j.found.Nulls[:0]
+	}
 	if whole {
 		j.findNeighbours(body)
 	}

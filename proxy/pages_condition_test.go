@@ -283,7 +283,7 @@ func TestSignedURLsBoundTheLifetime(t *testing.T) {
 	captures.writeURLs(thumb.StorageURLs{Signer: signer("0"), Expires: now.Add(10 * time.Minute)})
 	var control atomic.Value
 	control.Store("")
-	p, _ := startPages(t, captures, nil, func(request string) string {
+	p, _ := startPages(t, captures, uncached, func(request string) string {
 		lines := []string{"Expires: " + string(fasthttp.AppendHTTPDate(nil, now.Add(24*time.Hour)))}
 		if control := control.Load().(string); control != "" {
 			lines = append(lines, "Cache-Control: "+control)

@@ -192,7 +192,7 @@ func TestPageIsRewrittenByVerdict(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"X-App": "kept", "Vary": "Accept, Origin", "Content-Type": "application/json", "Content-Length": fmt.Sprint(len(want)),
-		"Cache-Status": "thumbedge; fwd=bypass; detail=rewritten", "ETag": "", "Cache-Control": "",
+		"Cache-Status": "thumbedge; fwd=uri-miss; detail=rewritten", "ETag": "", "Cache-Control": "",
 	} {
 		if got := strings.Join(wiretest.Fields(answer, name), " | "); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)

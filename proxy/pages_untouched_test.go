@@ -81,7 +81,7 @@ func TestPageStaysAsTheAppSentIt(t *testing.T) {
 				if got != want {
 					t.Errorf("the app sent\n%s\nand the client got\n%s", want, got)
 				}
-				if want := "thumbedge; fwd=bypass; detail=" + string(c.reason); cache != want && c.reason != reasonRange {
+				if want := "thumbedge; fwd=uri-miss; detail=" + string(c.reason); cache != want && c.reason != reasonRange {
 					t.Errorf("Cache-Status is %q, want %q", cache, want)
 				}
 			}

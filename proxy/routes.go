@@ -3,7 +3,6 @@ package proxy
 import (
 	"bytes"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/valyala/fasthttp"
 
 	"github.com/thumbedge/thumbedge/proxy/signing"
@@ -36,7 +35,11 @@ type router struct {
 func newRouter(cfg Config, deps Deps) (*router, error) {
 	rt := &router{
 		route: []byte(cfg.Rewrite.Route), filesPath: []byte(cfg.FilesPath), origins: cfg.Server.CORSOrigins,
-		passing: passing{deps.Metrics.passed}, signatures: deps.Signer != nil,
+		signatures: deps.Signer != nil,
+	}
+	var err error
+	if rt.passing, err = newPassing(cfg, deps); err != nil {
+		return nil, err
 	}
 	for _, path := range cfg.Rewrite.Paths {
 		rt.pagePaths = append(rt.pagePaths, []byte(path))
@@ -45,7 +48,6 @@ func newRouter(cfg Config, deps Deps) (*router, error) {
 	if deps.Files != nil && cfg.FilesPath != "" {
 		rt.files = newFiles(cfg, deps, rt.passing)
 	}
-	var err error
 	rt.pages, err = newPages(cfg, deps, rt.passing)
 	return rt, err
 }
@@ -107,28 +109,6 @@ func (rt *router) onPagePath(path []byte) bool {
 		}
 	}
 	return false
-}
-
-// passing sends requests to the app, and the app's answers to clients, untouched. It
-// counts why nothing better was done.
-type passing struct {
-	passed map[passReason]prometheus.Counter
-}
-
-func (p passing) pass(r *wire.Request, reason passReason) {
-	p.mark(r, reason)
-	answer, err := r.Ask(formOf(r.Header()))
-	if err != nil {
-		r.Fail(err)
-		return
-	}
-	answer.Pass()
-}
-
-// mark counts a request whose answer is passed on.
-func (p passing) mark(r *wire.Request, reason passReason) {
-	p.passed[reason].Inc()
-	r.MarkCache("fwd=bypass", string(reason))
 }
 
 // formOf returns the form of a request that is passed: as it came, but for the tags of

@@ -15,7 +15,10 @@ type Answer struct {
 	// before Pass or Replace.
 	Header Header
 
-	conn    *appConn
+	conn    *appConn // nil: from memory
+	client  *client
+	watcher Watcher // of the body; nil: nobody looks
+	memory  []byte  // the body of an answer from memory
 	body    body
 	length  int
 	keep    bool   // the connection can be used again
@@ -75,6 +78,11 @@ func (r *Answer) Read(p []byte) (int, error) {
 		r.pending = r.pending[n:]
 		return n, nil
 	}
+	if len(r.memory) > 0 {
+		n := copy(p, r.memory)
+		r.memory = r.memory[n:]
+		return n, nil
+	}
 	return r.body.Read(p)
 }
 
@@ -86,7 +94,11 @@ func (r *Answer) Length() int { return r.length }
 // SetReadTimeout bounds how long the following Reads may wait for the app in all. A
 // Read that waits for longer fails with an error that wraps os.ErrDeadlineExceeded,
 // and may be tried again. Zero takes the limit away.
-func (r *Answer) SetReadTimeout(d time.Duration) { r.conn.bounded, r.conn.patience = d > 0, d }
+func (r *Answer) SetReadTimeout(d time.Duration) {
+	if r.conn != nil {
+		r.conn.bounded, r.conn.patience = d > 0, d
+	}
+}
 
 // Unread makes following Reads, and Pass, begin with p, which must stay as it is
 // until the answer is over.
@@ -100,6 +112,10 @@ func (r *Answer) Close() { r.detach(false) }
 // the answer was a good one; otherwise it is stopped, and the connection is then of
 // no more use.
 func (r *Answer) detach(passed bool) {
+	r.endWatch(false)
+	if r.conn == nil {
+		return
+	}
 	a, c := r.conn, r.conn.client
 	keep := r.keep && r.body.done
 	if u := c.req.upload; u != nil {
@@ -120,7 +136,11 @@ func (r *Answer) detach(passed bool) {
 // Pass streams the header and what is left of the body to the client, trailers
 // too, and ends the answer.
 func (r *Answer) Pass() {
-	c := r.conn.client
+	if r.conn == nil {
+		r.passKept()
+		return
+	}
+	c := r.client
 	r.SetReadTimeout(0)
 	if r.Header.StatusCode() == 101 {
 		r.tunnel(c)
@@ -136,6 +156,7 @@ func (r *Answer) Pass() {
 		c.s.log.Warn("answer broke off", logError(err), logURI(&c.req))
 		c.req.aborted = true
 	}
+	r.endWatch(false)
 	if !released {
 		r.detach(true)
 	}
@@ -179,6 +200,7 @@ func (r *Answer) stream(c *client, length int64) (released bool, err error) {
 		return false, err
 	}
 	c.head = c.appendAppHead(c.head[:0], &r.Header, length)
+	r.show(first, r.body.done && r.body.kind != bodyChunked || r.body.endsWith(taken))
 	if !c.sendHead(length, first) {
 		return false, nil
 	}
@@ -187,6 +209,7 @@ func (r *Answer) stream(c *client, length int64) (released bool, err error) {
 	for c.req.behind == nil {
 		part, err := r.body.peek()
 		if err == io.EOF {
+			r.endWatch(true)
 			if c.sendEnd(length, r.body.trailer); c.req.behind == nil {
 				return false, nil
 			}
@@ -200,6 +223,7 @@ func (r *Answer) stream(c *client, length int64) (released bool, err error) {
 		if err != nil {
 			return false, err
 		}
+		r.show(part, r.body.endsWith(len(part)))
 		if !c.sendPart(part, length) {
 			return false, nil
 		}

@@ -50,7 +50,7 @@ func (a *appConn) lookAt(fd uintptr) { a.unasked = readable(int(fd)) }
 
 // attach readies the connection for a request.
 func (a *appConn) attach(c *client) {
-	a.client = c
+	a.client, a.answer.client = c, c
 	a.got, a.written, a.lastErr, a.bounded = 0, 0, nil, false
 	now := time.Now()
 	a.headBy = now.Add(a.pool.cfg.ResponseTimeout)
@@ -143,7 +143,7 @@ func (a *appConn) lookAround(now time.Time) error {
 		a.headBy = now.Add(a.pool.cfg.ResponseTimeout) // the wait begins when the upload ends
 	}
 	switch {
-	case closedByPeer(a.client.raw):
+	case a.client.left():
 		return errClientGone
 	case !a.headBy.IsZero() && !now.Before(a.headBy):
 		return errResponseTimeout
@@ -156,6 +156,7 @@ func (a *appConn) lookAround(now time.Time) error {
 
 // release ends the use of the connection, and keeps it for others or closes it.
 func (a *appConn) release(keep bool) {
+	a.answer.endWatch(false)
 	a.client.app.Store(nil)
 	a.client = nil
 	if a.br != nil {

@@ -33,6 +33,7 @@ type client struct {
 
 	peer    []byte // the address, as headers and logs have it
 	trusted bool   // it is one of server.trusted_proxies
+	mute    bool   // there is none: what it is sent is lost
 
 	br      *bufio.Reader // nil while idle
 	pending []byte        // read before br's buffer was exchanged for a larger one
@@ -56,6 +57,7 @@ type scratch struct {
 	line      []byte   // of the access log
 	canonical []byte   // the path, where it came escaped
 	madeID    [32]byte // X-Request-Id
+	recorded  *recorded
 }
 
 const keepScratch = 16 << 10 // bytes of a buffer that waits for the next request

@@ -113,9 +113,11 @@ func (f *follower) run(c *client) {
 	for {
 		part, err := r.body.peek()
 		if err == io.EOF {
+			r.endWatch(true)
 			break
 		}
 		if err == nil {
+			r.show(part, r.body.endsWith(len(part)))
 			err = f.push(c, part)
 		}
 		if err != nil {

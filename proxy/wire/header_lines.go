@@ -20,3 +20,10 @@ func (h *Header) Lines() iter.Seq2[[]byte, []byte] {
 		}
 	}
 }
+
+// Raw returns the lines that go on to the client, each with its CRLF. They stay until the
+// header is edited.
+func (h *Header) Raw() []byte { return h.lines }
+
+// Reason returns the text of the status line.
+func (h *Header) Reason() []byte { return h.read.StatusMessage() }

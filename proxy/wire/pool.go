@@ -111,7 +111,7 @@ func (p *pool) acquireSlot(c *client) error {
 		case <-timer.C:
 			return errNoConnection
 		case <-look.C:
-			if closedByPeer(c.raw) {
+			if c.left() {
 				return errClientGone
 			}
 		}

@@ -147,6 +147,9 @@ func (r *Request) MarkRoute(route Route) { r.route = route }
 // detail may be empty.
 func (r *Request) MarkCache(status, detail string) { r.cache, r.detail = status, detail }
 
+// MarkDetail says why what MarkCache has said was done.
+func (r *Request) MarkDetail(detail string) { r.detail = detail }
+
 // Context returns a context that ends when the client goes away, or when the server is
 // cut off, for waits longer than a moment. The caller calls cancel before the Handler
 // returns.
@@ -159,7 +162,7 @@ func (r *Request) Context() (wait context.Context, cancel context.CancelFunc) {
 		<-set
 		switch {
 		case wait.Err() != nil:
-		case closedByPeer(c.raw):
+		case c.left():
 			end()
 		default:
 			look.Reset(tick)

@@ -42,6 +42,7 @@ type Server struct {
 	readers   sync.Pool // *bufio.Reader of clientBuffer
 	scratches sync.Pool // *scratch
 	buffers   sync.Pool // *[]byte of copyBuffer
+	later     sync.WaitGroup
 	warned    atomic.Bool
 	warnedTLS atomic.Int64 // Unix time
 	upgrades  atomic.Int64 // requests for another protocol that are in hand
@@ -233,6 +234,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 	defer s.pool.close()
+	defer s.later.Wait()
 	defer s.cancel()
 	select {
 	case <-s.none:

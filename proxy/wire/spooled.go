@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bytes"
 	"io"
 
 	"github.com/thumbedge/thumbedge/proxy/wire/spool"
@@ -10,16 +9,7 @@ import (
 // spools says whether the bodies of the request and of its answer are kept until the
 // other side takes them.
 func (r *Request) spools() bool {
-	cfg := &r.client.s.cfg.Upstream
-	if !cfg.Spool {
-		return false
-	}
-	for _, path := range cfg.StreamPaths {
-		if bytes.HasPrefix(r.Path(), []byte(path)) {
-			return false
-		}
-	}
-	return true
+	return r.client.s.cfg.Upstream.Spool && !r.Streams()
 }
 
 // readBody reads the request's body before the app hears of it: a slow client then

@@ -176,7 +176,7 @@ func (c *client) gone() {
 
 // sendInterim passes a 1xx answer of the app on, to clients that may get one.
 func (c *client) sendInterim(h *Header) error {
-	if c.req.http10 || h.StatusCode() == 100 {
+	if c.req.http10 || c.mute || h.StatusCode() == 100 {
 		return nil
 	}
 	h.Del("Content-Length")

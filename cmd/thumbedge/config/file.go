@@ -17,6 +17,7 @@ import (
 	"github.com/thumbedge/thumbedge/imaging/s3"
 	"github.com/thumbedge/thumbedge/imaging/source"
 	"github.com/thumbedge/thumbedge/proxy"
+	"github.com/thumbedge/thumbedge/proxy/responses"
 	"github.com/thumbedge/thumbedge/proxy/wire"
 	"github.com/thumbedge/thumbedge/resolver"
 	"github.com/thumbedge/thumbedge/resolver/postgres"
@@ -35,6 +36,7 @@ type File struct {
 	Database   postgres.Config      `toml:"database"`
 	Storage    Storage              `toml:"storage"`
 	Cache      resolver.Config      `toml:"cache"`
+	Responses  responses.Config     `toml:"responses"`
 	Reconcile  reconcile.Config     `toml:"reconcile"`
 	Log        Log                  `toml:"log"`
 }
@@ -99,6 +101,7 @@ func Defaults() *File {
 			Private:        privateDefaults(),
 		},
 		Cache:     resolver.Defaults(),
+		Responses: responses.Defaults(),
 		Reconcile: reconcile.Defaults(),
 		Log:       Log{Level: "info", Format: "text", Access: true},
 	}

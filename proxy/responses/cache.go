@@ -1,0 +1,115 @@
+package responses
+
+import (
+	"bytes"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/thumbedge/thumbedge/proxy/wire"
+)
+
+// Cache keeps answers of the app. Its methods may be called from many goroutines, but
+// Close.
+type Cache struct {
+	cfg       Config
+	pages     []string // path prefixes of pages
+	store     *store
+	clock     clock
+	flights   flights
+	verdicts  verdicts
+	updating  updating
+	visits    sync.Pool    // *visit
+	recording atomic.Int64 // bytes of bodies that are being kept, not whole yet
+	metrics   *Metrics
+}
+
+// New makes an empty cache. pages are the path prefixes of pages. It refuses a
+// configuration that does not pass Validate.
+func New(cfg Config, pages []string, metrics *Metrics) (*Cache, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if metrics == nil {
+		metrics = NewMetrics(prometheus.NewRegistry())
+	}
+	s, err := newStore(cfg.MaxSize)
+	if err != nil {
+		return nil, err
+	}
+	c := &Cache{cfg: cfg, pages: pages, store: s, metrics: metrics}
+	c.clock.pages = make([]atomic.Uint64, len(pages))
+	c.flights.open = map[string]*flight{}
+	c.visits.New = func() any { return &visit{key: make([]byte, 0, 256)} }
+	c.updating.keys = map[string]struct{}{}
+	metrics.cache.Store(c)
+	return c, nil
+}
+
+// Close ends the cache. Nobody may be using it.
+func (c *Cache) Close() { c.store.cache.Close() }
+
+// Page returns which of the paths of pages a path is under, plus one; 0: under none.
+func (c *Cache) Page(path []byte) int {
+	for i, prefix := range c.pages {
+		if bytes.HasPrefix(path, []byte(prefix)) {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// Fetched is what a request is answered with: what was kept, or the app's answer, or the
+// error of asking for it. Just one of the three is set.
+type Fetched struct {
+	Entry  *Entry
+	Answer *wire.Answer // its body is kept while it goes to the client, where it may be
+	Err    error
+	// Status is what Cache-Status says (RFC 9211), Unkept why the answer is not kept.
+	Status string
+	Unkept Reason
+	// Elsewhere: the client wants no answer but one from memory, and there is none.
+	Elsewhere bool
+}
+
+// Fetch answers a GET or HEAD from memory or, in that form, from the app. page says
+// whether the answer is going to be rewritten; conditions and ranges of such a request are
+// the caller's, and not in the form.
+func (c *Cache) Fetch(r *wire.Request, form wire.Form, page bool) Fetched {
+	v := c.visits.Get().(*visit)
+	*v = visit{c: c, r: r, form: form, raw: r.Header().RawHeaders(), page: page, now: time.Now(), key: v.key[:0]}
+	defer func() {
+		v.r, v.raw, v.form = nil, nil, wire.Form{}
+		c.visits.Put(v)
+	}()
+	v.q.read(v.raw, r.Header().IsHead())
+	if v.passes() {
+		return v.pass()
+	}
+	v.key = append(r.AppendSite(v.key), r.Target()...)
+	v.hash = xxhash.Sum64(v.key)
+	return v.fetch()
+}
+
+// Drop drops what is kept of a URL: its site, as AppendSite has it, and target.
+func (c *Cache) drop(key []byte) {
+	hash := xxhash.Sum64(key)
+	c.clock.invalidateURL(hash)
+	c.store.remove(hash, nil)
+}
+
+// DropPages drops every page that is kept.
+func (c *Cache) DropPages() {
+	for i := range c.pages {
+		c.clock.invalidatePages(i + 1)
+	}
+}
+
+// Clear drops everything.
+func (c *Cache) Clear() {
+	c.clock.invalidateAll()
+	c.store.cache.Clear()
+}

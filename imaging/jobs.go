@@ -187,6 +187,7 @@ func (s *jobs) end(j *job, err error) {
 // letGo is end for a caller that holds mu.
 func (s *jobs) letGo(j *job, err error) {
 	s.leave(j)
+	j.wanted = 0
 	for _, o := range j.outcomes {
 		if o != nil {
 			o.finish(Thumbnail{}, err)

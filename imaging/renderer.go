@@ -44,6 +44,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/thumbedge/thumbedge/imaging/source"
@@ -101,6 +102,7 @@ type Renderer struct {
 	failures *failures
 	jobs     *jobs
 	breaker  breaker
+	behind   atomic.Int32 // Puts that heed no context, and that nobody waits for any more
 
 	turns, originals, renders gate
 

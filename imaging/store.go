@@ -49,8 +49,22 @@ func (r *Renderer) keep(j *job, work *thumb.Work, batch labels, pictures []rende
 			r.finishKept(j, k, cmp.Or(k.err, err))
 		}
 	}()
+	slow := time.AfterFunc(r.cfg.Render.MaxWait, func() { r.giveUnkept(j, all) })
+	defer slow.Stop()
 	defer r.recovered("keeping pictures")
 	err = r.keepAll(j, work, all)
+}
+
+// giveUnkept gives pictures that are not kept yet to who waits for them. Nobody waits
+// longer for storage than for a turn: it goes on for itself, and whoever comes meanwhile
+// gets the picture, too. Labels that the job has not come to are not had from it any more.
+func (r *Renderer) giveUnkept(j *job, all []*kept) {
+	r.breaker.note(errSlow)
+	for _, k := range all {
+		r.failures.rememberPicture(j.id, k.position, k.picture.JPEG)
+		r.jobs.finish(j, k.position, Thumbnail{JPEG: k.picture.JPEG}, nil)
+	}
+	r.jobs.end(j, errSlow)
 }
 
 // finishKept finishes a picture's label: by its URL, or by the picture itself, which
@@ -110,11 +124,7 @@ func (r *Renderer) putAll(ctx context.Context, all []*kept) (stored []*kept) {
 	var putting sync.WaitGroup
 	for _, k := range all {
 		putting.Go(func() {
-			k.err = errPanic
-			defer r.recovered("storing a picture")
-			k.err = r.storage.Put(ctx, k.key, k.picture.JPEG)
-			r.breaker.note(k.err)
-			if k.err != nil {
+			if k.err = r.put(ctx, k); k.err != nil {
 				k.err = fmt.Errorf("storing %s: %w", k.key, k.err)
 			}
 		})

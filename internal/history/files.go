@@ -46,12 +46,12 @@ func (c *check) keyUsedOnce(key string, puts []Put) {
 	}
 }
 
-// nobodyNames: neither a row, nor whoever may remember one that was replaced. What the
-// app itself removes a row of, it does not want to be seen any longer.
+// nobodyNames: neither a row, nor whoever may remember one that a replica replaced. What
+// the app itself does away with, it does not want to be seen any longer.
 func (c *check) nobodyNames(d Delete) {
 	for _, s := range c.keys[d.Key] {
 		until := s.To
-		if !s.removed && until != Forever {
+		if !s.withdrawn && !s.staysNamed && until != Forever {
 			until += c.Settings.DeleteAfter - recording
 		}
 		if until > d.Start {

@@ -1,8 +1,10 @@
 package history
 
+import "time"
+
 // recording is by how much the moment at which a file is recorded for deletion, which
 // its time counts from, may lie before the commit that it is part of.
-const recording = 500 * 1e6 // 500 ms
+const recording = 500 * time.Millisecond
 
 // files checks that rows, files and keys agree.
 func (c *check) files() {
@@ -56,7 +58,7 @@ func (c *check) nobodyNames(d Delete) {
 		}
 		if until > d.Start {
 			c.violates("file deleted too early", d.Start, "%s was named by row %d/%s from %.3f to %s",
-				d.Key, s.capture, s.label, s.From.Seconds(), until1(s.To))
+				d.Key, s.capture, s.label, s.From.Seconds(), momentText(s.To))
 		}
 	}
 }

@@ -29,14 +29,14 @@ func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 func TestHistory(t *testing.T) {
 	profile := Usual
 	overlay := map[string][]byte{}
-	if *clocks {
-		addClock(t, overlay)
-	}
-	if !*clocks || *length < time.Minute {
+	if !*clocks {
 		profile.Processes = without(profile.Processes, "clock")
 	}
 	if *length < time.Minute {
 		profile.Processes = without(profile.Processes, "width") // heals only after a minute
+	}
+	if profile.clocks() {
+		addClock(t, overlay)
 	}
 	run := Run{Binary: build(t, root, overlay), Seed: *seed, Length: *length, Profile: profile}
 	if run.Seed == 0 {

@@ -52,6 +52,10 @@ var (
 		App: map[string]int{"flicker": 1}, Links: map[string]int{"slow queries": 1},
 		AppEvery: 3 * time.Second, BreakEvery: 100 * time.Millisecond, Clients: 12,
 	}
+	stepping = Profile{
+		App: map[string]int{"replace": 1}, Processes: map[string]int{"clock": 1}, Links: map[string]int{"lying storage": 1},
+		AppEvery: 100 * time.Millisecond, BreakEvery: 500 * time.Millisecond, Clients: 6,
+	}
 )
 
 // Mutants are what the checker has to find.
@@ -90,6 +94,10 @@ var Mutants = []Mutant{
 	{"projects' notifications dropped", "old answer", "resolver/postgres/listen.go", []snippet{
 		{"l.sink.ChangedAll()", "// dropped"},
 	}, flipped, time.Minute},
+	{"storage left alone by the wall clock", "not healed", "imaging/store.go", []snippet{
+		{"int64(time.Since(b.began)), b.retryAt.Load()", "time.Now().UnixNano(), b.retryAt.Load()"},
+		{"int64(time.Since(b.began) + breakerPause)", "time.Now().Add(breakerPause).UnixNano()"},
+	}, stepping, 30 * time.Second},
 }
 
 // overlay returns the sources of the mutant, for a checkout at root.

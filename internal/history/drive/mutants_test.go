@@ -33,6 +33,9 @@ func TestMutants(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if m.Profile.clocks() {
+				addClock(t, overlay)
+			}
 			run := Run{Binary: build(t, root, overlay), Seed: max(*seed, 1), Length: m.Length, Profile: m.Profile}
 			h, found := Make(t, run)
 			rules := map[string]int{}

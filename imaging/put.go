@@ -12,7 +12,7 @@ import (
 const (
 	// putGrace is how long a Put whose time is over may take to say so.
 	putGrace = time.Second
-	// mostBehind is how many Puts may be left behind. Each keeps a thread of the
+	// mostBehind is how many Puts of a storage may be left behind. Each keeps a thread of the
 	// system's, of which a process has 10,000.
 	mostBehind = 16
 )
@@ -26,19 +26,19 @@ var (
 // put stores one picture, for as long as ctx lasts. A file system whose disk stands
 // still heeds no context: its Put is left behind, and comes to its end when the disk
 // does. The file that it may leave then was recorded for deletion before.
-func (r *Renderer) put(ctx context.Context, k *kept) error {
-	if r.behind.Load() >= mostBehind {
+func (r *Renderer) put(ctx context.Context, on *shelf, k *kept) error {
+	if on.behind.Load() >= mostBehind {
 		return errBehind
 	}
 	done := make(chan error, 1)
 	go func() {
 		err := errPanic
 		defer func() {
-			r.breaker.note(err)
+			on.breaker.note(err)
 			done <- err
 		}()
 		defer r.recovered("storing a picture")
-		err = r.storage.Put(ctx, k.key, k.picture.JPEG)
+		err = on.storage.Put(ctx, k.key, k.picture.JPEG)
 	}()
 	select {
 	case err := <-done:
@@ -52,11 +52,11 @@ func (r *Renderer) put(ctx context.Context, k *kept) error {
 		return err
 	case <-grace.C:
 	}
-	r.behind.Add(1)
-	r.breaker.note(errStuck)
+	on.behind.Add(1)
+	on.breaker.note(errStuck)
 	go func() {
 		_ = <-done // noted already
-		r.behind.Add(-1)
+		on.behind.Add(-1)
 	}()
 	return fmt.Errorf("%w: %w", errStuck, ctx.Err())
 }

@@ -143,7 +143,6 @@ func New(cfg Config, deps Deps) (*Renderer, error) {
 		originals: gate{places: cfg.Render.turns(), bytes: cfg.originals(), fair: true},
 		renders:   gate{places: cfg.Render.workers(), bytes: cfg.Render.Memory},
 		holder:    rand.Text(),
-		breaker:   breaker{began: time.Now()},
 	}
 	if r.stored == nil {
 		r.stored = func(thumb.ID) {}

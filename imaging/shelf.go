@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -63,7 +64,7 @@ func (r *Renderer) shelves() []*shelf {
 // newShelves makes them.
 func (r *Renderer) newShelves(deps Deps) {
 	r.public = &shelf{
-		storage: deps.Storage, rows: deps.Database, keys: r.cfg.Keys, mayDelete: deps.MayDelete,
+		storage: deps.Storage, rows: deps.Database, keys: r.cfg.Keys, mayDelete: deps.MayDelete, breaker: breaker{began: time.Now()},
 		failures: newFailures(r.cfg.Source.RetryAfter, maxKept),
 		upsert: func(ctx context.Context, j *job, rows []thumb.Row) ([]thumb.Upserted, error) {
 			return deps.Database.Upsert(ctx, j.id, rows, r.cfg.DeleteAfter)
@@ -75,7 +76,7 @@ func (r *Renderer) newShelves(deps Deps) {
 	private := deps.Private
 	r.public.failures = newFailures(r.cfg.Source.RetryAfter, maxKept-maxKeptPrivate)
 	r.private = &shelf{
-		storage: private.Storage, rows: private.Rows, keys: r.cfg.PrivateKeys, mayDelete: private.MayDelete, private: true,
+		storage: private.Storage, rows: private.Rows, keys: r.cfg.PrivateKeys, mayDelete: private.MayDelete, private: true, breaker: breaker{began: time.Now()},
 		failures: newFailures(r.cfg.Source.RetryAfter, maxKeptPrivate),
 		upsert: func(ctx context.Context, j *job, rows []thumb.Row) ([]thumb.Upserted, error) {
 			return private.Rows.UpsertDraft(ctx, j.id, j.project, rows, r.cfg.DeleteAfter)

@@ -194,9 +194,9 @@ func TestDraftsAreTendedWithoutNotifications(t *testing.T) {
 	until("public rows and files of the draft go, and private ones of a deleted capture", "0 rows, 0 files; private 2, 2")
 	s.exec(t, `UPDATE main_project SET draft = false WHERE id = 2`)
 	until("private ones go when the project is public", "0 rows, 0 files; private 0, 0")
-	if n := s.count(t, `SELECT (SELECT count(*) FROM thumbedge.file_to_delete) + (SELECT count(*) FROM thumbedge.private_file_to_delete)`); n != 0 {
-		t.Errorf("%d files are still to be deleted", n)
-	}
+	eventually.Holds(t, "no file is to be deleted", func() bool {
+		return s.count(t, `SELECT (SELECT count(*) FROM thumbedge.file_to_delete) + (SELECT count(*) FROM thumbedge.private_file_to_delete)`) == 0
+	})
 }
 
 // files counts the pictures below a folder.

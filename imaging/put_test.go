@@ -62,8 +62,8 @@ func TestDiskThatStandsStill(t *testing.T) {
 		close(disk)
 		time.Sleep(time.Minute)
 		c.stored(501, "a photo")
-		if c.get(t, 501, small).URL == "" || c.behind.Load() != 0 {
-			t.Errorf("it did not recover; %d Puts are behind", c.behind.Load())
+		if c.get(t, 501, small).URL == "" || c.public.behind.Load() != 0 {
+			t.Errorf("it did not recover; %d Puts are behind", c.public.behind.Load())
 		}
 		c.check(t)
 	})

@@ -44,7 +44,6 @@ import (
 	"log/slog"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/thumbedge/thumbedge/imaging/source"

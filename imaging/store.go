@@ -59,9 +59,9 @@ func (r *Renderer) keep(j *job, work *thumb.Work, batch labels, pictures []rende
 // longer for storage than for a turn: it goes on for itself, and whoever comes meanwhile
 // gets the picture, too. Labels that the job has not come to are not had from it any more.
 func (r *Renderer) giveUnkept(j *job, all []*kept) {
-	r.breaker.note(errSlow)
+	j.shelf.breaker.note(errSlow)
 	for _, k := range all {
-		r.failures.rememberPicture(j.id, k.position, k.picture.JPEG)
+		j.shelf.failures.rememberPicture(j.id, k.position, k.picture.JPEG)
 		r.jobs.finish(j, k.position, Thumbnail{JPEG: k.picture.JPEG}, nil)
 	}
 	r.jobs.end(j, errSlow)

@@ -45,8 +45,8 @@ func TestPageStaysAsTheAppSentIt(t *testing.T) {
 		"two encodings":                {answer: jsonAnswer(page, "Content-Encoding: gzip, br"), reason: reasonEncoding},
 		"no encoding at all":           {answer: jsonAnswer(page, "Content-Encoding: gzip"), reason: reasonEncoding},
 		"markup":                       {answer: jsonAnswer("<html>" + page + "</html>"), reason: reasonNotJSON},
-		"broken":                       {answer: jsonAnswer(page + "}"), reason: reasonNotJSON},
-		"truncated":                    {answer: jsonAnswer(page[:len(page)-2]), reason: reasonNotJSON},
+		"broken":                       {answer: jsonAnswer(page + ","), reason: reasonNotJSON},
+		"truncated":                    {answer: jsonAnswer(page[:len(page)-1]), reason: reasonNotJSON},
 		"a comment in it":              {answer: jsonAnswer(strings.Replace(page, "{", "{/* */", 1)), reason: reasonNotJSON},
 		"no route URL":                 {answer: jsonAnswer(`{"thumbnails":null,"comment":"`+route(1, "small")+`"}`, "ETag: \"a\""), reason: reasonNoRoutes},
 		"route URLs elsewhere": {

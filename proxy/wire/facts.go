@@ -14,10 +14,9 @@ type facts struct {
 	unclear        bool   // gunicorn reads that header otherwise: to say more would contradict it
 	forwardedHost  []byte
 	forwarded      []byte
-	requestID      []byte // the client's, or the one made up for it
-	returnsID      bool   // the client gave it, and gets it back
-	traceparent    []byte
-	claims         bool // any X-Forwarded-* or Forwarded was sent
+	requestID      []byte
+	claims         bool // an X-Forwarded-* that is read here, or Forwarded, was sent
+	further        bool // another claim was sent
 	loops          bool // CDN-Loop has our id: the request has been here
 	read           bool
 }
@@ -42,11 +41,11 @@ func (f *facts) note(use headerUse, name, value []byte) {
 			f.scheme = scheme
 			f.unclear = f.unclear || scheme == "https" && !gunicornAgrees(name, value)
 		}
-	case useID:
-		f.requestID, f.returnsID = value, len(value) > 0 && len(value) <= longestID
+	case useClaim:
+		f.further = true
 		return
-	case useTrace:
-		f.traceparent = value
+	case useID:
+		f.requestID = value
 		return
 	default:
 		return

@@ -40,7 +40,7 @@ func (c *client) appendHead(dst []byte, form Form) []byte {
 		}
 		switch use {
 		case useLoop:
-		case useCopy, useTrace:
+		case useCopy:
 			if form.Without != nil && form.Without.Of(name) || c.req.named && c.connectionNames(name) {
 				continue
 			}
@@ -147,12 +147,10 @@ func (c *client) connectionNames(wanted []byte) bool {
 	return false
 }
 
-const longestID = 200 // bytes of an X-Request-Id that is believed
-
 // requestID is the client's X-Request-Id, or one made up.
 func (c *client) requestID() []byte {
 	f := c.req.readFacts()
-	if len(f.requestID) == 0 || len(f.requestID) > longestID {
+	if len(f.requestID) == 0 || len(f.requestID) > 200 {
 		var random [16]byte
 		for i := range 2 {
 			n := rand.Uint64()

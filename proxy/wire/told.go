@@ -19,7 +19,7 @@ func (r *Request) AppendSite(dst []byte) []byte {
 		host = r.host
 	}
 	dst = append(append(dst, host...), '\n')
-	if !r.client.trusted || !f.claims {
+	if !r.client.trusted || !f.claims && !f.further {
 		return dst
 	}
 	for raw := r.Header().RawHeaders(); len(raw) > 2; {

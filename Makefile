@@ -15,7 +15,7 @@ export PATH := $(TOOLS):$(PATH)
 # Debian and Ubuntu packages. Pinned Go tools are built apart from go.mod.
 BUILD_PACKAGES := libjpeg-dev
 DEMO_PACKAGES  := $(BUILD_PACKAGES) postgresql
-TEST_PACKAGES  := $(DEMO_PACKAGES) chromium fonts-dejavu-core pgbouncer nginx libnginx-mod-stream curl wget systemd prometheus gunicorn python3-django python3-uvicorn python3-pil
+TEST_PACKAGES  := $(DEMO_PACKAGES) chromium fonts-dejavu-core pgbouncer nginx curl wget systemd prometheus gunicorn python3-django python3-uvicorn python3-pil
 IMAGE_PACKAGES := debootstrap iproute2
 BENCH_PACKAGES := $(TEST_PACKAGES) libnginx-mod-http-lua wrk libvips-tools
 # Node comes with npm from some sources, and without it in Debian's packages.
@@ -239,6 +239,12 @@ history: packages-test tools
 history-mutants: SEED ?= 1
 history-mutants: packages-test tools
 	go test -tags $(TAGS) -count=1 -v -timeout 2h -run 'Mutants' ./internal/history/drive -history.mutants . -history.seed $(SEED)
+
+## cache-model: random requests to the response cache, held against RFC 9111 (DURATION=10m SEED=…)
+.PHONY: cache-model
+cache-model: DURATION ?= 10m
+cache-model: packages-test
+	THUMBEDGE_CACHE_MODEL=$(DURATION) THUMBEDGE_CACHE_MODEL_SEED=$(SEED) go test -tags $(TAGS) -count=1 -run 'ResponsesModel$$' -timeout 2h -v ./cmd/thumbedge/program
 
 ## clean: remove what was built; the demo's data and the tools stay
 .PHONY: clean

@@ -52,16 +52,8 @@ var servingLine = regexp.MustCompile(`msg=serving listen=(\S+) admin_listen=(\S+
 // serves. It ends with the test at the latest.
 func (s *site) serve() *replica {
 	s.Helper()
-	document, err := toml.Marshal(s.file.Tree())
-	if err != nil {
-		s.Fatal(err)
-	}
-	path := filepath.Join(s.TempDir(), "thumbedge.toml")
-	if err := os.WriteFile(path, document, 0o600); err != nil {
-		s.Fatal(err)
-	}
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), serveVariable+"="+path)
+	cmd.Env = append(os.Environ(), serveVariable+"="+s.writeConfig())
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		s.Fatal(err)
@@ -96,6 +88,20 @@ func (s *site) serve() *replica {
 	}
 	r.url, r.metrics = "http://"+address[0], "http://"+address[1]+"/metrics"
 	return r
+}
+
+// writeConfig writes the site's configuration into a file of its own.
+func (s *site) writeConfig() (path string) {
+	s.Helper()
+	document, err := toml.Marshal(s.file.Tree())
+	if err != nil {
+		s.Fatal(err)
+	}
+	path = filepath.Join(s.TempDir(), "thumbedge.toml")
+	if err := os.WriteFile(path, document, 0o600); err != nil {
+		s.Fatal(err)
+	}
+	return path
 }
 
 // kill ends the replica as SIGKILL does, and returns when it is gone.

@@ -1,0 +1,156 @@
+package program_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
+	"github.com/thumbedge/thumbedge/internal/cachemodel"
+	"github.com/thumbedge/thumbedge/internal/testenv"
+)
+
+// The environment variables of `make cache-model`: how long it lasts, and which requests it
+// sends.
+const (
+	modelDurationVariable = "THUMBEDGE_CACHE_MODEL"
+	modelSeedVariable     = "THUMBEDGE_CACHE_MODEL_SEED"
+)
+
+// TestResponsesModel: two replicas under random requests, in front of an app that restarts,
+// give no answer that RFC 9111 or the contract forbids.
+func TestResponsesModel(t *testing.T) {
+	o := modelOptions(t, 6*time.Second)
+	o.Replicas = func(apps []string) []string { return serveInFrontOf(t, apps) }
+	result := cachemodel.Run(t, o)
+	t.Logf("seed %d: %v", o.Seed, result.Seen)
+	for _, wrong := range result.Wrong[:min(len(result.Wrong), 10)] {
+		t.Errorf("seed %d: %v", o.Seed, wrong)
+	}
+	for _, way := range []string{"fresh", "validated", "passed", "stale while revalidating", "only if cached"} {
+		if result.Seen[way] == 0 {
+			t.Errorf("no answer was %s: the test shows less than it should", way)
+		}
+	}
+}
+
+func modelOptions(t *testing.T, duration time.Duration) cachemodel.Options {
+	t.Helper()
+	o := cachemodel.Options{Seed: uint64(time.Now().UnixNano()), Duration: duration, Clients: 12, Anonymous: 2 * time.Second}
+	var err error
+	if text := os.Getenv(modelDurationVariable); text != "" {
+		if o.Duration, err = time.ParseDuration(text); err != nil {
+			t.Fatalf("%s: %v", modelDurationVariable, err)
+		}
+	}
+	if text := os.Getenv(modelSeedVariable); text != "" {
+		if o.Seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("%s: %v", modelSeedVariable, err)
+		}
+	}
+	return o
+}
+
+// serveInFrontOf starts a replica in front of each app, in a process of its own.
+func serveInFrontOf(t *testing.T, apps []string) (urls []string) {
+	t.Helper()
+	s := newSite(t, unstarted, with(forModel))
+	for _, app := range apps {
+		s.file.Upstream.URL = app
+		urls = append(urls, s.serve().url)
+	}
+	return urls
+}
+
+// forModel is the configuration of the model's replicas.
+func forModel(f *config.File) {
+	f.Responses.AnonymousPages, f.Responses.AnonymousHeaders = 2*time.Second, []string{"X-Request"}
+	f.Log.Access = false
+}
+
+// TestModelCatchesMutants: the model finds a cache that ignores what it must not.
+func TestModelCatchesMutants(t *testing.T) {
+	for _, mutant := range []struct {
+		name, file, is, becomes string
+		says                    string // the model, of an answer
+	}{
+		{"ignores Vary", "visit.go", "!e.selectors.match(v.raw, v.match[:0])", "false", " and is "},
+		{"stores Set-Cookie", "storable.go", "case a.cookies:", "case false:", "cookie"},
+		{"forgets to invalidate", "invalidate.go", "if isSafe(r.Header().Method())", "if true", "was changed"},
+	} {
+		t.Run(mutant.name, func(t *testing.T) {
+			program := buildMutant(t, "proxy/responses/"+mutant.file, mutant.is, mutant.becomes)
+			o := modelOptions(t, 2*time.Minute)
+			o.UntilWrong = true
+			o.Replicas = func(apps []string) []string { return runInFrontOf(t, program, apps) }
+			result := cachemodel.Run(t, o)
+			if len(result.Wrong) == 0 || !strings.Contains(result.Wrong[0].Error(), mutant.says) {
+				t.Errorf("seed %d: the model saw %v, want a word on %q; and %v", o.Seed, result.Wrong, mutant.says, result.Seen)
+			}
+		})
+	}
+}
+
+// buildMutant builds thumbedge with one snippet of one file replaced.
+func buildMutant(t *testing.T, file, is, becomes string) (program string) {
+	t.Helper()
+	dir := t.TempDir()
+	original, err := filepath.Abs("../../../" + file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile(original)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := bytes.Count(source, []byte(is)); n != 1 {
+		t.Fatalf("%s has %d times %q, want once", file, n, is)
+	}
+	mutated, overlay, program := filepath.Join(dir, "mutated.go"), filepath.Join(dir, "overlay.json"), filepath.Join(dir, "thumbedge")
+	replace, err := json.Marshal(map[string]map[string]string{"Replace": {original: mutated}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = errors.Join(os.WriteFile(mutated, bytes.Replace(source, []byte(is), []byte(becomes), 1), 0o600), os.WriteFile(overlay, replace, 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	build := exec.Command("go", "build", "-overlay", overlay, "-o", program, "github.com/thumbedge/thumbedge/cmd/thumbedge")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // what is built already
+	if said, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building the mutant: %v: %s", err, said)
+	}
+	return program
+}
+
+// runInFrontOf is serveInFrontOf with another program than this one.
+func runInFrontOf(t *testing.T, program string, apps []string) (urls []string) {
+	t.Helper()
+	s := newSite(t, unstarted, with(forModel))
+	for _, app := range apps {
+		s.file.Upstream.URL, s.file.Server.Listen, s.file.Server.Listen = app, testenv.FreeAddress(t), testenv.FreeAddress(t)
+		process := testenv.Start(t, exec.Command(program, "serve", "--config", s.writeConfig()))
+		s.eventually("the mutant listens", func() bool {
+			select {
+			case <-process.Exited:
+				t.Fatalf("it ended: %s", process.Log())
+			default:
+			}
+			conn, err := net.Dial("tcp", s.file.Server.Listen)
+			if err == nil {
+				conn.Close()
+			}
+			return err == nil
+		})
+		urls = append(urls, "http://"+s.file.Server.Listen)
+	}
+	return urls
+}

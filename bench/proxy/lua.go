@@ -24,11 +24,8 @@ const luaRewrite = `
           end, "jo")
         }`
 
-// luaWarm fills nginx's memory with what is warm, where the location rewrites.
-func luaWarm(inLocation string) string {
-	if inLocation == "" {
-		return ""
-	}
+// luaWarm fills nginx's memory with what is warm.
+func luaWarm() string {
 	var fill strings.Builder
 	// 64-bit integers are beyond Lua's numbers: halves are multiplied apart.
 	fill.WriteString("lua_shared_dict warm 64m;\n    init_by_lua_block {\n      local warm, bit = ngx.shared.warm, require('bit')\n")

@@ -1,6 +1,7 @@
 // Command proxy measures what a response of the capture API costs on its way
 // through: nginx passing it on, nginx rewriting it by Lua, Go's own reverse proxy,
-// and thumbedge passing it on and rewriting it. They run one after another, ten
+// and thumbedge passing it on and rewriting it; and out of the caches of nginx and
+// thumbedge. They run one after another, ten
 // rounds, each with one worker, in front of the same nginx that serves a thousand
 // different pages in turn, under the same load of 16 connections from wrk; the rows
 // "500 pages" under a load of 32 connections that asks for 500 pages. It prints Markdown.
@@ -42,6 +43,7 @@ type options struct {
 	nginx    string
 	modules  string
 	only     string
+	memory   string // a folder in memory
 }
 
 func main() {
@@ -82,6 +84,10 @@ func compare(o options, out io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
+	if o.memory, err = os.MkdirTemp("/dev/shm", "bench-proxy"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(o.memory)
 	page, err := os.ReadFile(o.page)
 	if err != nil {
 		return fmt.Errorf("reading the page (run this from the repository's root): %w", err)

@@ -17,9 +17,9 @@ const (
 	firstID   = 1_000_000
 )
 
-// paths are where the app serves the pages: once where thumbedge passes through,
-// once where it rewrites.
-var paths = struct{ plain, pages string }{"/plain/", "/api/v2/captures/"}
+// paths are where the app serves the pages: where thumbedge passes through and where it
+// rewrites, and the same two with an hour for which caches may keep them.
+var paths = struct{ plain, pages, kept, keptPages string }{"/plain/", "/api/v2/captures/", "/kept/", "/api/v2/captures/kept/"}
 
 var captureID = regexp.MustCompile(`\b10000(\d\d)\b`)
 

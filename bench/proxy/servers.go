@@ -44,13 +44,18 @@ var contestants = []contestant{
 	{"thumbedge, rewriting", paths.pages, false, true, startSelf("thumbedge"), rewritten},
 	{"Go's httputil.ReverseProxy, untouched", paths.plain, false, false, startSelf("reverseproxy"), same},
 	{"nginx with Lua, rewriting", paths.pages, false, false, startNginx(luaRewrite), rewritten},
+	{"nginx, from its cache", paths.kept, false, false, startNginx(nginxCache), same},
+	{"thumbedge, from its cache", paths.kept, false, false, startSelf("thumbedge"), same},
+	{"thumbedge, rewriting, from its cache", paths.keptPages, false, false, startSelf("thumbedge"), rewritten},
 	{"nginx, untouched, 500 pages", paths.plain, true, false, startNginx(""), same},
 	{"thumbedge, untouched, 500 pages", paths.plain, true, false, startSelf("thumbedge"), same},
 	{"thumbedge, rewriting, 500 pages", paths.pages, true, false, startSelf("thumbedge"), rewritten},
 }
 
 // isBase says whether others are compared to the contestant.
-func (c contestant) isBase() bool { return strings.HasPrefix(c.name, "nginx, untouched") }
+func (c contestant) isBase() bool {
+	return strings.HasPrefix(c.name, "nginx, untouched") || c.name == "nginx, from its cache"
+}
 
 // chosen are the contestants whose name holds text, and what they are compared to.
 func chosen(text string) []contestant {
@@ -99,7 +104,9 @@ func startApp(o options, dir string) (*server, error) {
       listen %s;
       location %s { root %s/pages; try_files /$arg_page.json =404; }
       location %s { root %s/pages; try_files /$arg_page.json =404; }
-    }`, addr, paths.plain, dir, paths.pages, dir)
+      location %s { root %s/pages; try_files /$arg_page.json =404; expires 1h; }
+      location %s { root %s/pages; try_files /$arg_page.json =404; expires 1h; }
+    }`, addr, paths.plain, dir, paths.pages, dir, paths.kept, dir, paths.keptPages, dir)
 	})
 }
 
@@ -127,9 +134,27 @@ func startNginx(inLocation string) func(o options, dir, app string) (*server, er
         proxy_set_header X-Forwarded-Proto $scheme;
         %s
       }
-    }`, dir, luaWarm(inLocation), app, addr, inLocation)
+    }`, dir, inHTTP(inLocation, o.memory), app, addr, inLocation)
 		})
 	}
+}
+
+// nginxCache has nginx keep what it passes on, where it costs it least: in memory, from
+// which the kernel sends it.
+const nginxCache = `
+        sendfile on;
+        open_file_cache max=2000;
+        proxy_cache kept;`
+
+// inHTTP is what a location needs around it.
+func inHTTP(inLocation, memory string) string {
+	switch inLocation {
+	case luaRewrite:
+		return luaWarm()
+	case nginxCache:
+		return "proxy_cache_path " + memory + " levels=1:2 keys_zone=kept:8m max_size=1g use_temp_path=off;"
+	}
+	return ""
 }
 
 func runNginx(o options, dir, name string, http func(addr string) string) (*server, error) {
@@ -177,9 +202,12 @@ http {
 		if err != nil {
 			break
 		}
-		if worker, err := strconv.Atoi(strings.TrimSpace(string(children))); err == nil {
-			s.pid = worker
-			return s, nil
+		for _, child := range strings.Fields(string(children)) { // the cache has processes of its own
+			title, _ := os.ReadFile("/proc/" + child + "/cmdline")
+			if worker, err := strconv.Atoi(child); err == nil && bytes.Contains(title, []byte("worker process")) {
+				s.pid = worker
+				return s, nil
+			}
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

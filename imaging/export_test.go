@@ -1,8 +1,4 @@
 package imaging
 
 // SweepOnce sweeps now.
-func (r *Renderer) SweepOnce() {
-	for _, s := range r.shelves() {
-		r.sweepOnce(r.jobs.lifetime, s)
-	}
-}
+func (r *Renderer) SweepOnce() { r.sweepOnce(r.jobs.lifetime) }

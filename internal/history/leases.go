@@ -1,17 +1,14 @@
 package history
 
-import (
-	"slices"
-	"time"
-)
+import "slices"
 
 const (
 	// forgotten is how long after it has lapsed a lease may be removed by anybody.
-	forgotten = time.Minute
+	forgotten = 60 * 1e9
 	// sight is by how much what a transaction saw may lie before its commit.
-	sight = 500 * time.Millisecond
+	sight = 500 * 1e6
 	// overrun is how long a holder whose lease was lost may go on with what it has begun.
-	overrun = time.Minute
+	overrun = 60 * 1e9
 )
 
 // term is a holder's time with the lease on a capture.

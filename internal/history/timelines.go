@@ -19,13 +19,12 @@ type rowID struct {
 	label   string
 }
 
-// rowState is a row while it stays the same. Withdrawn says that the app itself ended it,
-// by deleting it or having it name another file; staysNamed that a row of the same path follows.
+// rowState is a row while it stays the same. Removed says that it ended by its deletion.
 type rowState struct {
 	Span
 	rowID
 	Row
-	withdrawn, staysNamed bool
+	removed bool
 }
 
 type captureState struct {
@@ -40,8 +39,7 @@ func newTimelines(h *History) *timelines {
 		versions: map[int64][]Original{}, terms: termsOf(h.Leases),
 	}
 	for _, c := range h.Rows {
-		_, ours := h.Replicas[c.By]
-		t.addRow(c, ours)
+		t.addRow(c)
 	}
 	for _, states := range t.rows {
 		for _, s := range states {
@@ -69,12 +67,11 @@ func newTimelines(h *History) *timelines {
 	return t
 }
 
-func (t *timelines) addRow(c RowChange, ours bool) {
+func (t *timelines) addRow(c RowChange) {
 	id := rowID{c.Capture, c.Label}
 	states := t.rows[id]
 	if n := len(states); n > 0 && states[n-1].To == Forever {
-		last := &states[n-1]
-		last.To, last.withdrawn, last.staysNamed = c.At, c.New == nil || !ours, c.New != nil && c.New.Path == last.Path
+		states[n-1].To, states[n-1].removed = c.At, c.New == nil
 	}
 	if c.New != nil {
 		states = append(states, rowState{Span: Span{c.At, Forever}, rowID: id, Row: *c.New})

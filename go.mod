@@ -24,6 +24,8 @@ require (
 	golang.org/x/time v0.15.0
 )
 
+require github.com/pires/go-proxyproto v0.8.1
+
 require (
 	github.com/aws/smithy-go v1.28.9 // indirect
 	go.yaml.in/yaml/v3 v3.0.5

@@ -13,10 +13,14 @@ import (
 // Config says how cold thumbnails are made: [[thumbnails]], [render], [source] of the
 // configuration file, whose keys the tags name, and the keys named below.
 type Config struct {
-	Specs  thumb.Specs
-	Keys   thumb.Keys // storage.prefix
-	Render RenderConfig
-	Source source.Config
+	Specs thumb.Specs
+	Keys  thumb.Keys // storage.prefix
+	// PrivateKeys is storage.private.prefix, and SweepRate how many rows a second are
+	// removed at most when a project has turned draft (reconcile.rate).
+	PrivateKeys thumb.Keys
+	SweepRate   int
+	Render      RenderConfig
+	Source      source.Config
 	ReplacedConfig
 }
 

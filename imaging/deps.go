@@ -14,6 +14,7 @@ import (
 // implementation as well as by ctx. Errors wrap thumb.ErrDatabase unless said
 // otherwise.
 type Database interface {
+	Rows
 	// Lease takes the lease on a capture for holder, for ttl by the database's
 	// clock, unless another holder's has not lapsed, and reads the capture, its
 	// rows and its original in the same statement. A capture that does not exist
@@ -35,6 +36,10 @@ type Database interface {
 	// taken back. A capture that is gone (foreign key, at COMMIT) is
 	// thumb.ErrUnknownCapture.
 	Upsert(ctx context.Context, id thumb.ID, rows []thumb.Row, deleteAfter time.Duration) ([]thumb.Upserted, error)
+}
+
+// Rows is a table of thumbnail rows, as far as the files go that no row names.
+type Rows interface {
 	// Discard records files for deletion after a delay, before they are stored: a
 	// process may die before it has written their rows.
 	Discard(ctx context.Context, id thumb.ID, paths []string, after time.Duration) error
@@ -42,6 +47,38 @@ type Database interface {
 	// names to remove, and forgets those that were removed. Two replicas never
 	// get the same file. It returns how many it forgot.
 	Sweep(ctx context.Context, limit int, remove func(ctx context.Context, id thumb.ID, path string) error) (int, error)
+}
+
+// PrivateRows is the table of private thumbnails.
+type PrivateRows interface {
+	Rows
+	// UpsertDraft is Database.Upsert for a draft of a project. The statement looks whether
+	// the capture is that: one that is public is thumb.ErrPublic, any other
+	// thumb.ErrNotPublic, or thumb.ErrUnknownCapture. The files are then recorded for
+	// deletion.
+	UpsertDraft(ctx context.Context, id thumb.ID, project int64, rows []thumb.Row, deleteAfter time.Duration) ([]thumb.Upserted, error)
+	// RemoveOrphans looks at up to limit rows after a place in the table, and removes
+	// those whose capture is gone or no draft any more; their files are recorded for
+	// deletion in the same statement. Last is the place to go on from; 0: the end.
+	RemoveOrphans(ctx context.Context, after int64, limit int, deleteAfter time.Duration) (removed int, last int64, err error)
+	// RemoveOrphansOf does so among the rows of captures.
+	RemoveOrphansOf(ctx context.Context, captures []thumb.ID, deleteAfter time.Duration) (removed int, err error)
+}
+
+// Drafts removes the public rows of projects that have turned draft.
+type Drafts interface {
+	// SeeDrafts takes note of which projects are drafts, and since when.
+	SeeDrafts(ctx context.Context, deleteAfter time.Duration) error
+	// ClaimDraft returns a project that has been a draft for deleteAfter, and that nobody
+	// has looked at lately; 0: none. No other replica gets it for some minutes.
+	ClaimDraft(ctx context.Context, deleteAfter time.Duration) (project int64, err error)
+	// RemovePublic removes the public rows of up to limit captures of the project, by a
+	// statement that looks whether it is a draft still, and has been one for deleteAfter;
+	// their files are recorded for deletion in the same statement. Last is the capture to
+	// go on after; 0: the end.
+	RemovePublic(ctx context.Context, project int64, after thumb.ID, limit int, deleteAfter time.Duration) (removed int, last thumb.ID, err error)
+	// DraftDone says when a project is to be looked at again.
+	DraftDone(ctx context.Context, project int64, again time.Duration) error
 }
 
 // Storage is where thumbnails lie; imaging/s3 and imaging/filesystem implement

@@ -15,6 +15,8 @@ const (
 	maxRemembered = 1 << 16
 	// maxKept is how many bytes of pictures that could not be stored are kept.
 	maxKept = 16 << 20
+	// maxKeptPrivate is the part of them that private pictures may be.
+	maxKeptPrivate = 4 << 20
 	// relook is how long an unusable original is believed to be so without asking
 	// the database whether the capture has changed. A notification of a change is
 	// heeded at once.
@@ -57,6 +59,7 @@ func versionOf(w *thumb.Work) version {
 // Its memory is bounded: the oldest are forgotten first.
 type failures struct {
 	retryAfter time.Duration
+	maxKept    int64 // bytes of pictures
 
 	mu   sync.Mutex
 	byID map[thumb.ID]*list.Element // of *failure
@@ -86,8 +89,8 @@ type failure struct {
 	keepUntil time.Time
 }
 
-func newFailures(retryAfter time.Duration) *failures {
-	return &failures{retryAfter: retryAfter, byID: map[thumb.ID]*list.Element{}, age: list.New()}
+func newFailures(retryAfter time.Duration, maxKept int64) *failures {
+	return &failures{retryAfter: retryAfter, maxKept: maxKept, byID: map[thumb.ID]*list.Element{}, age: list.New()}
 }
 
 // recall returns what is to be answered for a label without trying again.
@@ -201,7 +204,7 @@ func (f *failures) remember(id thumb.ID, note func(*failure)) {
 	}
 	f.age.MoveToBack(element)
 	note(element.Value.(*failure))
-	for f.age.Len() > maxRemembered || f.kept > maxKept && f.age.Len() > 1 {
+	for f.age.Len() > maxRemembered || f.kept > f.maxKept && f.age.Len() > 1 {
 		f.forget(f.age.Front())
 	}
 }

@@ -186,7 +186,7 @@ func TestOriginalForTheAppIsRememberedUntilItChanges(t *testing.T) {
 
 func TestWhatIsRememberedIsBounded(t *testing.T) {
 	t.Parallel()
-	f := newFailures(time.Hour)
+	f := newFailures(time.Hour, maxKept)
 	for id := thumb.ID(1); id <= maxRemembered+10; id++ {
 		f.rememberUnavailable(id, thumb.ErrOriginalUnavailable)
 	}

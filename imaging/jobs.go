@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +25,13 @@ func (l labels) each(do func(position int)) {
 	}
 }
 
+// target is what a job is about: a capture as it is public, or as the draft of a project.
+// A capture that turns from the one into the other meanwhile has a job of each.
+type target struct {
+	id      thumb.ID
+	project int64 // 0: public
+}
+
 // outcome is what one label of a job comes to. Everybody who asked for that label
 // while the job was in hand waits for the same one. The fields below done are
 // written once, before done is closed.
@@ -37,7 +45,8 @@ type outcome struct {
 // labels meanwhile, its original is fetched once. It runs on a goroutine and a
 // context of its own, so a client that leaves takes nothing from the others.
 type job struct {
-	id     thumb.ID
+	target
+	shelf  *shelf // where its thumbnails are kept
 	number uint64 // by age
 	holder string // of the lease: nobody else's, in any process
 	ctx    context.Context
@@ -69,7 +78,7 @@ type jobs struct {
 	metrics  *Metrics
 
 	mu       sync.Mutex
-	byID     map[thumb.ID]*job
+	byTarget map[target]*job
 	byClient map[thumb.Client]int // how many of them are whose
 	counter  uint64
 	closed   bool
@@ -84,19 +93,19 @@ func (j *job) of() thumb.Client { return thumb.Client(j.client.Load()) }
 func (j *job) prefetch() bool { return j.of() == thumb.Nobody }
 
 // join adds a label of a capture, which a client asks for or nobody does, to the job
-// in hand, or to a new one.
-func (s *jobs) join(id thumb.ID, position int, client thumb.Client) (*outcome, error) {
+// in hand, or to a new one, whose thumbnails are kept on that shelf.
+func (s *jobs) join(what target, on *shelf, position int, client thumb.Client) (*outcome, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return nil, errClosed
 	}
-	j := s.byID[id]
+	j := s.byTarget[what]
 	if j == nil {
 		if err := s.makeRoom(client); err != nil {
 			return nil, err
 		}
-		j = s.add(id, client)
+		j = s.add(what, on, client)
 	} else {
 		s.metrics.coalesced.Inc()
 		s.handTo(j, client)
@@ -109,12 +118,12 @@ func (s *jobs) join(id thumb.ID, position int, client thumb.Client) (*outcome, e
 }
 
 // add makes a job and starts it. The caller holds mu.
-func (s *jobs) add(id thumb.ID, client thumb.Client) *job {
+func (s *jobs) add(what target, on *shelf, client thumb.Client) *job {
 	s.counter++
-	j := &job{id: id, number: s.counter, changed: make(chan struct{}, 1)}
+	j := &job{target: what, shelf: on, number: s.counter, changed: make(chan struct{}, 1)}
 	s.assign(j, client)
 	j.ctx, j.cancel = context.WithCancelCause(s.lifetime)
-	s.byID[id] = j
+	s.byTarget[what] = j
 	s.launch(j)
 	return j
 }
@@ -187,6 +196,7 @@ func (s *jobs) end(j *job, err error) {
 // letGo is end for a caller that holds mu.
 func (s *jobs) letGo(j *job, err error) {
 	s.leave(j)
+	j.wanted = 0
 	for _, o := range j.outcomes {
 		if o != nil {
 			o.finish(Thumbnail{}, err)
@@ -207,7 +217,7 @@ func (o *outcome) finish(made Thumbnail, err error) {
 func (s *jobs) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.byID)
+	return len(s.byTarget)
 }
 
 // leave takes the job from among those that can be joined.
@@ -216,23 +226,30 @@ func (s *jobs) leave(j *job) {
 		return
 	}
 	j.left = true
-	delete(s.byID, j.id)
+	delete(s.byTarget, j.target)
 	s.uncount(j.of())
 }
 
-// wake tells a job that waits for another replica that its capture has changed.
-func (s *jobs) wake(id thumb.ID) {
+// wake tells jobs that wait for another replica that their captures have changed.
+func (s *jobs) wake(ids []thumb.ID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if j := s.byID[id]; j != nil {
-		j.wake()
+	for _, id := range ids {
+		if j := s.byTarget[target{id: id}]; j != nil {
+			j.wake()
+		}
+	}
+	for _, j := range s.byTarget {
+		if j.project != 0 && slices.Contains(ids, j.id) {
+			j.wake()
+		}
 	}
 }
 
 func (s *jobs) wakeAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, j := range s.byID {
+	for _, j := range s.byTarget {
 		j.wake()
 	}
 }
@@ -249,7 +266,7 @@ func (s *jobs) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	for _, j := range s.byID {
+	for _, j := range s.byTarget {
 		if j.prefetch() && !j.started {
 			s.drop(j, errClosed)
 		}

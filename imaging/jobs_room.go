@@ -21,9 +21,9 @@ var (
 // that waits of the client that has the most.
 func (s *jobs) makeRoom(client thumb.Client) error {
 	switch {
-	case client == thumb.Nobody && len(s.byID) >= (s.limit+1)/2:
+	case client == thumb.Nobody && len(s.byTarget) >= (s.limit+1)/2:
 		return errFull
-	case len(s.byID) < s.limit:
+	case len(s.byTarget) < s.limit:
 		return nil
 	}
 	if j := s.youngest(func(j *job) bool { return j.prefetch() && !j.started }); j != nil {
@@ -47,7 +47,7 @@ func (s *jobs) makeRoom(client thumb.Client) error {
 // youngest returns, of the jobs of which the claim holds, the youngest of the client
 // that has the most jobs; nil where there are none.
 func (s *jobs) youngest(claim func(*job) bool) (youngest *job) {
-	for _, j := range s.byID {
+	for _, j := range s.byTarget {
 		if claim(j) && (youngest == nil || cmp.Or(
 			cmp.Compare(s.byClient[youngest.of()], s.byClient[j.of()]), cmp.Compare(youngest.number, j.number)) < 0) {
 			youngest = j
@@ -96,7 +96,7 @@ func (s *jobs) uncount(client thumb.Client) {
 // host's equal part of the limit would be with one more host; "" where none is.
 func (s *jobs) greediest() (greediest string) {
 	byHost := map[string]int{}
-	for _, j := range s.byID {
+	for _, j := range s.byTarget {
 		if j.queued != "" {
 			byHost[j.queued]++
 		}

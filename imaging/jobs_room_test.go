@@ -15,14 +15,14 @@ import (
 // and of that host's youngest; where no host has more than its share, it is full.
 func TestFullQueueMakesRoomAtTheGreediestHostsCost(t *testing.T) {
 	t.Parallel()
-	s := &jobs{limit: 6, launch: func(*job) {}, lifetime: t.Context(), metrics: NewMetrics(prometheus.NewRegistry()), byID: map[thumb.ID]*job{}, byClient: map[thumb.Client]int{}}
+	s := &jobs{limit: 6, launch: func(*job) {}, lifetime: t.Context(), metrics: NewMetrics(prometheus.NewRegistry()), byTarget: map[target]*job{}, byClient: map[thumb.Client]int{}}
 	waits := func(id thumb.ID, host string) *outcome {
-		o, err := s.join(id, small, 1)
+		o, err := s.join(target{id: id}, nil, small, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.start(s.byID[id])
-		s.queue(s.byID[id], host)
+		s.start(s.byTarget[target{id: id}])
+		s.queue(s.byTarget[target{id: id}], host)
 		return o
 	}
 	outcomes := map[thumb.ID]*outcome{}
@@ -30,8 +30,8 @@ func TestFullQueueMakesRoomAtTheGreediestHostsCost(t *testing.T) {
 		outcomes[id] = waits(id, host)
 	}
 	outcomes[6] = waits(6, "a") // the youngest
-	last := s.byID[6]
-	newcomer, err := s.join(7, small, 1)
+	last := s.byTarget[target{id: 6}]
+	newcomer, err := s.join(target{id: 7}, nil, small, 1)
 	if err != nil {
 		t.Fatalf("a newcomer is refused: %v", err)
 	}
@@ -43,8 +43,8 @@ func TestFullQueueMakesRoomAtTheGreediestHostsCost(t *testing.T) {
 	if !errors.Is(outcomes[6].err, thumb.ErrBusy) || context.Cause(last.ctx) == nil {
 		t.Errorf("it got %v, its context %v", outcomes[6].err, context.Cause(last.ctx))
 	}
-	if _, err := s.join(8, small, 1); !errors.Is(err, thumb.ErrBusy) || len(s.byID) != 6 {
-		t.Errorf("%v, and %d captures are in hand: want busy, where a third of the room is each host's share", err, len(s.byID))
+	if _, err := s.join(target{id: 8}, nil, small, 1); !errors.Is(err, thumb.ErrBusy) || len(s.byTarget) != 6 {
+		t.Errorf("%v, and %d captures are in hand: want busy, where a third of the room is each host's share", err, len(s.byTarget))
 	}
 	for id, o := range outcomes {
 		select {
@@ -55,7 +55,7 @@ func TestFullQueueMakesRoomAtTheGreediestHostsCost(t *testing.T) {
 		default:
 		}
 	}
-	s.end(s.byID[7], errClosed)
+	s.end(s.byTarget[target{id: 7}], errClosed)
 	<-newcomer.done
 }
 
@@ -64,12 +64,12 @@ func TestFullQueueMakesRoomAtTheGreediestHostsCost(t *testing.T) {
 func TestFullQueueMakesRoomAtTheCostOfTheClientWithTheMost(t *testing.T) {
 	t.Parallel()
 	s := &jobs{limit: 9, launch: func(*job) {}, promote: func() {}, lifetime: t.Context(), metrics: NewMetrics(prometheus.NewRegistry()),
-		byID: map[thumb.ID]*job{}, byClient: map[thumb.Client]int{}}
+		byTarget: map[target]*job{}, byClient: map[thumb.Client]int{}}
 	var id thumb.ID
 	come := func(client thumb.Client, n int) (accepted int) {
 		for range n {
 			id++
-			if _, err := s.join(id, small, client); err == nil {
+			if _, err := s.join(target{id: id}, nil, small, client); err == nil {
 				accepted++
 			} else if !errors.Is(err, thumb.ErrBusy) {
 				t.Error(err)
@@ -81,7 +81,7 @@ func TestFullQueueMakesRoomAtTheCostOfTheClientWithTheMost(t *testing.T) {
 		t.Fatalf("one client alone got %d of 9", n)
 	}
 	for id := thumb.ID(1); id <= 3; id++ {
-		s.start(s.byID[id]) // and is not stopped any more
+		s.start(s.byTarget[target{id: id}]) // and is not stopped any more
 	}
 	if n := come(2, 1000); n != 4 {
 		t.Errorf("a second client got %d of 9 beside it, want 4", n)
@@ -96,7 +96,7 @@ func TestFullQueueMakesRoomAtTheCostOfTheClientWithTheMost(t *testing.T) {
 		t.Errorf("in hand of each (-want +got):\n%s", diff)
 	}
 	for id := thumb.ID(1); id <= 3; id++ {
-		if s.byID[id] == nil {
+		if s.byTarget[target{id: id}] == nil {
 			t.Errorf("capture %d was dropped although it was worked on", id)
 		}
 	}

@@ -103,11 +103,11 @@ func (r *Renderer) lease(j *job) (*thumb.Work, error) {
 	default:
 		r.metrics.leases.WithLabelValues("taken").Inc()
 	}
-	if !work.Capture.Public {
+	if err := j.admits(&work.Capture); err != nil {
 		if work.Held {
 			r.release(j)
 		}
-		return nil, thumb.ErrNotPublic
+		return nil, err
 	}
 	return &work, nil
 }

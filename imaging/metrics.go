@@ -13,6 +13,8 @@ import (
 // Metrics are the collectors of the cold path.
 type Metrics struct {
 	thumbnails *prometheus.CounterVec // by outcome
+	private    *prometheus.CounterVec // of drafts, by outcome
+	outdated   *prometheus.CounterVec // rows removed, by which
 	jobs       *prometheus.CounterVec // by outcome
 	stages     *prometheus.HistogramVec
 	coalesced  prometheus.Counter
@@ -39,6 +41,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}
 	m := &Metrics{
 		thumbnails: counters("cold_thumbnails_total", "Cold thumbnails that clients asked for, by what they got.", "outcome"),
+		private:    counters("private_thumbnails_total", "Cold thumbnails of drafts that signed requests asked for, by what they got.", "outcome"),
+		outdated:   counters("draft_rows_removed_total", "Thumbnail rows removed for what projects and captures have become: private ones without a draft, public ones of a draft.", "rows"),
 		jobs:       counters("cold_labels_total", "Labels that were worked on, by what became of each.", "outcome"),
 		coalesced:  counter("cold_coalesced_total", "Requests that joined work already in hand for their capture."),
 		dropped:    counter("cold_prefetch_dropped_total", "Prefetches given up because clients needed the room, or refused for lack of it."),
@@ -99,7 +103,7 @@ func (m *Metrics) stage(name string) func() {
 // outcomeOf names what became of a label, as metrics and logs have it.
 func outcomeOf(made Thumbnail, err error) string {
 	switch {
-	case err == nil && made.URL == "":
+	case err == nil && made.URL == "" && made.Key == "":
 		return "not_kept"
 	case err == nil:
 		return "made"
@@ -107,6 +111,8 @@ func outcomeOf(made Thumbnail, err error) string {
 		return "unknown_capture"
 	case errors.Is(err, thumb.ErrNotPublic):
 		return "not_public"
+	case errors.Is(err, thumb.ErrPublic):
+		return "public"
 	case errors.Is(err, thumb.ErrOriginalUnavailable):
 		return "unavailable"
 	case errors.Is(err, thumb.ErrOriginalUnusable):

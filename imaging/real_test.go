@@ -2,6 +2,7 @@ package imaging_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ import (
 // site is the world around the replicas of one test.
 type site struct {
 	database, root string
+	privateRoot    string
 	pool           *pgxpool.Pool
 	mu             sync.Mutex
 	fetches        map[string]int
@@ -32,7 +34,7 @@ type site struct {
 
 func newSite(t *testing.T, captures int) *site {
 	t.Helper()
-	s := &site{database: testenv.Database(t), root: t.TempDir(), fetches: map[string]int{}}
+	s := &site{database: testenv.Database(t), root: t.TempDir(), privateRoot: t.TempDir(), fetches: map[string]int{}}
 	m, err := migrations.New(s.database, migrations.Names(postgres.Antenna), nil)
 	if err == nil {
 		err = m.Up(t.Context())
@@ -56,7 +58,7 @@ func newSite(t *testing.T, captures int) *site {
 	}
 	t.Cleanup(s.pool.Close)
 	if _, err := s.pool.Exec(t.Context(), fmt.Sprintf(`
-		INSERT INTO main_project (id, name, draft) VALUES (1, 'moths', false);
+		INSERT INTO main_project (id, name, draft) VALUES (1, 'moths', false), (2, 'drafts', true), (3, 'other drafts', true);
 		INSERT INTO main_sourceimage (id, path, public_base_url, last_modified, project_id)
 			SELECT g, g || '.jpg', '%s/', '2026-06-01 12:00Z', 1 FROM generate_series(1, %d) g`, originals.URL, captures)); err != nil {
 		t.Fatal(err)
@@ -68,6 +70,9 @@ func newSite(t *testing.T, captures int) *site {
 func (s *site) start(t *testing.T, o orders) (wait func() ([]string, error)) {
 	t.Helper()
 	o.Database, o.Root = s.database, s.root
+	if o.Project != 0 {
+		o.PrivateRoot = s.privateRoot
+	}
 	text, _ := json.Marshal(o)
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), replicaVariable+"="+string(text))
@@ -91,8 +96,19 @@ func (s *site) start(t *testing.T, o orders) (wait func() ([]string, error)) {
 // check fails the test where a row names no file, or a file is nobody's.
 func (s *site) check(t *testing.T) (rows, files int) {
 	t.Helper()
+	return s.checkShelf(t, `SELECT path, true FROM main_sourceimagethumbnail UNION ALL SELECT path, false FROM thumbedge.file_to_delete`, s.root, "thumbnails/")
+}
+
+// checkPrivate does the same of private storage.
+func (s *site) checkPrivate(t *testing.T) (rows, files int) {
+	t.Helper()
+	return s.checkShelf(t, `SELECT path, true FROM thumbedge.private_thumbnail UNION ALL SELECT path, false FROM thumbedge.private_file_to_delete`, s.privateRoot, "drafts/")
+}
+
+func (s *site) checkShelf(t *testing.T, named, root, prefix string) (rows, files int) {
+	t.Helper()
 	names := map[string]bool{}
-	all, err := s.pool.Query(t.Context(), `SELECT path, true FROM main_sourceimagethumbnail UNION ALL SELECT path, false FROM thumbedge.file_to_delete`)
+	all, err := s.pool.Query(t.Context(), named)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,22 +120,22 @@ func (s *site) check(t *testing.T) (rows, files int) {
 			t.Fatal(err)
 		}
 		names[path] = true
-		if _, err := os.Stat(s.root + "/" + path); row {
+		if _, err := os.Stat(root + "/" + path); row {
 			rows++
 			if err != nil {
 				t.Errorf("a row names a missing file: %v", err)
 			}
 		}
 	}
-	folders, _ := os.ReadDir(s.root + "/thumbnails")
+	folders, _ := os.ReadDir(root + "/" + prefix)
 	for _, folder := range folders {
-		inside, _ := os.ReadDir(s.root + "/thumbnails/" + folder.Name())
+		inside, _ := os.ReadDir(root + "/" + prefix + folder.Name())
 		for _, file := range inside {
 			if !strings.HasSuffix(file.Name(), ".jpg") {
 				continue // storage's own, of a write that was cut off
 			}
 			files++
-			if path := "thumbnails/" + folder.Name() + "/" + file.Name(); !names[path] {
+			if path := prefix + folder.Name() + "/" + file.Name(); !names[path] {
 				t.Errorf("%s is nobody's, and no sweep will find it", path)
 			}
 		}
@@ -133,6 +149,13 @@ func (s *site) count(t *testing.T, sql string) (n int) {
 		t.Fatal(err)
 	}
 	return n
+}
+
+func (s *site) exec(t *testing.T, sql string, args ...any) {
+	t.Helper()
+	if _, err := s.pool.Exec(context.Background(), sql, args...); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // lapse ends all leases, as their time would.
@@ -186,28 +209,40 @@ func TestThreeProcessesRenderAGalleryOnce(t *testing.T) {
 // one that the sweep will find, and another replica takes over within 10 s.
 func TestKilledReplica(t *testing.T) {
 	t.Parallel()
-	for _, step := range []string{"leased", "fetched", "rendered", "recorded", "stored", "upserted"} {
-		t.Run(step, func(t *testing.T) {
+	for i, step := range []string{"leased", "fetched", "rendered", "recorded", "stored", "upserted", "leased", "rendered", "recorded", "stored", "upserted"} {
+		project, name := int64(0), step
+		if i > 5 {
+			project, name = 2, step+", of a draft"
+		}
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, 1)
-			_, err := s.start(t, orders{Captures: 1, DieAt: step})()
+			check := s.check
+			if project != 0 {
+				s.exec(t, `UPDATE main_sourceimage SET project_id = 2`)
+				check = s.checkPrivate
+			}
+			_, err := s.start(t, orders{Captures: 1, DieAt: step, Project: project})()
 			var exit *exec.ExitError
 			if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
 				t.Fatalf("the replica ended with %v", err)
 			}
-			s.check(t)
+			check(t)
 			if n := s.count(t, `SELECT count(*) FROM thumbedge.lease WHERE until > clock_timestamp() + interval '10 s'`); n != 0 {
 				t.Error("the dead one's lease lasts more than 10 s")
 			}
 			if step != "fetched" { // one of them waits until the lease lapses by itself
 				s.lapse(t)
 			}
-			got, err := s.start(t, orders{Captures: 1})()
+			got, err := s.start(t, orders{Captures: 1, Project: project})()
 			if err != nil || len(got) != 2 {
 				t.Errorf("the next replica got %q, %v", got, err)
 			}
-			if rows, _ := s.check(t); rows != 2 {
+			if rows, _ := check(t); rows != 2 {
 				t.Errorf("%d rows are there", rows)
+			}
+			if n := s.count(t, `SELECT count(*) FROM main_sourceimagethumbnail`); project != 0 && n != 0 {
+				t.Errorf("%d rows of a draft are public", n)
 			}
 		})
 	}
@@ -229,7 +264,7 @@ func TestLeftoverIsSwept(t *testing.T) {
 	if _, err := s.pool.Exec(t.Context(), `UPDATE thumbedge.file_to_delete SET due = clock_timestamp()`); err != nil {
 		t.Fatal(err)
 	}
-	r, closeAll, err := open(s.database, s.root, nil)
+	r, closeAll, err := open(s.database, s.root, "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

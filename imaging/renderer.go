@@ -62,13 +62,24 @@ type Thumbnail struct {
 	JPEG []byte
 }
 
+// Private is what the cold path does drafts with.
+type Private struct {
+	Rows    PrivateRows
+	Drafts  Drafts
+	Storage Storage
+	// MayDelete is asked as that of Deps is.
+	MayDelete func(ctx context.Context) error
+}
+
 // Deps are the parts that the cold path works with.
 type Deps struct {
 	Database Database
 	Storage  Storage
-	Buckets  Buckets
-	Log      *slog.Logger
-	Metrics  *Metrics
+	// Private is where thumbnails of drafts lie; nil: there is no such place.
+	Private *Private
+	Buckets Buckets
+	Log     *slog.Logger
+	Metrics *Metrics
 	// Stored is told of a capture after each row that was written, so that the
 	// warm set forgets what it knew. It may be nil.
 	Stored func(thumb.ID)
@@ -86,21 +97,20 @@ type Deps struct {
 
 // Renderer makes cold thumbnails. Its methods may be called from many goroutines.
 type Renderer struct {
-	cfg       Config
-	database  Database
-	storage   Storage
-	buckets   Buckets
-	log       *slog.Logger
-	metrics   *Metrics
-	stored    func(thumb.ID)
-	mayDelete func(ctx context.Context) error // nil: always
-	hook      func(step string)
-	inspect   inspect
+	cfg      Config
+	database Database
+	public   *shelf
+	private  *shelf // nil: there is no private storage
+	drafts   *drafts
+	buckets  Buckets
+	log      *slog.Logger
+	metrics  *Metrics
+	stored   func(thumb.ID)
+	hook     func(step string)
+	inspect  inspect
 
-	sources  *source.Fetcher
-	failures *failures
-	jobs     *jobs
-	breaker  breaker
+	sources *source.Fetcher
+	jobs    *jobs
 
 	turns, originals, renders gate
 
@@ -125,15 +135,13 @@ func New(cfg Config, deps Deps) (*Renderer, error) {
 	}
 	r := &Renderer{
 		sources: sources,
-		cfg:     cfg, database: deps.Database, storage: deps.Storage, buckets: deps.Buckets,
-		log: deps.Log, metrics: deps.Metrics, stored: deps.Stored, mayDelete: deps.MayDelete, hook: deps.Hook,
+		cfg:     cfg, database: deps.Database, buckets: deps.Buckets,
+		log: deps.Log, metrics: deps.Metrics, stored: deps.Stored, hook: deps.Hook,
 		inspect:   inspectOriginal,
-		failures:  newFailures(cfg.Source.RetryAfter),
 		turns:     gate{places: cfg.Render.turns(), spared: cfg.Render.turns() - cfg.Render.turns()/4, fair: true},
 		originals: gate{places: cfg.Render.turns(), bytes: cfg.originals(), fair: true},
 		renders:   gate{places: cfg.Render.workers(), bytes: cfg.Render.Memory},
 		holder:    rand.Text(),
-		breaker:   breaker{began: time.Now()},
 	}
 	if r.stored == nil {
 		r.stored = func(thumb.ID) {}
@@ -141,16 +149,23 @@ func New(cfg Config, deps Deps) (*Renderer, error) {
 	if r.hook == nil {
 		r.hook = func(string) {}
 	}
+	r.newShelves(deps)
 	lifetime, stop := context.WithCancelCause(context.Background())
 	r.stop = stop
 	r.jobs = &jobs{
 		limit: cfg.Render.captures(), launch: r.launch, promote: r.reorder, lifetime: lifetime,
-		metrics: deps.Metrics, byID: map[thumb.ID]*job{}, byClient: map[thumb.Client]int{},
+		metrics: deps.Metrics, byTarget: map[target]*job{}, byClient: map[thumb.Client]int{},
 	}
 	r.metrics.observe(r)
 	sweeping, halt := context.WithCancel(context.Background())
 	r.halt = halt
-	r.sweeper.Go(func() { r.sweep(sweeping) })
+	for _, s := range r.shelves() {
+		r.sweeper.Go(func() { r.sweep(sweeping, s) })
+	}
+	if deps.Private != nil {
+		r.drafts = newDrafts(r, deps.Private)
+		r.sweeper.Go(func() { r.drafts.tend(sweeping) })
+	}
 	return r, nil
 }
 
@@ -158,16 +173,16 @@ func New(cfg Config, deps Deps) (*Renderer, error) {
 // for that capture, and returns when it is there, when it has failed, or when ctx ends.
 // Errors wrap one of thumb's.
 func (r *Renderer) Thumbnail(ctx context.Context, client thumb.Client, id thumb.ID, position int) (Thumbnail, error) {
-	made, err := r.thumbnail(ctx, client, id, position)
+	made, err := r.thumbnail(ctx, client, r.public, target{id: id}, position)
 	r.metrics.thumbnails.WithLabelValues(outcomeOf(made, err)).Inc()
 	return made, err
 }
 
-func (r *Renderer) thumbnail(ctx context.Context, client thumb.Client, id thumb.ID, position int) (Thumbnail, error) {
-	if made, err, found := r.failures.recall(id, position); found {
+func (r *Renderer) thumbnail(ctx context.Context, client thumb.Client, on *shelf, what target, position int) (Thumbnail, error) {
+	if made, err, found := on.failures.recall(what.id, position); found {
 		return made, err
 	}
-	o, err := r.jobs.join(id, position, client)
+	o, err := r.jobs.join(what, on, position, client)
 	if err != nil {
 		return Thumbnail{}, err
 	}
@@ -182,18 +197,23 @@ func (r *Renderer) thumbnail(ctx context.Context, client thumb.Client, id thumb.
 // PrivateThumbnail does the same for a capture of a draft project, in private storage. A
 // capture that is public by now is thumb.ErrPublic; one that is not that project's, or
 // where there is no private storage, thumb.ErrNotPublic.
-func (r *Renderer) PrivateThumbnail(_ context.Context, _ thumb.Client, id thumb.ID, _ int, _ int64) (Thumbnail, error) {
-	return Thumbnail{}, fmt.Errorf("no private storage for capture %d: %w", id, thumb.ErrNotPublic)
+func (r *Renderer) PrivateThumbnail(ctx context.Context, client thumb.Client, id thumb.ID, position int, project int64) (Thumbnail, error) {
+	if r.private == nil || project == 0 {
+		return Thumbnail{}, fmt.Errorf("no private storage for capture %d: %w", id, thumb.ErrNotPublic)
+	}
+	made, err := r.thumbnail(ctx, client, r.private, target{id, project}, position)
+	r.metrics.private.WithLabelValues(outcomeOf(made, err)).Inc()
+	return made, err
 }
 
-// PrivateReady says whether private storage is there, and did not fail several times
+// PrivateReady says whether there is private storage, and it did not fail several times
 // just now.
-func (r *Renderer) PrivateReady() bool { return false }
+func (r *Renderer) PrivateReady() bool { return r.private != nil && r.private.breaker.whole() }
 
 // Failed says whether a label is remembered not to be had here: it cannot be rendered,
 // only the app may render it, or its original cannot be fetched.
 func (r *Renderer) Failed(id thumb.ID, position int) bool {
-	return r.failures.lasts(id, position)
+	return r.private != nil && r.private.failures.lasts(id, position)
 }
 
 // OriginalURL returns a URL at which anyone may fetch the original of a public
@@ -216,10 +236,10 @@ func (r *Renderer) OriginalURL(ctx context.Context, id thumb.ID) (string, error)
 // somebody waits for. It returns at once, and does nothing where it would be in
 // the way.
 func (r *Renderer) Prefetch(id thumb.ID, position int) {
-	if _, _, found := r.failures.recall(id, position); found {
+	if _, _, found := r.public.failures.recall(id, position); found {
 		return
 	}
-	if _, err := r.jobs.join(id, position, thumb.Nobody); err != nil {
+	if _, err := r.jobs.join(target{id: id}, r.public, position, thumb.Nobody); err != nil {
 		r.metrics.dropped.Inc()
 	}
 }
@@ -229,23 +249,33 @@ func (r *Renderer) Prefetch(id thumb.ID, position int) {
 // remembered until the capture changes, or because it failed, which is remembered for
 // source.retry_after.
 func (r *Renderer) AppFailed(id thumb.ID, position int, refused bool) {
-	r.failures.rememberApp(id, position, refused)
+	r.public.failures.rememberApp(id, position, refused)
 }
 
 // Changed heeds notifications that name captures: remembered failures are looked
 // at again, and jobs that wait for another replica look whether it is finished.
 func (r *Renderer) Changed(ids []thumb.ID) {
-	for _, id := range ids {
-		r.failures.changed(id)
-		r.jobs.wake(id)
+	for _, s := range r.shelves() {
+		for _, id := range ids {
+			s.failures.changed(id)
+		}
+	}
+	r.jobs.wake(ids)
+	if r.drafts != nil {
+		r.drafts.changed(ids)
 	}
 }
 
 // ChangedAll heeds a notification that names no capture, and a time in which
 // notifications may have been missed.
 func (r *Renderer) ChangedAll() {
-	r.failures.changedAll()
+	for _, s := range r.shelves() {
+		s.failures.changedAll()
+	}
 	r.jobs.wakeAll()
+	if r.drafts != nil {
+		r.drafts.look()
+	}
 }
 
 // Close refuses new work, drops prefetches, waits for the jobs in hand, and stops

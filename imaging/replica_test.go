@@ -24,8 +24,10 @@ import (
 // orders is what a replica is told.
 type orders struct {
 	Database, Root string
+	PrivateRoot    string // "": no private storage
 	DieAt          string // the step after which it kills itself; "": never
 	Captures       int    // it is asked for the two labels of as many at once
+	Project        int64  // whose drafts they are; 0: they are public
 }
 
 // replica renders as ordered, prints the URLs that it got, and ends.
@@ -34,7 +36,7 @@ func replica() {
 	if err := json.Unmarshal([]byte(os.Getenv(replicaVariable)), &o); err != nil {
 		panic(err)
 	}
-	r, closeAll, err := open(o.Database, o.Root, func(step string) {
+	r, closeAll, err := open(o.Database, o.Root, o.PrivateRoot, func(step string) {
 		if step == o.DieAt {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}
@@ -49,10 +51,16 @@ func replica() {
 	for id := thumb.ID(1); id <= thumb.ID(o.Captures); id++ {
 		for position := range 2 {
 			all.Go(func() {
-				made, err := r.Thumbnail(context.Background(), 1, id, position)
+				ask := r.Thumbnail
+				if o.Project != 0 {
+					ask = func(ctx context.Context, client thumb.Client, id thumb.ID, position int) (imaging.Thumbnail, error) {
+						return r.PrivateThumbnail(ctx, client, id, position, o.Project)
+					}
+				}
+				made, err := ask(context.Background(), 1, id, position)
 				mu.Lock()
 				defer mu.Unlock()
-				fmt.Println("got", id, position, made.URL, err)
+				fmt.Println("got", id, position, made.URL+made.Key, err)
 			})
 		}
 	}
@@ -60,13 +68,16 @@ func replica() {
 }
 
 // open makes a cold path on the real parts.
-func open(database, root string, hook func(string)) (*imaging.Renderer, func(), error) {
+func open(database, root, privateRoot string, hook func(string), edits ...func(*imaging.Config)) (*imaging.Renderer, func(), error) {
 	files, err := filesystem.New(filesystem.Config{Root: root, URLPath: "/media/"})
 	if err != nil {
 		return nil, nil, err
 	}
 	dbConfig := postgres.Defaults()
 	dbConfig.URL, dbConfig.Keys, dbConfig.MaxConns = database, "thumbnails/", 8
+	if privateRoot != "" {
+		dbConfig.PrivateKeys = "drafts/"
+	}
 	pool, err := postgres.Open(dbConfig, nil)
 	if err != nil {
 		return nil, nil, err
@@ -81,9 +92,21 @@ func open(database, root string, hook func(string)) (*imaging.Renderer, func(), 
 	cfg.Source.AllowPrivateNetworks = true
 	cfg.Render.Workers = 2
 	cfg.Render.MaxWait = time.Minute
-	r, err := imaging.New(cfg, imaging.Deps{
+	cfg.PrivateKeys, cfg.SweepRate = dbConfig.PrivateKeys, 1000
+	for _, edit := range edits {
+		edit(&cfg)
+	}
+	deps := imaging.Deps{
 		Database: store, Storage: files, Log: log, Metrics: imaging.NewMetrics(prometheus.NewRegistry()), Hook: hook,
-	})
+	}
+	if privateRoot != "" {
+		private, err := filesystem.New(filesystem.Config{Root: privateRoot, Private: true})
+		if err != nil {
+			return nil, nil, err
+		}
+		deps.Private = &imaging.Private{Rows: store.Private(), Drafts: store, Storage: private}
+	}
+	r, err := imaging.New(cfg, deps)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -22,7 +22,11 @@ func (r *Renderer) State() State {
 	working, _, _ := r.turns.state()
 	workers, memory, _ := r.renders.state()
 	_, originals, _ := r.originals.state()
-	remembered, kept := r.failures.state()
+	remembered, kept, limit := 0, int64(0), int64(0)
+	for _, s := range r.shelves() {
+		captures, bytes := s.failures.state()
+		remembered, kept, limit = remembered+captures, kept+bytes, limit+maxRemembered
+	}
 	return State{
 		Captures:  Gauge{int64(r.jobs.count()), int64(r.jobs.limit)},
 		Working:   Gauge{int64(working), int64(r.turns.places)},
@@ -30,7 +34,7 @@ func (r *Renderer) State() State {
 		Memory:    Gauge{memory, r.renders.bytes},
 		Originals: Gauge{originals, r.originals.bytes},
 		Kept:      Gauge{kept, maxKept},
-		Failures:  Gauge{int64(remembered), maxRemembered},
+		Failures:  Gauge{int64(remembered), limit},
 		LeftAlone: Gauge{int64(r.sources.LeftAlone()), source.MaxSilent},
 	}
 }

@@ -41,7 +41,7 @@ type kept struct {
 func (r *Renderer) keep(j *job, work *thumb.Work, batch labels, pictures []render.Picture) {
 	var all []*kept
 	batch.each(func(position int) {
-		all = append(all, &kept{position: position, picture: pictures[len(all)], key: r.newKey(j.id, r.cfg.Specs[position].Label)})
+		all = append(all, &kept{position: position, picture: pictures[len(all)], key: newKey(j.shelf.keys, j.id, r.cfg.Specs[position].Label)})
 	})
 	err := errPanic
 	defer func() {
@@ -49,20 +49,41 @@ func (r *Renderer) keep(j *job, work *thumb.Work, batch labels, pictures []rende
 			r.finishKept(j, k, cmp.Or(k.err, err))
 		}
 	}()
+	slow := time.AfterFunc(r.cfg.Render.MaxWait, func() { r.giveUnkept(j, all) })
+	defer slow.Stop()
 	defer r.recovered("keeping pictures")
 	err = r.keepAll(j, work, all)
+}
+
+// giveUnkept gives pictures that are not kept yet to who waits for them. Nobody waits
+// longer for storage than for a turn: it goes on for itself, and whoever comes meanwhile
+// gets the picture, too. Labels that the job has not come to are not had from it any more.
+func (r *Renderer) giveUnkept(j *job, all []*kept) {
+	j.shelf.breaker.note(errSlow)
+	for _, k := range all {
+		j.shelf.failures.rememberPicture(j.id, k.position, k.picture.JPEG)
+		r.jobs.finish(j, k.position, Thumbnail{JPEG: k.picture.JPEG}, nil)
+	}
+	r.jobs.end(j, errSlow)
 }
 
 // finishKept finishes a picture's label: by its URL, or by the picture itself, which
 // is remembered, where it could not be kept.
 func (r *Renderer) finishKept(j *job, k *kept, err error) {
-	if err != nil && !errors.Is(err, thumb.ErrUnknownCapture) {
+	if err != nil && !refused(err) {
 		r.log.Warn("thumbnail not kept", slog.Int64("capture", int64(j.id)),
 			slog.String("label", r.cfg.Specs[k.position].Label), slog.Any("error", err))
 		k.made, err = Thumbnail{JPEG: k.picture.JPEG}, nil
-		r.failures.rememberPicture(j.id, k.position, k.picture.JPEG)
+		j.shelf.failures.rememberPicture(j.id, k.position, k.picture.JPEG)
 	}
 	r.finish(j, labelAt(k.position), k.made, err)
+}
+
+// refused says whether a capture was such that no row of it could be written: it was
+// deleted meanwhile, turned public or is a draft now, or has moved to another project. The
+// picture is nobody's to have then by the way that it was asked for.
+func refused(err error) bool {
+	return errors.Is(err, thumb.ErrUnknownCapture) || errors.Is(err, thumb.ErrNotPublic) || errors.Is(err, thumb.ErrPublic)
 }
 
 // keepAll stores pictures and writes their rows, in the order that leaves, wherever
@@ -73,7 +94,7 @@ func (r *Renderer) finishKept(j *job, k *kept, err error) {
 // All labels of a decoding go together: one statement records their keys, one writes
 // their rows.
 func (r *Renderer) keepAll(j *job, work *thumb.Work, all []*kept) error {
-	if !r.breaker.closed() {
+	if !j.shelf.breaker.closed() {
 		return errors.New("storage failed several times just now, and is left alone")
 	}
 	ctx, cancel := context.WithTimeout(j.ctx, keepTime)
@@ -83,13 +104,13 @@ func (r *Renderer) keepAll(j *job, work *thumb.Work, all []*kept) error {
 	for _, k := range all {
 		keys = append(keys, k.key)
 	}
-	if err := r.database.Discard(ctx, j.id, keys, r.cfg.DeleteAfter+leftoverDelay); err != nil {
+	if err := j.shelf.rows.Discard(ctx, j.id, keys, r.cfg.DeleteAfter+leftoverDelay); err != nil {
 		return fmt.Errorf("recording the keys before their files: %w", err)
 	}
 	ended()
 	r.hook("recorded")
 
-	stored := r.putAll(ctx, all)
+	stored := r.putAll(ctx, j.shelf, all)
 	if len(stored) == 0 {
 		return nil
 	}
@@ -105,16 +126,12 @@ func (r *Renderer) keepAll(j *job, work *thumb.Work, all []*kept) error {
 }
 
 // putAll stores the pictures side by side, and returns those that are confirmed.
-func (r *Renderer) putAll(ctx context.Context, all []*kept) (stored []*kept) {
+func (r *Renderer) putAll(ctx context.Context, on *shelf, all []*kept) (stored []*kept) {
 	defer r.metrics.stage("store")()
 	var putting sync.WaitGroup
 	for _, k := range all {
 		putting.Go(func() {
-			k.err = errPanic
-			defer r.recovered("storing a picture")
-			k.err = r.storage.Put(ctx, k.key, k.picture.JPEG)
-			r.breaker.note(k.err)
-			if k.err != nil {
+			if k.err = r.put(ctx, on, k); k.err != nil {
 				k.err = fmt.Errorf("storing %s: %w", k.key, k.err)
 			}
 		})
@@ -138,21 +155,21 @@ func (r *Renderer) upsert(ctx context.Context, j *job, work *thumb.Work, stored 
 			Size: int64(len(k.picture.JPEG)), LastModified: work.Version(),
 		})
 	}
-	upserted, err := r.database.Upsert(ctx, j.id, rows, r.cfg.DeleteAfter)
+	upserted, err := j.shelf.upsert(ctx, j, rows)
 	if err != nil {
 		return fmt.Errorf("writing the rows: %w", err)
 	}
 	for i, k := range stored {
-		k.made = r.at(upserted[i].Path)
+		k.made = j.shelf.at(upserted[i].Path)
 	}
 	return nil
 }
 
 // newKey makes a key that was never used before.
-func (r *Renderer) newKey(id thumb.ID, label string) string {
+func newKey(keys thumb.Keys, id thumb.ID, label string) string {
 	var digits [8]byte
 	_, _ = rand.Read(digits[:]) // never fails
-	return string(r.cfg.Keys.Append(nil, id, label, binary.BigEndian.Uint64(digits[:])))
+	return string(keys.Append(nil, id, label, binary.BigEndian.Uint64(digits[:])))
 }
 
 // breaker keeps a storage that hangs from holding every turn of the cold path: when
@@ -172,6 +189,9 @@ func (b *breaker) closed() bool {
 	now, at := int64(time.Since(b.began)), b.retryAt.Load()
 	return now >= at && b.retryAt.CompareAndSwap(at, now+int64(breakerPause))
 }
+
+// whole says whether it did not fail so often.
+func (b *breaker) whole() bool { return b.failures.Load() < breakerFailures }
 
 // note counts what came of a try.
 func (b *breaker) note(err error) {

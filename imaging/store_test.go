@@ -258,20 +258,25 @@ func TestStorageThatHangsIsLeftAlone(t *testing.T) {
 			}
 			return nil
 		}
+		tried := func() int {
+			mu.Lock()
+			defer mu.Unlock()
+			return puts
+		}
 		var all sync.WaitGroup
 		for id := thumb.ID(1); id <= 20; id++ {
 			c.stored(id, "a photo")
 			all.Go(func() { _, _ = c.Thumbnail(t.Context(), id, small) })
 		}
 		all.Wait()
-		before := puts
+		before := tried()
 		for id := thumb.ID(21); id <= 200; id++ {
 			c.stored(id, "a photo")
 			all.Go(func() { _, _ = c.Thumbnail(t.Context(), id, small) })
 		}
 		all.Wait()
-		if before == 0 || puts-before > 3 {
-			t.Errorf("%d pictures were tried of 20, then %d of 180", before, puts-before)
+		if later := tried() - before; before == 0 || later > 3 {
+			t.Errorf("%d pictures were tried of 20, then %d of 180", before, later)
 		}
 		mu.Lock()
 		down = false

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"github.com/thumbedge/thumbedge/resolver/thumb"
@@ -18,11 +17,11 @@ const (
 	longestSweep  = time.Minute
 )
 
-// sweep deletes, again and again until ctx ends, the files whose time has come:
+// sweep deletes, again and again until ctx ends, the files of a shelf whose time has come:
 // those that an upsert replaced, those that lost to another replica's, and those
 // that were stored by a process that died before it wrote the row. Every replica
 // sweeps; the database gives each file to one of them.
-func (r *Renderer) sweep(ctx context.Context) {
+func (r *Renderer) sweep(ctx context.Context, on *shelf) {
 	interval := min(max(r.cfg.DeleteAfter/4, shortestSweep), longestSweep)
 	timer := time.NewTimer(rand.N(interval)) // replicas that start together do not sweep together
 	defer timer.Stop()
@@ -32,7 +31,7 @@ func (r *Renderer) sweep(ctx context.Context) {
 			return
 		case <-timer.C:
 		}
-		for r.sweepOnce(ctx) == sweepBatch && ctx.Err() == nil {
+		for r.sweepOnce(ctx, on) == sweepBatch && ctx.Err() == nil {
 			// There may be more.
 		}
 		timer.Reset(interval/2 + rand.N(interval))
@@ -40,16 +39,18 @@ func (r *Renderer) sweep(ctx context.Context) {
 }
 
 // sweepOnce sweeps one batch and returns how many files it is rid of.
-func (r *Renderer) sweepOnce(ctx context.Context) (gone int) {
+func (r *Renderer) sweepOnce(ctx context.Context, on *shelf) (gone int) {
 	defer r.recovered("sweeping")
-	if r.mayDelete != nil {
-		if err := r.mayDelete(ctx); err != nil {
+	if on.mayDelete != nil {
+		if err := on.mayDelete(ctx); err != nil {
 			r.metrics.swept.WithLabelValues("forbidden").Inc()
 			r.log.Warn("no file is deleted", slog.Any("error", err))
 			return 0
 		}
 	}
-	gone, err := r.database.Sweep(ctx, sweepBatch, r.remove)
+	gone, err := on.rows.Sweep(ctx, sweepBatch, func(ctx context.Context, id thumb.ID, path string) error {
+		return r.remove(ctx, on, id, path)
+	})
 	if err != nil && ctx.Err() == nil {
 		r.metrics.swept.WithLabelValues("failed").Inc()
 		r.log.Debug("sweep failed", slog.Any("error", err))
@@ -60,14 +61,13 @@ func (r *Renderer) sweepOnce(ctx context.Context) (gone int) {
 // remove deletes one file, under its capture's folder only. Anything else, which a
 // changed storage.prefix or a row of the app's may have left, is not ours to touch:
 // it is forgotten.
-func (r *Renderer) remove(ctx context.Context, id thumb.ID, path string) error {
-	folder := string(r.cfg.Keys.AppendFolder(nil, id))
-	if name, under := strings.CutPrefix(path, folder); !under || name == "" || strings.Contains(name, "/") {
+func (r *Renderer) remove(ctx context.Context, on *shelf, id thumb.ID, path string) error {
+	if !on.holds(id, path) {
 		r.metrics.swept.WithLabelValues("refused").Inc()
 		r.log.Warn("file left alone, it is not in its capture's folder", slog.Int64("capture", int64(id)), slog.String("path", path))
 		return nil
 	}
-	if err := r.storage.Delete(ctx, path); err != nil {
+	if err := on.storage.Delete(ctx, path); err != nil {
 		r.metrics.swept.WithLabelValues("failed").Inc()
 		return fmt.Errorf("deleting %s: %w", path, err)
 	}

@@ -68,7 +68,7 @@ func (r *Renderer) work(j *job) (again bool, err error) {
 	}
 	at, err := r.sources.Locate(j.ctx, work.Original)
 	if err != nil {
-		return false, r.fault(work, ^labels(0), err)
+		return false, r.fault(j, work, ^labels(0), err)
 	}
 	if j.host = at.Host(); !t.assign(j.host) {
 		r.metrics.limited.WithLabelValues("turns").Inc()
@@ -77,7 +77,7 @@ func (r *Renderer) work(j *job) (again bool, err error) {
 	}
 	original, err := r.fetch(j, at)
 	if err != nil {
-		return false, r.fault(work, ^labels(0), err)
+		return false, r.fault(j, work, ^labels(0), err)
 	}
 	defer original.place.leave()
 	r.hook("fetched")
@@ -114,7 +114,7 @@ func (r *Renderer) renderAndKeep(j *job, work *thumb.Work, original []byte) (ano
 		}
 		pictures, err := r.render(j, core, plan)
 		if err != nil {
-			return false, r.fault(work, ^labels(0), err)
+			return false, r.fault(j, work, ^labels(0), err)
 		}
 		r.hook("rendered")
 		r.keep(j, work, batch, pictures)
@@ -129,14 +129,14 @@ func (r *Renderer) plan(j *job, work *thumb.Work, original []byte, wanted labels
 	for _, batch := range []labels{wanted, wanted & -wanted} {
 		made, err := r.inspect(original, r.specs(batch), r.cfg.Source.MaxPixels)
 		if err != nil {
-			return 0, nil, r.fault(work, ^labels(0), err)
+			return 0, nil, r.fault(j, work, ^labels(0), err)
 		}
 		if made.memory <= r.cfg.Render.Memory {
 			return batch, made, nil
 		}
 		if batch == wanted&-wanted {
 			err := fmt.Errorf("%w: decoding takes %d bytes, render.memory is %d", thumb.ErrOriginalUnusable, made.memory, r.cfg.Render.Memory)
-			r.finish(j, batch, Thumbnail{}, r.fault(work, batch, err))
+			r.finish(j, batch, Thumbnail{}, r.fault(j, work, batch, err))
 			break
 		}
 	}
@@ -168,7 +168,7 @@ func (r *Renderer) render(j *job, core *place, p *plan) (pictures []render.Pictu
 func (r *Renderer) finishFromRows(j *job, work *thumb.Work) labels {
 	r.jobs.wanted(j).each(func(position int) {
 		if row, needed := work.NeedsRender(r.cfg.Specs[position]); !needed {
-			r.finish(j, labelAt(position), r.at(row.Path), nil)
+			r.finish(j, labelAt(position), j.shelf.at(row.Path), nil)
 		}
 	})
 	return r.jobs.leaveUnlessWanted(j)
@@ -177,7 +177,7 @@ func (r *Renderer) finishFromRows(j *job, work *thumb.Work) labels {
 // finishFromFailures finishes the labels that this version of the original is known
 // not to give. It returns those that are left; the job leaves where none is.
 func (r *Renderer) finishFromFailures(j *job, work *thumb.Work) labels {
-	errs := r.failures.ofVersion(work)
+	errs := j.shelf.failures.ofVersion(work)
 	r.jobs.wanted(j).each(func(position int) {
 		if err := errs[position]; err != nil {
 			r.finish(j, labelAt(position), Thumbnail{}, err)
@@ -198,23 +198,17 @@ func (r *Renderer) finish(j *job, which labels, made Thumbnail, err error) {
 }
 
 // fault remembers an original's failure, and returns it.
-func (r *Renderer) fault(work *thumb.Work, which labels, err error) error {
+func (r *Renderer) fault(j *job, work *thumb.Work, which labels, err error) error {
 	switch {
 	case errors.Is(err, thumb.ErrOriginalUnavailable):
-		r.failures.rememberUnavailable(work.Capture.ID, err)
+		j.shelf.failures.rememberUnavailable(work.Capture.ID, err)
 	case errors.Is(err, thumb.ErrOriginalForApp):
-		r.failures.rememberVersion(work, which, err)
+		j.shelf.failures.rememberVersion(work, which, err)
 		r.log.Info("original is left to the app", slog.Int64("capture", int64(work.Capture.ID)), slog.Any("reason", err))
 	case errors.Is(err, thumb.ErrOriginalUnusable):
-		r.failures.rememberVersion(work, which, err)
+		j.shelf.failures.rememberVersion(work, which, err)
 	}
 	return err
-}
-
-// at is the thumbnail whose file lies under path.
-func (r *Renderer) at(path string) Thumbnail {
-	urls := r.storage.StorageURLs()
-	return Thumbnail{URL: urls.Of(path), Expires: urls.Expires}
 }
 
 // original is an original in hand.

@@ -1,8 +1,10 @@
 package history
 
+import "time"
+
 // recording is by how much the moment at which a file is recorded for deletion, which
 // its time counts from, may lie before the commit that it is part of.
-const recording = 500 * 1e6 // 500 ms
+const recording = 500 * time.Millisecond
 
 // files checks that rows, files and keys agree.
 func (c *check) files() {
@@ -46,17 +48,17 @@ func (c *check) keyUsedOnce(key string, puts []Put) {
 	}
 }
 
-// nobodyNames: neither a row, nor whoever may remember one that was replaced. What the
-// app itself removes a row of, it does not want to be seen any longer.
+// nobodyNames: neither a row, nor whoever may remember one that a replica replaced. What
+// the app itself does away with, it does not want to be seen any longer.
 func (c *check) nobodyNames(d Delete) {
 	for _, s := range c.keys[d.Key] {
 		until := s.To
-		if !s.removed && until != Forever {
+		if !s.withdrawn && !s.staysNamed && until != Forever {
 			until += c.Settings.DeleteAfter - recording
 		}
 		if until > d.Start {
 			c.violates("file deleted too early", d.Start, "%s was named by row %d/%s from %.3f to %s",
-				d.Key, s.capture, s.label, s.From.Seconds(), until1(s.To))
+				d.Key, s.capture, s.label, s.From.Seconds(), momentText(s.To))
 		}
 	}
 }

@@ -108,6 +108,21 @@ func TestCheck(t *testing.T) {
 			h.Deletes = append(h.Deletes, Delete{Start: 41 * s, End: 41 * s, Key: key3})
 			h.Final = nil
 		}},
+		"replaced by the app, deleted at once": {"", func(h *History) {
+			h.Rows = append(h.Rows, RowChange{At: 40 * s, By: "app", Capture: 7, Label: "medium", Old: &Row{Path: key3, Width: 192, Version: 200}, New: &Row{Path: "app.jpg"}})
+			h.Deletes = append(h.Deletes, Delete{Start: 41 * s, End: 41 * s, Key: key3})
+			h.Final = nil
+		}},
+		"touched by a replica, then removed by the app": {"", func(h *History) {
+			same := &Row{Path: key3, Width: 192, Version: 200}
+			h.Rows = append(h.Rows, RowChange{At: 39 * s, By: "a.1", Capture: 7, Label: "medium", Old: same, New: same}, RowChange{At: 40 * s, By: "app", Capture: 7, Label: "medium", Old: same})
+			h.Deletes = append(h.Deletes, Delete{Start: 41 * s, End: 41 * s, Key: key3})
+			h.Final = nil
+		}},
+		"touched, then replaced": {"file deleted too early", func(h *History) {
+			h.Rows = slices.Insert(h.Rows, 1, RowChange{At: 23900 * time.Millisecond, By: "app", Capture: 7, Label: "small", Old: h.Rows[0].New, New: h.Rows[0].New})
+			h.Deletes[0].Start = 29 * s
+		}},
 		"file that cannot be read": {"file missing", func(h *History) { h.Reads[0] = Read{Start: 6 * s, End: 6 * s, Key: key1, Missing: true} }},
 		"file of another picture":  {"another picture", func(h *History) { h.Reads[0].Picture.Capture = 8 }},
 

@@ -1,14 +1,17 @@
 package history
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 const (
 	// forgotten is how long after it has lapsed a lease may be removed by anybody.
-	forgotten = 60 * 1e9
+	forgotten = time.Minute
 	// sight is by how much what a transaction saw may lie before its commit.
-	sight = 500 * 1e6
+	sight = 500 * time.Millisecond
 	// overrun is how long a holder whose lease was lost may go on with what it has begun.
-	overrun = 60 * 1e9
+	overrun = time.Minute
 )
 
 // term is a holder's time with the lease on a capture.

@@ -52,7 +52,7 @@ func version(microseconds int64) string {
 	return time.UnixMicro(microseconds).UTC().Format("15:04:05.000000")
 }
 
-func until1(m Moment) string {
+func momentText(m Moment) string {
 	if m == Forever {
 		return "now"
 	}

@@ -19,12 +19,13 @@ type rowID struct {
 	label   string
 }
 
-// rowState is a row while it stays the same. Removed says that it ended by its deletion.
+// rowState is a row while it stays the same. Withdrawn says that the app itself ended it,
+// by deleting it or having it name another file; staysNamed that a row of the same path follows.
 type rowState struct {
 	Span
 	rowID
 	Row
-	removed bool
+	withdrawn, staysNamed bool
 }
 
 type captureState struct {
@@ -39,7 +40,8 @@ func newTimelines(h *History) *timelines {
 		versions: map[int64][]Original{}, terms: termsOf(h.Leases),
 	}
 	for _, c := range h.Rows {
-		t.addRow(c)
+		_, ours := h.Replicas[c.By]
+		t.addRow(c, ours)
 	}
 	for _, states := range t.rows {
 		for _, s := range states {
@@ -67,11 +69,12 @@ func newTimelines(h *History) *timelines {
 	return t
 }
 
-func (t *timelines) addRow(c RowChange) {
+func (t *timelines) addRow(c RowChange, ours bool) {
 	id := rowID{c.Capture, c.Label}
 	states := t.rows[id]
 	if n := len(states); n > 0 && states[n-1].To == Forever {
-		states[n-1].To, states[n-1].removed = c.At, c.New == nil
+		last := &states[n-1]
+		last.To, last.withdrawn, last.staysNamed = c.At, c.New == nil || !ours, c.New != nil && c.New.Path == last.Path
 	}
 	if c.New != nil {
 		states = append(states, rowState{Span: Span{c.At, Forever}, rowID: id, Row: *c.New})

@@ -48,9 +48,31 @@ http {
 }
 `
 
+// nginxStream is the configuration of an nginx that carries bytes, and knows no HTTP.
+const nginxStream = `load_module /usr/lib/nginx/modules/ngx_stream_module.so;
+daemon off;
+%[2]s
+worker_processes 1;
+pid %[1]s/pid;
+error_log %[1]s/error.log;
+events { worker_connections 256; }
+stream { include %[1]s/site.conf; }
+`
+
+// StartNginxStream is StartNginx, of a stream block.
+func StartNginxStream(t testing.TB, site func(address string) string) *Nginx {
+	t.Helper()
+	return startNginx(t, nginxStream, site)
+}
+
 // StartNginx starts an nginx whose http block holds site(address); that has to listen
 // there. It ends with the test.
 func StartNginx(t testing.TB, site func(address string) string) *Nginx {
+	t.Helper()
+	return startNginx(t, nginxMain, site)
+}
+
+func startNginx(t testing.TB, main string, site func(address string) string) *Nginx {
 	t.Helper()
 	dir, err := tempDir()
 	if err != nil {
@@ -61,7 +83,7 @@ func StartNginx(t testing.TB, site func(address string) string) *Nginx {
 		user = "user root;"
 	}
 	if err := errors.Join(os.Mkdir(filepath.Join(dir, "tmp"), 0o755),
-		os.WriteFile(filepath.Join(dir, "nginx.conf"), fmt.Appendf(nil, nginxMain, dir, user), 0o644)); err != nil {
+		os.WriteFile(filepath.Join(dir, "nginx.conf"), fmt.Appendf(nil, main, dir, user), 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	address, err := freeAddress()

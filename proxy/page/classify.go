@@ -14,8 +14,6 @@ const blockSize = 64
 type masks struct {
 	quotes      uint64 // "
 	backslashes uint64 // \
-	opening     uint64 // { [
-	closing     uint64 // } ]
 	sought      uint64 // { and another byte that was asked for
 	foreign     uint64 // not a byte that JSON has outside strings
 	// parity is set where an odd number of quotes stand up to here in the block:
@@ -45,8 +43,6 @@ func classifyWords(dst []masks, src []byte, also byte) {
 			w := binary.LittleEndian.Uint64(block[j:])
 			m.quotes |= equal(w, '"') << j
 			m.backslashes |= equal(w, '\\') << j
-			m.opening |= equal(w|' '*ones, '{') << j
-			m.closing |= equal(w|' '*ones, '}') << j
 			m.sought |= (equal(w, '{') | equal(w, also)) << j
 		}
 		for j, c := range block {

@@ -1,13 +1,13 @@
 #include "textflag.h"
 
 // A byte c is one that JSON has outside strings where low[c&15] & high[c>>4] is not
-// zero. Bit 7 is for opening brackets, bit 6 for closing ones, and each half has a bit of
-// its own for each other row of the ASCII table. VPSHUFB gives zero for c >= 0x80.
-DATA low<>+0(SB)/8, $0x04143C2424261406
-DATA low<>+8(SB)/8, $0x0012431282050504
+// zero; each half has a bit of its own for each row of the ASCII table. VPSHUFB gives zero
+// for c >= 0x80.
+DATA low<>+0(SB)/8, $0x04246C4444462406
+DATA low<>+8(SB)/8, $0x0022532252050504
 GLOBL low<>(SB), RODATA|NOPTR, $16
 
-DATA high<>+0(SB)/8, $0xE010C00804020001
+DATA high<>+0(SB)/8, $0x4020100804020001
 DATA high<>+8(SB)/8, $0x0000000000000000
 GLOBL high<>(SB), RODATA|NOPTR, $16
 
@@ -29,19 +29,14 @@ GLOBL single<>(SB), RODATA|NOPTR, $4
 	VPSHUFB   Y1, Y14, Y1       \
 	VPSHUFB   Y0, Y13, Y2       \
 	VPAND     Y1, Y2, Y1        \
-	VPMOVMSKB Y1, R10           \
-	MOVL      R10, (half+16)(DI) \
-	VPADDB    Y1, Y1, Y2        \
-	VPMOVMSKB Y2, R11           \
-	MOVL      R11, (half+24)(DI) \
 	VPCMPEQB  Y0, Y10, Y2       \
 	VPCMPEQB  Y0, Y11, Y3       \
 	VPOR      Y2, Y3, Y2        \
 	VPMOVMSKB Y2, R12           \
-	MOVL      R12, (half+32)(DI) \
+	MOVL      R12, (half+16)(DI) \
 	VPCMPEQB  Y1, Y7, Y1        \
 	VPMOVMSKB Y1, R9            \
-	MOVL      R9, (half+40)(DI)
+	MOVL      R9, (half+24)(DI)
 
 // func classifyAVX2(dst *masks, src *byte, blocks int, also byte)
 TEXT ·classifyAVX2(SB), NOSPLIT, $0-25
@@ -72,9 +67,9 @@ block:
 	// A carry-less product with all ones is the exclusive or of all lower bits.
 	VMOVQ      R13, X4
 	VPCLMULQDQ $0, X5, X4, X4
-	VMOVQ      X4, 48(DI)
+	VMOVQ      X4, 32(DI)
 	ADDQ       $64, SI
-	ADDQ       $56, DI
+	ADDQ       $40, DI
 	DECQ CX
 	JNZ  block
 

@@ -18,8 +18,6 @@ func slowMasks(block []byte, also byte) (m masks) {
 		}
 		m.quotes |= bit(c == '"')
 		m.backslashes |= bit(c == '\\')
-		m.opening |= bit(c == '{' || c == '[')
-		m.closing |= bit(c == '}' || c == ']')
 		m.sought |= bit(c == '{' || c == also)
 		m.foreign |= bit(!strings.ContainsRune(" \t\r\n{}[]:,\"0123456789+-.eEtrufalsn", rune(c)))
 		m.parity |= bit(bits.OnesCount64(m.quotes)%2 == 1)

@@ -15,16 +15,16 @@
 // this, or nothing of it is rewritten:
 //
 //   - it begins with a bracket and ends with one of the same kind, with nothing but white
-//     space around them, and as many brackets close in it as open;
+//     space around them;
 //   - every string is closed, and outside strings stand only bytes that JSON has there (no
 //     comments, no single quotes, no NaN, no markup);
 //   - every object that is looked into is made of members as JSON has them.
 //
-// So JSON that was cut off anywhere is never rewritten, nor is what only looks like a member
-// in a string or a comment. What else is wrong with a body (the order of its brackets,
-// commas, colons and scalars, the spelling of numbers, literals and escapes, a line break in
-// a string, another text behind the first) does not keep it from being rewritten, and stays
-// as wrong as it was.
+// So what only looks like a member, in a string or a comment, is never rewritten. What else
+// is wrong with a body (the number and the order of its brackets, commas, colons and scalars,
+// the spelling of numbers, literals and escapes, a line break in a string, another text
+// behind the first, the end missing from some closing bracket on) does not keep it from being
+// rewritten, and stays as wrong as it was.
 //
 // Where a place is named, it also finds the captures at that place whose field is null
 // (nulls.go). Only a page that has such a member is read for that a second time.

@@ -43,7 +43,6 @@ type walk struct {
 	inString uint64 // all ones where the next block begins inside a string
 	escaped  uint64 // 1 where the next block's first byte is escaped
 	escapes  bool   // a backslash was seen
-	depth    int    // how many more brackets opened than closed
 	also     byte   // what is sought beside '{'
 	read     int    // a field object was read up to here
 	null     bool   // a field member was seen whose value may be null
@@ -75,13 +74,13 @@ func (w *walk) whole() bool {
 		tail[i] = ' '
 	}
 	classify(classes[:1], tail[:], w.also)
-	return w.blocks(classes[:1], at) && w.inString == 0 && w.depth == 0
+	return w.blocks(classes[:1], at) && w.inString == 0
 }
 
 // blocks looks at blocks that were classified, the first of which begins at base: where
 // strings are, that nothing foreign stands between them, and at what was sought there.
 func (w *walk) blocks(part []masks, base int) bool {
-	inString, depth, foreign := w.inString, w.depth, uint64(0)
+	inString, foreign := w.inString, uint64(0)
 	for i := range part {
 		m := &part[i]
 		// Set from an opening quote to the byte before the closing one.
@@ -91,11 +90,10 @@ func (w *walk) blocks(part []masks, base int) bool {
 		}
 		inString = uint64(int64(in) >> 63)
 		foreign |= m.foreign &^ in
-		depth += bits.OnesCount64(m.opening&^in) - bits.OnesCount64(m.closing&^in)
 		for sought := m.sought &^ in; sought != 0; sought &= sought - 1 {
 			at := base + bits.TrailingZeros64(sought)
 			switch {
-			case !w.named(at) || at < w.read:
+			case at < w.read || !w.named(at):
 			case w.body[at] != '{':
 				w.null = true
 			case !w.field(at):
@@ -104,7 +102,7 @@ func (w *walk) blocks(part []masks, base int) bool {
 		}
 		base += blockSize
 	}
-	w.inString, w.depth = inString, depth
+	w.inString = inString
 	return foreign == 0
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,21 +81,34 @@ func TestCases(t *testing.T) {
 	}
 }
 
-// Whatever place a body is cut off at, it stays as it is.
-func TestEveryTruncationIsRefused(t *testing.T) {
+// Whatever place a body is cut off at, what is left of it is rewritten as in the whole, or
+// stays as it is: always where a string, or an object that is looked into, is cut.
+func TestEveryTruncation(t *testing.T) {
 	t.Parallel()
 	s := newScanner(t)
 	whole := []byte(`{"comment":"}]{\"\\","results":[{"id":1,"thumbnails":{"small":"/api/v2/captures/thumbnails/1/?label=small"},"x":[[],{}]},` +
 		strings.Repeat(`{"thumbnails":{"a":{},"large":"/api/v2/captures/thumbnails/2/?label=large"}},`, 5) + `{}]}`)
-	var f Found
+	var f, cut Found
 	if !s.Scan(&f, whole, Hosts{}) || len(f.Refs) != 6 {
 		t.Fatalf("%d references in the whole body", len(f.Refs))
 	}
 	for n := range whole {
-		if s.Scan(&f, whole[:n], Hosts{}) || len(f.Refs)+len(f.IDs) > 0 {
+		ok := s.Scan(&cut, whole[:n], Hosts{})
+		if !ok && len(cut.Refs)+len(cut.IDs) > 0 || ok && !isCutOf(cut.Refs, f.Refs, n) {
+			t.Errorf("cut off after %d bytes: %v of %v in %s", n, cut.Refs, f.Refs, whole[:n])
+		}
+		if ok && whole[n-1] != '}' {
 			t.Errorf("cut off after %d bytes, it is taken for JSON: %s", n, whole[:n])
 		}
 	}
+}
+
+// isCutOf says whether refs are those of the whole that end in its first n bytes.
+func isCutOf(refs, whole []Ref, n int) bool {
+	for len(whole) > 0 && whole[len(whole)-1].End > n {
+		whole = whole[:len(whole)-1]
+	}
+	return slices.Equal(refs, whole)
 }
 
 // Where the blocks' borders fall makes no difference.
@@ -141,7 +155,7 @@ func TestDepth(t *testing.T) {
 		"a bomb of arrays":          {nested("[", "", "]", 1<<20), 0, true},
 		"a bomb that never closes":  {nested(`{"thumbnails":`, "", "", 1<<18), 0, false},
 		"a bomb of closing ones":    {nested("", "", "}", 1<<20), 0, false},
-		"closed more than opened":   {[]byte("{}" + strings.Repeat("}", 2000)), 0, false},
+		"closed more than opened":   {[]byte("{}" + strings.Repeat("}", 2000)), 0, true},
 		"opened and closed in turn": {[]byte("[" + strings.Repeat("[],", 1<<16) + "[]]"), 0, true},
 	} {
 		var f Found

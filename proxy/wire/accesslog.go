@@ -24,9 +24,17 @@ func (c *client) observe() {
 		return
 	}
 	method := c.header.Method()
-	id := r.facts.requestID
-	c.line = append(append(append(append(c.line[:0], method...), r.target...), c.peer...), id...)
+	facts := r.readFacts()
+	id, trace := facts.requestID, traceID(facts.traceparent)
+	c.line = append(append(append(append(append(c.line[:0], method...), r.target...), c.peer...), id...), trace...)
+	length := len(c.line)
+	if c.trusted {
+		c.line = r.clientAddr().AppendTo(c.line)
+	} else {
+		c.line = append(c.line, c.peer...)
+	}
 	text := string(c.line)
+	address := text[length:]
 	cut := func(n int) (part string) { part, text = text[:n], text[n:]; return part }
 	record := slog.NewRecord(now, slog.LevelInfo, "request", 0)
 	record.AddAttrs(
@@ -36,8 +44,32 @@ func (c *client) observe() {
 		slog.Int64("bytes", r.sent),
 		slog.Duration("took", took),
 		slog.String("remote", cut(len(c.peer))),
+		slog.String("client", address),
 		slog.String("request_id", cut(len(id))),
 		slog.String("route", m.routes[r.route]),
 	)
+	if len(trace) > 0 {
+		record.AddAttrs(slog.String("trace_id", cut(len(trace))))
+	}
 	_ = c.s.log.Handler().Handle(context.Background(), record)
+}
+
+// traceID takes the trace's id out of a traceparent (W3C Trace Context), which goes on to
+// the app as it came; nil: there is none that can be understood.
+func traceID(traceparent []byte) []byte {
+	const dash1, dash2 = 2, 35
+	if len(traceparent) < 55 || traceparent[dash1] != '-' || traceparent[dash2] != '-' {
+		return nil
+	}
+	id, used := traceparent[dash1+1:dash2], false
+	for _, c := range id {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return nil
+		}
+		used = used || c != '0'
+	}
+	if !used {
+		return nil
+	}
+	return id
 }

@@ -80,6 +80,9 @@ func (c *client) serve() {
 	defer c.s.forget(c)
 	defer c.releaseReader()
 	defer c.survive()
+	if !c.welcome() {
+		return
+	}
 	for first := true; c.serveNext(first); first = false {
 	}
 }

@@ -40,6 +40,26 @@ func TestClientKey(t *testing.T) {
 			t.Errorf("%s: %s with X-Forwarded-For %q is not %s", c.name, c.peer, c.forwardedFor, c.client)
 		}
 	}
+	forwarded := func(list string) uint64 {
+		c := &client{s: s, peer: []byte("127.0.0.1"), trusted: true}
+		c.req.client = c
+		c.req.facts = facts{read: true, forwarded: []byte(list)}
+		return c.req.ClientKey()
+	}
+	for list, client := range map[string]string{
+		`for=203.0.113.7`: "203.0.113.7",
+		`for=1.2.3.4, For="203.0.113.7:4711";proto=x`:                                                       "203.0.113.7",
+		`for=1.2.3.4;by=5.6.7.8, by=9.9.9.9; for = x, proto=https;for="[2001:db8:1:2::1]:80", for=10.1.2.3`: "2001:db8:1:2::9",
+		`for="[2001:db8:1:2::1]"`:                                   "2001:db8:1:2::9",
+		`for=203.0.113.7;host="a, for=6.6.6.6; x\",for=6.6.6.6;\""`: "203.0.113.7", // the client's own Host
+		`for=203.0.113.7, for=_hidden`:                              "127.0.0.1",
+		`proto=https`:                                               "127.0.0.1",
+		`for=203.0.113.7;host="unended, for=6.6.6.6`:                "203.0.113.7",
+	} {
+		if forwarded(list) != key("127.0.0.1", client) {
+			t.Errorf("Forwarded: %s is not %s", list, client)
+		}
+	}
 	keys := map[uint64]bool{0: true}
 	for _, other := range []string{"203.0.113.7", "203.0.113.8", "2001:db8:1:2::1", "2001:db8:1:3::1", "10.0.0.1"} {
 		keys[key(other, "")] = true

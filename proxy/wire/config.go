@@ -22,6 +22,7 @@ type Config struct {
 type ServerConfig struct {
 	PublicURL      string        `toml:"public_url"`      // the site's address as browsers see it; "": unknown
 	TrustedProxies []string      `toml:"trusted_proxies"` // CIDR prefixes whose X-Forwarded-* are believed
+	ProxyProtocol  bool          `toml:"proxy_protocol"`  // every connection begins by saying whose it is
 	CORSOrigins    []string      `toml:"cors_origins"`    // origins that may read the proxy's own answers
 	Compress       bool          `toml:"compress"`        // gzip, br or zstd rewritten pages towards clients
 	DebugHeaders   bool          `toml:"debug_headers"`   // Cache-Status on every answer (RFC 9211)

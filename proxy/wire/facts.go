@@ -14,7 +14,9 @@ type facts struct {
 	unclear        bool   // gunicorn reads that header otherwise: to say more would contradict it
 	forwardedHost  []byte
 	forwarded      []byte
-	requestID      []byte
+	requestID      []byte // the client's, or the one made up for it
+	returnsID      bool   // the client gave it, and gets it back
+	traceparent    []byte
 	claims         bool // an X-Forwarded-* that is read here, or Forwarded, was sent
 	further        bool // another claim was sent
 	loops          bool // CDN-Loop has our id: the request has been here
@@ -45,7 +47,10 @@ func (f *facts) note(use headerUse, name, value []byte) {
 		f.further = true
 		return
 	case useID:
-		f.requestID = value
+		f.requestID, f.returnsID = value, len(value) > 0 && len(value) <= longestID
+		return
+	case useTrace:
+		f.traceparent = value
 		return
 	default:
 		return

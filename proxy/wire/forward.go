@@ -40,7 +40,7 @@ func (c *client) appendHead(dst []byte, form Form) []byte {
 		}
 		switch use {
 		case useLoop:
-		case useCopy:
+		case useCopy, useTrace:
 			if form.Without != nil && form.Without.Of(name) || c.req.named && c.connectionNames(name) {
 				continue
 			}
@@ -147,10 +147,12 @@ func (c *client) connectionNames(wanted []byte) bool {
 	return false
 }
 
+const longestID = 200 // bytes of an X-Request-Id that is believed
+
 // requestID is the client's X-Request-Id, or one made up.
 func (c *client) requestID() []byte {
 	f := c.req.readFacts()
-	if len(f.requestID) == 0 || len(f.requestID) > 200 {
+	if len(f.requestID) == 0 || len(f.requestID) > longestID {
 		var random [16]byte
 		for i := range 2 {
 			n := rand.Uint64()

@@ -39,11 +39,12 @@ var (
 	rejectTLS         = &rejection{400, "tls"}  // the connection is closed without an answer
 	rejectLoop        = &rejection{508, "loop"} // upstream.url leads back here
 	rejectUpgrades    = &rejection{503, "upgrades"}
+	rejectProxyHead   = &rejection{400, "proxy_protocol"} // likewise
 
 	rejections = []*rejection{
 		rejectLine, rejectVersion, rejectTarget, rejectMethod, rejectSpelling, rejectLineEnd, rejectFold, rejectName,
 		rejectValue, rejectHost, rejectLength, rejectEncoding, rejectBoth, rejectExpectation,
-		rejectHeaderSize, rejectTargetSize, rejectBodySize, rejectChunk, rejectTimeout, rejectTLS, rejectLoop, rejectUpgrades,
+		rejectHeaderSize, rejectTargetSize, rejectBodySize, rejectChunk, rejectTimeout, rejectTLS, rejectLoop, rejectUpgrades, rejectProxyHead,
 	}
 )
 

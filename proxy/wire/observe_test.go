@@ -1,6 +1,9 @@
 package wire
 
 import (
+	"bufio"
+	"io"
+	"net"
 	"strings"
 	"testing"
 
@@ -20,7 +23,7 @@ func TestRequestsAreLoggedAndCounted(t *testing.T) {
 	eventually.Holds(t, "both lines are there", func() bool { return strings.Count(p.log.String(), "msg=request ") == 2 })
 	for _, want := range []string{
 		"level=INFO msg=request method=GET uri=/a?b status=200 bytes=2 took=",
-		" remote=127.0.0.1 request_id=mine route=pass\n",
+		" remote=127.0.0.1 client=127.0.0.1 request_id=mine route=pass\n",
 		" status=400 bytes=",
 	} {
 		if !strings.Contains(p.log.String(), want) {
@@ -47,5 +50,46 @@ func TestAccessLogCanBeOff(t *testing.T) {
 	w.Send(wiretest.Get("/x")).Answer() // the first is over for good by now
 	if strings.Contains(p.log.String(), "msg=request ") {
 		t.Error(p.log.String())
+	}
+}
+
+// The log has a trusted proxy's client, and the trace; who gives an id gets it back, on the
+// app's answers and our own, unless the app says one itself.
+func TestWhoAsked(t *testing.T) {
+	t.Parallel()
+	a := wiretest.StartApp(t, func(a *wiretest.App, conn *net.TCPConn, br *bufio.Reader) {
+		for {
+			raw, err := a.Read(br)
+			if err != nil {
+				return
+			}
+			answer := wiretest.OK
+			if strings.HasPrefix(raw, "GET /own") {
+				answer = strings.Replace(answer, "\r\n", "\r\nX-Request-Id: app's\r\n", 1)
+			}
+			_, _ = io.WriteString(conn, answer)
+		}
+	})
+	p := startServer(t, a.Addr, nil)
+	const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	asked := func(target, more string) string {
+		return p.Exchange("GET " + target + " HTTP/1.1\r\nHost: s\r\n" + more + "\r\n")
+	}
+	for target, want := range map[string]string{"/x": "mine", "/own": "app's", "/panic": "mine"} {
+		raw := asked(target, "X-Request-Id: mine\r\nX-Forwarded-For: 6.6.6.6, 203.0.113.7\r\ntraceparent: "+trace+"\r\n")
+		if got := wiretest.Fields(raw, "X-Request-Id"); len(got) != 1 || got[0] != want {
+			t.Errorf("%s: the client got the id %q, want %q", target, got, want)
+		}
+	}
+	if raw := asked("/x", "Forwarded: for=203.0.113.9\r\ntraceparent: "+strings.ToUpper(trace)+"\r\n"); wiretest.Fields(raw, "X-Request-Id") != nil {
+		t.Errorf("nobody asked for the id in %q", raw)
+	}
+	if got := wiretest.Fields(a.Seen()[0], "traceparent"); len(got) != 1 || got[0] != trace {
+		t.Errorf("the app got the trace %q", got)
+	}
+	eventually.Holds(t, "all lines are there", func() bool { return strings.Count(p.log.String(), "msg=request ") == 4 })
+	if log := p.log.String(); strings.Count(log, " client=203.0.113.7 request_id=mine route=") != 3 ||
+		strings.Count(log, " trace_id=4bf92f3577b34da6a3ce929d0e0e4736\n") != 3 || strings.Count(log, " client=203.0.113.9 ") != 1 {
+		t.Error(log)
 	}
 }

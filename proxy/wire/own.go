@@ -73,6 +73,9 @@ func (c *client) appendOwnHead(dst []byte, h *fasthttp.ResponseHeader, length in
 			dst = appendLine(dst, name, value)
 		}
 	}
+	if c.req.readFacts().returnsID {
+		dst = appendLine(dst, requestIDName, c.req.facts.requestID)
+	}
 	dst = append(dst, "Date: "...)
 	dst = append(fasthttp.AppendHTTPDate(dst, time.Now()), "\r\n"...)
 	if length >= 0 {

@@ -57,11 +57,16 @@ func (c *client) appendAppHead(dst []byte, h *Header, length int64) []byte {
 	c.req.status = h.StatusCode()
 	dst = appendStatusLine(dst, h.StatusCode(), h.read.StatusMessage())
 	dst = append(dst, h.lines...)
+	if c.req.facts.returnsID && h.Peek("X-Request-Id") == nil {
+		dst = appendLine(dst, requestIDName, c.req.facts.requestID)
+	}
 	if c.req.tunnel {
 		dst = append(append(append(dst, "Connection: Upgrade\r\nUpgrade: "...), h.Peek("Upgrade")...), "\r\n"...)
 	}
 	return c.appendHeadEnd(dst, length)
 }
+
+var requestIDName = []byte("X-Request-Id")
 
 // appendHeadEnd appends what holds for this hop only.
 func (c *client) appendHeadEnd(dst []byte, length int64) []byte {

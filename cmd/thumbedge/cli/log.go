@@ -25,6 +25,7 @@ func newLog(w io.Writer, cfg config.Log) (log *slog.Logger, stop func()) {
 	options := &slog.HandlerOptions{Level: level}
 	var inner slog.Handler = slog.NewTextHandler(buffer, options)
 	if cfg.Format == "json" {
+		options.ReplaceAttr = nameField
 		inner = slog.NewJSONHandler(buffer, options)
 	}
 	buffer.running.Go(buffer.flushing)

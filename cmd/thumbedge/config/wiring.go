@@ -56,6 +56,7 @@ func (f *File) Migrations() migrations.Names { return migrations.Names(f.Databas
 func (f *File) Imaging() imaging.Config {
 	cfg := imaging.Config{
 		Specs: f.Thumbnails, Keys: f.Storage.Prefix, Render: f.Render, Source: f.Source, ReplacedConfig: f.Storage.ReplacedConfig,
+		PrivateKeys: f.privateKeys(), SweepRate: f.Reconcile.Rate,
 	}
 	cfg.Source.UpstreamURL, cfg.Source.PublicURL = f.Upstream.URL, f.Server.PublicURL
 	if app, err := upstream.Parse(f.Upstream.Place()); err == nil {

@@ -14,13 +14,15 @@ import (
 // The packages never import each other: where two of them have a type each for the
 // same thing, it is turned here.
 var (
-	_ resolver.Database = (*postgres.Store)(nil)
-	_ imaging.Database  = (*postgres.Store)(nil)
-	_ resolver.URLs     = (imaging.Storage)(nil)
-	_ proxy.Resolver    = (*resolver.WarmSet)(nil)
-	_ proxy.Renderer    = renderer{}
-	_ proxy.Files       = files{}
-	_ postgres.Sink     = sink{}
+	_ resolver.Database   = (*postgres.Store)(nil)
+	_ imaging.Database    = (*postgres.Store)(nil)
+	_ imaging.Drafts      = (*postgres.Store)(nil)
+	_ imaging.PrivateRows = (*postgres.Table)(nil)
+	_ resolver.URLs       = (imaging.Storage)(nil)
+	_ proxy.Resolver      = (*resolver.WarmSet)(nil)
+	_ proxy.Renderer      = renderer{}
+	_ proxy.Files         = files{}
+	_ postgres.Sink       = sink{}
 )
 
 // renderer is the cold path as the proxy wants it.

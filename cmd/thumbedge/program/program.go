@@ -56,6 +56,7 @@ type Program struct {
 	store           *postgres.Store
 	databaseMetrics *postgres.Metrics // of the store, and of the listener
 	storage         imaging.Storage
+	private         privateParts
 	warm            *resolver.WarmSet
 	renderer        *imaging.Renderer
 	proxy           *proxy.Server
@@ -115,24 +116,27 @@ func (p *Program) build(ctx context.Context) error {
 		return err
 	}
 	p.storage = storage
+	if p.private.storage, p.private.files, err = NewPrivateStorage(ctx, p.file, p.opts.Log); err != nil {
+		return err
+	}
 	app, err := upstream.New(p.file.Upstream.Place())
 	if err != nil {
 		return err
 	}
 	if p.warm, err = resolver.New(p.file.Resolver(), resolver.Deps{
-		Database: p.store, URLs: storage, Log: p.opts.Log, Metrics: resolver.NewMetrics(registry),
+		Database: p.store, URLs: storage, PrivateURLs: p.private.urls(), Log: p.opts.Log, Metrics: resolver.NewMetrics(registry),
 	}); err != nil {
 		return fmt.Errorf("making the warm set: %w", err)
 	}
 	if p.renderer, err = imaging.New(p.file.Imaging(), imaging.Deps{
-		Database: p.store, Storage: storage, Buckets: buckets, Log: p.opts.Log, Metrics: imaging.NewMetrics(registry),
+		Database: p.store, Storage: storage, Private: p.private.imaging(p.store), Buckets: buckets, Log: p.opts.Log, Metrics: imaging.NewMetrics(registry),
 		Stored: p.warm.Forget, Hook: p.opts.Hook, DialApp: app.Dial, AppTLS: app.TLS(),
 		MayDelete: func(ctx context.Context) error { return mayDelete(ctx, p.store, storage, p.file.Storage.Prefix) },
 	}); err != nil {
 		return fmt.Errorf("making the renderer: %w", err)
 	}
 	if p.proxy, err = proxy.New(p.file.Proxy(), proxy.Deps{
-		Resolver: p.warm, Renderer: renderer{p.renderer}, Files: files, Log: p.opts.Log,
+		Resolver: p.warm, Renderer: renderer{p.renderer}, Files: files, PrivateFiles: p.private.files, Log: p.opts.Log,
 		Metrics: proxy.NewMetrics(registry), AccessLog: p.file.Log.Access,
 	}); err != nil {
 		return fmt.Errorf("making the proxy: %w", err)
@@ -222,6 +226,7 @@ func (p *Program) closeParts(ctx context.Context) error {
 	if closer, ok := p.storage.(io.Closer); ok {
 		errs = append(errs, closer.Close())
 	}
+	errs = append(errs, p.private.close())
 	return errors.Join(errs...)
 }
 

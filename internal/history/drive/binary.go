@@ -96,7 +96,7 @@ func addClock(t testing.TB, overlay map[string][]byte) {
 	if err != nil {
 		t.Fatalf("giving processes clocks of their own: %s: %v", path, err)
 	}
-	overlay[path] = append(source, "\nvar SteppedBy atomic.Int64 // seconds\n"...)
+	overlay[path] = append(source, "\n// SteppedBy is how many seconds this process's clock is off.\nvar SteppedBy atomic.Int64\n"...)
 	overlay["cmd/thumbedge/clock.go"] = []byte(clockSource)
 }
 

@@ -52,6 +52,9 @@ type Run struct {
 	Profile Profile
 }
 
+// clocks says whether processes need clocks that can be set.
+func (p Profile) clocks() bool { return p.Processes["clock"] > 0 }
+
 // Make makes a history and returns what is wrong with it. It looks at what there is from
 // time to time, and ends early where that is wrong already.
 func Make(t testing.TB, run Run) (*history.History, []history.Violation) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/thumbedge/thumbedge/internal/history"
 )
@@ -22,13 +23,7 @@ func (s *site) heal(ctx context.Context) (*history.Final, error) {
 	for _, r := range s.replicas {
 		for {
 			answer := c.page(r, "echo="+join(s.ids()))
-			cold := 0
-			for _, shown := range answer.Shown {
-				if shown.Key == "" {
-					cold++
-					c.thumbnail(r, shown.Capture, shown.Label)
-				}
-			}
+			cold := s.askForCold(r, answer)
 			if answer.Failed == "" && cold == 0 {
 				final.Warm = append(final.Warm, answer.Shown...)
 				break
@@ -41,6 +36,26 @@ func (s *site) heal(ctx context.Context) (*history.Final, error) {
 		}
 	}
 	return final, s.tidy(ctx, final)
+}
+
+// askForCold asks for all that a page shows cold, as a browser does, and returns how much
+// that is.
+func (s *site) askForCold(r *replica, page history.Answer) (cold int) {
+	var asking errgroup.Group
+	asking.SetLimit(6)
+	c := &client{site: s}
+	for _, shown := range page.Shown {
+		if shown.Key != "" {
+			continue
+		}
+		cold++
+		asking.Go(func() error {
+			c.thumbnail(r, shown.Capture, shown.Label)
+			return nil
+		})
+	}
+	_ = asking.Wait()
+	return cold
 }
 
 // healing is how long everything may take to heal: a label that was rendered for another

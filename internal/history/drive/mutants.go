@@ -11,6 +11,7 @@ import (
 // same as ever; the profile only says what to do more of, so that the fault is found soon.
 type Mutant struct {
 	Name     string
+	Rule     string // that it violates
 	File     string
 	Snippets []snippet
 	Profile  Profile
@@ -51,44 +52,52 @@ var (
 		App: map[string]int{"flicker": 1}, Links: map[string]int{"slow queries": 1},
 		AppEvery: 3 * time.Second, BreakEvery: 100 * time.Millisecond, Clients: 12,
 	}
+	stepping = Profile{
+		App: map[string]int{"replace": 1}, Processes: map[string]int{"clock": 1}, Links: map[string]int{"lying storage": 1},
+		AppEvery: 100 * time.Millisecond, BreakEvery: 500 * time.Millisecond, Clients: 6,
+	}
 )
 
 // Mutants are what the checker has to find.
 var Mutants = []Mutant{
-	{"row before its file", "imaging/store.go", []snippet{
+	{"row before its file", "row without its file", "imaging/store.go", []snippet{
 		{"stored := r.putAll(ctx, all)", "_ = r.upsert(ctx, j, work, all)\n\tstored := r.putAll(ctx, all)"},
 	}, renders, time.Minute},
-	{"storage not asked to confirm", "imaging/s3/objects.go", []snippet{
+	{"storage not asked to confirm", "row without its file", "imaging/s3/objects.go", []snippet{
 		{"err = s.confirm(ctx, key, jpeg, aws.ToString(out.ETag))", "_ = out"},
 	}, lying, time.Minute},
-	{"key used again", "imaging/store.go", []snippet{
+	{"key used again", "key used twice", "imaging/store.go", []snippet{
 		{"_, _ = rand.Read(digits[:])", "_, _ = rand.Read(digits[:])\n\tclear(digits[:])"},
 	}, renders, time.Minute},
-	{"version read at the end", "imaging/store.go", []snippet{
+	{"version read at the end", "older picture", "imaging/store.go", []snippet{
 		{"	var rows []thumb.Row\n", "	if again, err := r.database.Original(ctx, j.id); err == nil {\n\t\twork = &again\n\t}\n	var rows []thumb.Row\n"},
 	}, slow, time.Minute},
-	{"deletion without the last look", "resolver/postgres/files.go", []snippet{
+	{"deletion without the last look", "file deleted too early", "resolver/postgres/files.go", []snippet{
 		{"f.Path).Scan(&named)", "f.Path).Scan(new(bool))"},
 	}, restored, 2 * time.Minute},
-	{"lease taken from whoever has it", "resolver/postgres/lease.go", []snippet{
+	{"lease taken from whoever has it", "lease taken early", "resolver/postgres/lease.go", []snippet{
 		{"OR l.until <= clock_timestamp()", "OR true"},
 	}, slow, time.Minute},
-	{"lease given up without its token", "resolver/postgres/lease.go", []snippet{
+	{"lease given up without its token", "lease of another given up", "resolver/postgres/lease.go", []snippet{
 		{"AND holder = $2`, int64(id), holder)", "AND $2 <> ''`, int64(id), holder)"},
 	}, stopped, 3 * time.Minute},
-	{"upsert that ignores versions", "resolver/postgres/upsert.go", []snippet{
+	{"upsert that ignores versions", "older over newer", "resolver/postgres/upsert.go", []snippet{
 		{"AND t.last_modified > g.last_modified", "AND false"},
 		{"AND t.last_modified > f.last_modified", "AND false"},
 	}, stopped, 3 * time.Minute},
-	{"entry kept after a notification", "resolver/flight.go", []snippet{
+	{"entry kept after a notification", "old answer", "resolver/flight.go", []snippet{
 		{"store.NewEntry(&f.known[i], f.seq,", "store.NewEntry(&f.known[i], w.flights.seq,"},
 	}, late, 2 * time.Minute},
-	{"entry believed while cut off", "resolver/resolve.go", []snippet{
+	{"entry believed while cut off", "old answer", "resolver/resolve.go", []snippet{
 		{"if connected && e.Standing() !=", "if e.Standing() !="},
 	}, deaf, 2 * time.Minute},
-	{"projects' notifications dropped", "resolver/postgres/listen.go", []snippet{
+	{"projects' notifications dropped", "old answer", "resolver/postgres/listen.go", []snippet{
 		{"l.sink.ChangedAll()", "// dropped"},
 	}, flipped, time.Minute},
+	{"storage left alone by the wall clock", "not healed", "imaging/store.go", []snippet{
+		{"int64(time.Since(b.began)), b.retryAt.Load()", "time.Now().UnixNano(), b.retryAt.Load()"},
+		{"int64(time.Since(b.began) + breakerPause)", "time.Now().Add(breakerPause).UnixNano()"},
+	}, stepping, 30 * time.Second},
 }
 
 // overlay returns the sources of the mutant, for a checkout at root.

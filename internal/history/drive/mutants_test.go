@@ -33,15 +33,18 @@ func TestMutants(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if m.Profile.clocks() {
+				addClock(t, overlay)
+			}
 			run := Run{Binary: build(t, root, overlay), Seed: max(*seed, 1), Length: m.Length, Profile: m.Profile}
 			h, found := Make(t, run)
-			if len(found) == 0 {
-				summarise(t, h)
-				t.Fatalf("it is not found in %v", m.Length)
-			}
 			rules := map[string]int{}
 			for _, v := range found {
 				rules[v.Rule]++
+			}
+			if rules[m.Rule] == 0 {
+				summarise(t, h)
+				t.Fatalf("it is not found in %v as %q, but %v: %v", m.Length, m.Rule, rules, found)
 			}
 			t.Logf("found: %v; first: %v", rules, found[0])
 		})

@@ -143,7 +143,7 @@ func (s *site) restoreRow(ctx context.Context, _ *rand.Rand) error {
 			WHERE f.tries = 0 AND f.due BETWEEN clock_timestamp() + $1::interval AND clock_timestamp() + $2::interval
 			ORDER BY c.seq DESC LIMIT 1
 		) past
-		WHERE t.source_image_id = past.source_image_id AND t.label = past.label`,
+		WHERE t.source_image_id = past.source_image_id AND t.label = past.label AND t.path <> past.path`,
 		"1.5 seconds", deleteAfter.String())
 	return err
 }

@@ -41,7 +41,17 @@ type Client struct {
 // Dial opens a connection, which is closed when the test ends.
 func (f *Front) Dial() *Client {
 	f.T.Helper()
-	conn, err := net.Dial("tcp", f.Addr)
+	return f.DialFrom(nil)
+}
+
+// DialFrom is Dial from that address; nil: whichever the system takes.
+func (f *Front) DialFrom(ip net.IP) *Client {
+	f.T.Helper()
+	dialer := net.Dialer{}
+	if ip != nil {
+		dialer.LocalAddr = &net.TCPAddr{IP: ip}
+	}
+	conn, err := dialer.Dial("tcp", f.Addr)
 	if err != nil {
 		f.T.Fatal(err)
 	}

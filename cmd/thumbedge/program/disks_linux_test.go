@@ -1,0 +1,319 @@
+package program_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"image/jpeg"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
+	"github.com/thumbedge/thumbedge/internal/testenv"
+)
+
+// coldAnswers asks for two labels of each capture at once, and counts the answers: kept
+// ones by a redirect to a whole file, pictures that could not be kept, and others.
+func (s *site) coldAnswers(ids []int64) (kept, unkept, others int) {
+	s.Helper()
+	var mu sync.Mutex
+	var clients sync.WaitGroup
+	for _, id := range ids {
+		for _, label := range []string{"small", "medium"} {
+			clients.Go(func() {
+				response, body := s.get(s.route(id, "?label="+label))
+				if response.StatusCode == http.StatusFound {
+					body = s.fetch(response.Header.Get("Location"))
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				switch response.StatusCode {
+				case http.StatusFound:
+					kept++
+				case http.StatusOK:
+					unkept++
+				default:
+					others++
+					return
+				}
+				if _, err := jpeg.Decode(bytes.NewReader(body)); err != nil {
+					s.Errorf("capture %d, %s: %s with a picture that is not whole: %v", id, label, response.Status, err)
+				}
+			})
+		}
+	}
+	clients.Wait()
+	return kept, unkept, others
+}
+
+// rowsHaveFiles says that each row names a file of just its size below root, which is a
+// whole picture.
+func (s *site) rowsHaveFiles(root string) (rows int) {
+	s.Helper()
+	found, err := s.pool.Query(context.Background(), `SELECT path, size FROM main_sourceimagethumbnail`)
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer found.Close()
+	for ; found.Next(); rows++ {
+		var path string
+		var size int
+		if err := found.Scan(&path, &size); err != nil {
+			s.Fatal(err)
+		}
+		file, err := os.ReadFile(filepath.Join(root, path))
+		if err == nil {
+			_, err = jpeg.Decode(bytes.NewReader(file))
+		}
+		if err != nil || len(file) != size {
+			s.Errorf("the row of %s has %d bytes, its file %d: %v", path, size, len(file), err)
+		}
+	}
+	return rows
+}
+
+// pageIsRight says that the page has every capture, and that each thumbnail on it that
+// is a file is there.
+func (s *site) pageIsRight(captures int) (warm int) {
+	s.Helper()
+	all := s.thumbnailsOf(s.page(s.url, "limit=1000"))
+	if len(all) != captures {
+		s.Errorf("the page has %d captures, want %d", len(all), captures)
+	}
+	for _, labels := range all {
+		for _, url := range labels {
+			if !strings.Contains(url, "/captures/thumbnails/") {
+				warm++
+				s.fetch(url)
+			}
+		}
+	}
+	return warm
+}
+
+// allWarm waits until everything is as if nothing had been.
+func (s *site) allWarm(ids []int64) {
+	s.Helper()
+	s.eventually("every thumbnail is kept again", func() bool {
+		kept, _, _ := s.coldAnswers(ids)
+		return kept == 2*len(ids)
+	})
+	s.eventually("and is on the page", func() bool { return s.pageIsRight(len(ids)) == 2*len(ids) })
+}
+
+// uploadsTo has the app of a site take uploads, and answer what it got.
+func uploadsTo(s *site) {
+	target, err := url.Parse(s.appURL)
+	if err != nil {
+		s.Fatal(err)
+	}
+	pass := httputil.NewSingleHostReverseProxy(target)
+	pass.ErrorLog = nil
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/upload" {
+			pass.ServeHTTP(w, r)
+			return
+		}
+		sum := sha256.New()
+		_, _ = io.Copy(sum, r.Body)
+		fmt.Fprintf(w, "%x", sum.Sum(nil))
+	}))
+	s.Cleanup(app.Close)
+	s.file.Upstream.URL = app.URL
+}
+
+// uploads sends so many bytes, and says whether the app got them.
+func (s *site) uploads(size int) bool {
+	s.Helper()
+	body := bytes.Repeat([]byte("0123456789abcdef"), size/16)
+	response, got := s.do(http.MethodPost, s.url+"/upload", bytes.NewReader(body))
+	return response.StatusCode == http.StatusOK && string(got) == fmt.Sprintf("%x", sha256.Sum256(body))
+}
+
+func quickToTryAgain(f *config.File) {
+	f.Source.RetryAfter, f.Render.MaxWait = time.Second, 2*time.Second
+}
+
+func patientWithRenders(f *config.File) { f.Render.MaxWait = 30 * time.Second }
+
+// The disk of the storage and of spooled bodies fills up while thumbnails are made:
+// clients get them all the same, no row is written without its whole file, and bodies
+// reach the app.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	if !testenv.Alone(t) {
+		return
+	}
+	disk := testenv.SmallDisk(t, "8m")
+	s := newSite(t, uploadsTo, with(quickToTryAgain), with(patientWithRenders), with(func(f *config.File) {
+		f.Storage.Root, f.Upstream.SpoolDir, f.Upstream.SpoolMemory = disk, disk, 64<<10
+	}))
+	ids := s.captures(30)
+	giveBack := testenv.Fill(t, disk, 200<<10)
+	kept, unkept, others := s.coldAnswers(ids)
+	if unkept == 0 || others > 0 {
+		t.Errorf("on a full disk %d thumbnails were kept, %d given all the same, %d not", kept, unkept, others)
+	}
+	rows := s.rowsHaveFiles(disk)
+	if warm := s.pageIsRight(len(ids)); warm != rows || rows < kept {
+		t.Errorf("%d are kept, the database has %d rows, and %d are on the page", kept, rows, warm)
+	}
+	if !s.uploads(4 << 20) {
+		t.Error("an upload did not reach the app as it was sent")
+	}
+	giveBack()
+	s.allWarm(ids)
+	s.rowsHaveFiles(disk)
+}
+
+// The disk of the storage and of spooled bodies stands still. Clients once waited for it
+// for minutes. They get pictures that are made, pages are as always, and no row is
+// written; only who needs the disk waits for it.
+func TestDiskThatStandsStill(t *testing.T) {
+	t.Parallel()
+	if !testenv.Alone(t) {
+		return
+	}
+	s := newSite(t, uploadsTo, with(quickToTryAgain), with(func(f *config.File) {
+		f.Upstream.SpoolDir, f.Upstream.SpoolMemory = t.TempDir(), 64<<10
+	}))
+	ids := s.captures(12)
+	s.coldAnswers(ids[:2])
+	disk := testenv.InterceptDisk(t)
+	disk.StandStill()
+	uploaded := make(chan bool)
+	go func() { uploaded <- s.uploads(4 << 20) }()
+	kept, unkept, others := s.coldAnswers(ids[2:])
+	if kept > 0 || unkept == 0 {
+		t.Errorf("while the disk stood still %d thumbnails were kept, %d given all the same, %d not", kept, unkept, others)
+	}
+	if warm := s.pageIsRight(len(ids)); warm != 4 {
+		t.Errorf("%d thumbnails are on the page, want 4", warm)
+	}
+	if rows := s.rowsHaveFiles(s.file.Storage.Root); rows != 4 {
+		t.Errorf("%d rows, want 4", rows)
+	}
+	if !s.uploads(4 << 10) {
+		t.Error("a small upload did not reach the app")
+	}
+	select {
+	case <-uploaded:
+		t.Error("the large upload did not need the disk: it stood still for nothing")
+	default:
+	}
+	t.Logf("%d calls waited for the disk; %d thumbnails were given, %d not", disk.Stopped(), unkept, others)
+	disk.GoOn()
+	if !<-uploaded {
+		t.Error("the upload did not reach the app as it was sent")
+	}
+	s.allWarm(ids)
+	s.rowsHaveFiles(s.file.Storage.Root)
+}
+
+// PostgreSQL's disk fills up, with its data and its log: pages are the app's or right
+// rewrites, no row is without its file, and with room again all is as before.
+func TestFullDiskUnderTheDatabase(t *testing.T) {
+	t.Parallel()
+	if !testenv.Alone(t) {
+		return
+	}
+	disk, before := testenv.SmallDisk(t, "200m"), os.Getenv("TMPDIR")
+	_ = os.Setenv("TMPDIR", disk) // where the server's folder is made
+	server := testenv.Postgres(t, "synchronous_commit=on")
+	_ = os.Setenv("TMPDIR", before)
+	o := &outage{site: newSiteOn(t, server.TCPURL("postgres"), with(quickToTryAgain), with(patientWithRenders)), server: server}
+	ids := o.captures(20)
+	o.coldAnswers(ids[:5])
+	giveBack := testenv.Fill(t, disk, 0)
+	// Rows of a transaction that fails take what room the table still had.
+	var full error
+	for attempt := 0; full == nil && attempt < 1000; attempt++ {
+		_, full = o.pool.Exec(t.Context(), `INSERT INTO main_sourceimagethumbnail (created_at, updated_at, path, label, width, height, size, source_image_id)
+			SELECT now(), now(), '', repeat('x', 200) || $1::int || '/' || n, 1, 1, 1, $2 FROM generate_series(1, 500) AS n`, attempt, ids[0])
+	}
+	o.exec(`DELETE FROM main_sourceimagethumbnail WHERE path = ''`)
+	var refused *pgconn.PgError
+	if !errors.As(full, &refused) || refused.Code != "53100" { // disk_full
+		t.Errorf("filling the disk ended with %v", full)
+	}
+	kept, unkept, others := o.coldAnswers(ids)
+	if unkept == 0 {
+		t.Error("no picture was given that could not be kept")
+	}
+	t.Logf("the database says %v; %d thumbnails were kept, %d given all the same, %d not", full, kept, unkept, others)
+	rowsWere := o.rowsHaveFiles(o.file.Storage.Root)
+	response, page := o.get(o.url + "/api/v2/captures/?limit=1000")
+	own, want := o.get(o.appURL + "/api/v2/captures/?limit=1000")
+	if response.StatusCode != own.StatusCode || response.StatusCode == http.StatusOK && len(o.thumbnailsOf(page)) != len(o.thumbnailsOf(want)) {
+		t.Errorf("the page is %s, the app's own %s", response.Status, own.Status)
+	}
+	if warm := o.pageIsRight(len(ids)); warm != rowsWere {
+		t.Errorf("%d thumbnails are on the page, the database has %d", warm, rowsWere)
+	}
+	giveBack()
+	if alive, err := o.pool.Exec(t.Context(), `SELECT 1`); err != nil {
+		t.Logf("the server has ended, and is started again: %v %v", alive, err)
+		_ = server.Stop()
+		o.restart()
+	}
+	o.eventually("pages are there", func() bool {
+		response, _ := o.get(o.url + "/api/v2/captures/?limit=1000")
+		return response.StatusCode == http.StatusOK
+	})
+	o.rowsHaveFiles(o.file.Storage.Root)
+	o.allWarm(ids)
+	o.rowsHaveFiles(o.file.Storage.Root)
+}
+
+// No commit of PostgreSQL's comes to an end, as when its log's disk stands still. Its
+// readers notice nothing, and neither do pages.
+func TestDatabaseWhoseCommitsStandStill(t *testing.T) {
+	t.Parallel()
+	server := testenv.Postgres(t, "synchronous_commit=on")
+	s := newSiteOn(t, server.TCPURL("postgres"), with(quickToTryAgain))
+	ids := s.captures(6)
+	s.coldAnswers(ids[:3])
+	setting := func(sql string) {
+		conn := (&outage{site: s}).connect(server)
+		defer conn.Close(context.Background())
+		for _, statement := range []string{sql, `SELECT pg_reload_conf()`} {
+			if _, err := conn.Exec(t.Context(), statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// What a commit waits for: a standby that never comes.
+		s.eventually("the server has read it", func() bool {
+			var waits string
+			err := conn.QueryRow(t.Context(), `SHOW synchronous_standby_names`).Scan(&waits)
+			return err == nil && (waits == "nobody") == strings.Contains(sql, "nobody")
+		})
+	}
+	setting(`ALTER SYSTEM SET synchronous_standby_names = 'nobody'`)
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		s.coldAnswers(ids[3:])
+	}()
+	for range 20 {
+		if warm := s.pageIsRight(len(ids)); warm < 6 {
+			t.Errorf("%d thumbnails are on the page, want the 6 that were there", warm)
+		}
+	}
+	setting(`ALTER SYSTEM RESET synchronous_standby_names`)
+	<-answered
+	s.allWarm(ids)
+	s.rowsHaveFiles(s.file.Storage.Root)
+}

@@ -1,0 +1,62 @@
+package imaging
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+const (
+	// putGrace is how long a Put whose time is over may take to say so.
+	putGrace = time.Second
+	// mostBehind is how many Puts of a storage may be left behind. Each keeps a thread of the
+	// system's, of which a process has 10,000.
+	mostBehind = 16
+)
+
+var (
+	errBehind = errors.New("storage does not come back from what it was asked, and is left alone")
+	errSlow   = fmt.Errorf("%w: storage takes longer than render.max_wait", thumb.ErrBusy)
+	errStuck  = errors.New("storage does not come back")
+)
+
+// put stores one picture, for as long as ctx lasts. A file system whose disk stands
+// still heeds no context: its Put is left behind, and comes to its end when the disk
+// does. The file that it may leave then was recorded for deletion before.
+func (r *Renderer) put(ctx context.Context, on *shelf, k *kept) error {
+	if on.behind.Load() >= mostBehind {
+		return errBehind
+	}
+	done := make(chan error, 1)
+	go func() {
+		err := errPanic
+		defer func() {
+			on.breaker.note(err)
+			done <- err
+		}()
+		defer r.recovered("storing a picture")
+		err = on.storage.Put(ctx, k.key, k.picture.JPEG)
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	grace := time.NewTimer(putGrace)
+	defer grace.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-grace.C:
+	}
+	on.behind.Add(1)
+	on.breaker.note(errStuck)
+	go func() {
+		_ = <-done // noted already
+		on.behind.Add(-1)
+	}()
+	return fmt.Errorf("%w: %w", errStuck, ctx.Err())
+}

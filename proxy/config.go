@@ -18,6 +18,8 @@ import (
 type Config struct {
 	Server   wire.ServerConfig
 	Upstream wire.UpstreamConfig
+	Headers  wire.HeadersConfig
+	Limits   LimitsConfig
 	Rewrite  RewriteConfig
 	Specs    thumb.Specs
 	// Responses is [responses]; the zero value is off.
@@ -65,7 +67,7 @@ func Defaults() Config {
 // Validate reports every problem of the configuration, joined; each begins with
 // the key's name.
 func (c Config) Validate() error {
-	errs := []error{c.Server.Validate(), c.Upstream.Validate(), c.Rewrite.validate(c), c.Specs.Validate()}
+	errs := []error{c.Server.Validate(), c.Upstream.Validate(), c.Headers.Validate(), c.Limits.validate(), c.Rewrite.validate(c), c.Specs.Validate()}
 	if c.Responses.Enabled {
 		errs = append(errs, c.Responses.Validate())
 	}

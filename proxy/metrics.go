@@ -26,6 +26,7 @@ type Metrics struct {
 	files      *fileMetrics
 	signatures *signatureMetrics
 	filled     prometheus.Counter
+	limits     limitMetrics
 	responses  *responses.Metrics
 }
 
@@ -40,6 +41,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		files:      newFileMetrics(reg),
 		signatures: newSignatureMetrics(reg),
 		filled:     newFilledMetric(reg),
+		limits:     newLimitMetrics(reg),
 		responses:  responses.NewMetrics(reg),
 	}
 	passed := promauto.With(reg).NewCounterVec(prometheus.CounterOpts{

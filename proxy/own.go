@@ -6,6 +6,7 @@ import "github.com/thumbedge/thumbedge/proxy/wire"
 // guesses its type, and the pages of server.cors_origins may read it.
 func (rt *router) OwnAnswer(r *wire.Request) {
 	rt.takeSignature(r) // of a request that was refused before it came to Serve
+	rt.errorPage.show(r)
 	h := &r.Own().Header
 	h.Set("X-Content-Type-Options", "nosniff")
 	if len(rt.origins) == 0 {

@@ -63,7 +63,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	server, err := wire.New(wire.Config{Server: cfg.Server, Upstream: cfg.Upstream, AccessLog: deps.AccessLog}, routes, deps.Log, deps.Metrics.wire)
+	server, err := wire.New(wire.Config{Server: cfg.Server, Upstream: cfg.Upstream, Headers: cfg.Headers, AccessLog: deps.AccessLog}, routes, deps.Log, deps.Metrics.wire)
 	if err != nil {
 		return nil, err
 	}

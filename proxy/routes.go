@@ -30,6 +30,8 @@ type router struct {
 	files      *files // nil where storage serves itself
 	signatures bool   // a route URL may hold one, see takeSignature
 	passing    passing
+	limits     limits
+	errorPage  *errorPage
 }
 
 func newRouter(cfg Config, deps Deps) (*router, error) {
@@ -41,10 +43,14 @@ func newRouter(cfg Config, deps Deps) (*router, error) {
 	if rt.passing, err = newPassing(cfg, deps); err != nil {
 		return nil, err
 	}
+	if rt.errorPage, err = newErrorPage(cfg); err != nil {
+		return nil, err
+	}
+	rt.limits = newLimits(cfg.Limits, deps.Metrics.limits)
 	for _, path := range cfg.Rewrite.Paths {
 		rt.pagePaths = append(rt.pagePaths, []byte(path))
 	}
-	rt.thumbnails = newThumbnails(cfg, deps, rt.passing)
+	rt.thumbnails = newThumbnails(cfg, deps, rt.passing, rt.limits)
 	if deps.Files != nil && cfg.FilesPath != "" {
 		rt.files = newFiles(cfg, deps, rt.passing)
 	}
@@ -56,6 +62,9 @@ func newRouter(cfg Config, deps Deps) (*router, error) {
 // canonical path; what is passed to the app is the target as it was sent.
 func (rt *router) Serve(r *wire.Request) {
 	sig := rt.takeSignature(r)
+	if !admit(r, rt.limits.requests, rt.limits.refused.requests) {
+		return
+	}
 	path := r.Path()
 	plain := !r.Upgrades() && (r.Header().IsGet() || r.Header().IsHead())
 	switch {

@@ -31,6 +31,7 @@ type thumbnails struct {
 	passing   passing
 	outcomes  map[thumbnailOutcome]prometheus.Counter
 	signed    *signed // nil: no signature is one
+	limits    limits
 	log       *slog.Logger
 }
 
@@ -42,11 +43,11 @@ type thumbnailRenderer interface {
 	AppFailed(id thumb.ID, position int, refused bool)
 }
 
-func newThumbnails(cfg Config, deps Deps, passing passing) *thumbnails {
+func newThumbnails(cfg Config, deps Deps, passing passing, limits limits) *thumbnails {
 	return &thumbnails{
 		resolver: deps.Resolver, renderer: deps.Renderer, specs: cfg.Specs, passing: passing,
 		fallbacks: newFallbacks(cfg.Upstream.MaxFallbacks, cfg.FallbackQueue, cfg.FallbackWait, deps.Metrics.fallbacks), outcomes: deps.Metrics.thumbnails,
-		signed: newSigned(deps), log: deps.Log,
+		signed: newSigned(deps), limits: limits, log: deps.Log,
 	}
 }
 
@@ -160,6 +161,9 @@ func (t *thumbnails) redirectToFile(r *wire.Request, w *wanted) {
 
 // render has the thumbnail made, and waits for it as long as the client does.
 func (t *thumbnails) render(r *wire.Request, wait context.Context, w *wanted) {
+	if !t.admitRender(r, w) {
+		return
+	}
 	made, err := t.renderer.Thumbnail(wait, thumb.Client(r.ClientKey()), w.id, w.position)
 	outcome := outcomeCold
 	if w.known.Verdicts[w.position] == thumb.Stale {

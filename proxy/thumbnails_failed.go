@@ -33,6 +33,7 @@ const (
 	outcomeWider            thumbnailOutcome = "failed_sent_to_wider"
 	outcomeTooManyFallbacks thumbnailOutcome = "too_many_fallbacks"
 	outcomeAbandoned        thumbnailOutcome = "abandoned"
+	outcomeLimited          thumbnailOutcome = "limited" // its client is over limits.renders
 	// With a valid signature, of a draft's capture:
 	outcomePrivateWarm   thumbnailOutcome = "private_warm"
 	outcomePrivateCold   thumbnailOutcome = "private_cold"
@@ -42,7 +43,7 @@ const (
 
 var thumbnailOutcomes = []thumbnailOutcome{
 	outcomeWarm, outcomeCold, outcomeStale, outcomeUnkept, outcomeUnknown, outcomeBusy, outcomeUnavailable, outcomeUnusable,
-	outcomeBusyOriginal, outcomeNoneOriginal, outcomeUnusableOriginal, outcomeWider, outcomeTooManyFallbacks, outcomeAbandoned,
+	outcomeBusyOriginal, outcomeNoneOriginal, outcomeUnusableOriginal, outcomeWider, outcomeTooManyFallbacks, outcomeAbandoned, outcomeLimited,
 	outcomePrivateWarm, outcomePrivateCold, outcomePrivateUnkept, outcomePrivateFailed,
 }
 

@@ -23,6 +23,9 @@ func (t *thumbnails) servePrivate(r *wire.Request, wait context.Context, w *want
 		t.done(r, w, outcomePrivateWarm)
 		return
 	}
+	if !t.admitRender(r, w) {
+		return
+	}
 	made, err := t.renderer.PrivateThumbnail(wait, thumb.Client(r.ClientKey()), w.id, w.position, w.known.Project)
 	switch {
 	case err != nil && wait.Err() != nil:

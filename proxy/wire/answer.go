@@ -53,6 +53,9 @@ func (r *Answer) readFraming() error {
 	if h.named {
 		r.removeNamed()
 	}
+	for _, name := range c.s.headers.removed {
+		h.Del(name)
+	}
 	if !c.s.cfg.Upstream.PreserveHost || len(c.s.pool.prefix) > 0 {
 		c.leadToSite(h)
 	}

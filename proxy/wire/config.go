@@ -15,6 +15,7 @@ import (
 type Config struct {
 	Server    ServerConfig
 	Upstream  UpstreamConfig
+	Headers   HeadersConfig
 	AccessLog bool // a line for each request, at level info
 }
 
@@ -23,6 +24,7 @@ type ServerConfig struct {
 	PublicURL      string        `toml:"public_url"`      // the site's address as browsers see it; "": unknown
 	TrustedProxies []string      `toml:"trusted_proxies"` // CIDR prefixes whose X-Forwarded-* are believed
 	ProxyProtocol  bool          `toml:"proxy_protocol"`  // every connection begins by saying whose it is
+	ErrorPage      string        `toml:"error_page"`      // a file of HTML that people see while the app is down
 	CORSOrigins    []string      `toml:"cors_origins"`    // origins that may read the proxy's own answers
 	Compress       bool          `toml:"compress"`        // gzip, br or zstd rewritten pages towards clients
 	DebugHeaders   bool          `toml:"debug_headers"`   // Cache-Status on every answer (RFC 9211)
@@ -91,7 +93,9 @@ func Defaults() Config {
 
 // Validate reports every problem of the configuration, joined; each begins with
 // the key's name.
-func (c Config) Validate() error { return errors.Join(c.Server.Validate(), c.Upstream.Validate()) }
+func (c Config) Validate() error {
+	return errors.Join(c.Server.Validate(), c.Upstream.Validate(), c.Headers.Validate())
+}
 
 // Validate is Config's, of this part.
 func (c ServerConfig) Validate() error {

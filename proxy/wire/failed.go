@@ -33,6 +33,9 @@ func IsAppsFailure(err error) bool {
 	return err != nil && !errors.Is(err, errClientGone) && !errors.As(err, &refused)
 }
 
+// AppFailed says whether Own answers for a failure of the app's.
+func (r *Request) AppFailed() bool { return r.appFailed }
+
 // Fail answers for an error of Ask.
 func (r *Request) Fail(err error) {
 	c := r.client
@@ -61,6 +64,7 @@ func (r *Request) Fail(err error) {
 		c.gone()
 		return
 	}
+	r.appFailed = true
 	s.log.Warn("app failed", logError(err), logURI(r), slog.String("reason", f.reason))
 	r.AnswerDetail(f.status, f.detail)
 	r.Own().Header.Set("Cache-Control", "no-store")

@@ -31,6 +31,9 @@ func (r *Request) AnswerDetail(status int, detail string) {
 func (c *client) respond() {
 	r, own := &c.req, &c.own
 	c.s.handler.OwnAnswer(r)
+	for _, name := range c.s.headers.added {
+		own.Header.Del(name)
+	}
 	if !r.body.done && (r.body.kind == bodyChunked || r.body.left > maxDrain) {
 		r.closing = true
 	}

@@ -37,6 +37,7 @@ type Request struct {
 	spooling  bool        // the answer is: what the client does not take at once waits
 	behind    *spool.Body // and is in there
 	rest      []byte      // was read after it, and found no room
+	appFailed bool
 	tunnel    bool
 	admitted  bool      // it counts among the server's upgrades
 	outlived  bool      // it was sent to an app that has gone since, and is sent to the next

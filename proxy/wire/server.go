@@ -37,6 +37,7 @@ type Server struct {
 	peers     peers
 	seed      maphash.Seed // of ClientKey
 	pool      *pool
+	headers   headers
 	loopID    string // by which CDN-Loop tells that a request has been here
 	spool     *spool.Store
 	readers   sync.Pool // *bufio.Reader of clientBuffer
@@ -73,7 +74,7 @@ func New(cfg Config, handler Handler, log *slog.Logger, metrics *Metrics) (*Serv
 	}
 	s := &Server{
 		cfg: cfg, handler: handler, log: log, metrics: metrics,
-		peers: parsePeers(cfg.Server.TrustedProxies), seed: maphash.MakeSeed(), pool: pool,
+		peers: parsePeers(cfg.Server.TrustedProxies), seed: maphash.MakeSeed(), pool: pool, headers: newHeaders(cfg.Headers),
 		listeners: map[net.Listener]struct{}{}, clients: map[*client]struct{}{}, none: make(chan struct{}),
 	}
 	// Replicas have the same app, and know a loop by one another; a chain of proxies, each

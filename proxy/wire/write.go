@@ -78,6 +78,7 @@ func (c *client) appendHeadEnd(dst []byte, length int64) []byte {
 		}
 		dst = append(dst, "\r\n"...)
 	}
+	dst = append(dst, c.s.headers.lines...)
 	if length == lengthChunked {
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
 	}

@@ -57,6 +57,8 @@ func (b *binder) value(into field, value any, key string) {
 		if s, ok := b.string(into, value, key, "a string"); ok {
 			into.value.SetString(s)
 		}
+	case reflect.Map:
+		b.texts(into, value, key)
 	case reflect.Bool:
 		v, ok := value.(bool)
 		if !ok {
@@ -120,6 +122,24 @@ func (b *binder) list(into field, value any, key string) {
 			_, said := members[name]
 			return said
 		})
+	}
+}
+
+// texts puts a table of strings, whose names are the reader's own, into a map.
+func (b *binder) texts(into field, value any, key string) {
+	members, ok := value.(map[string]any)
+	if !ok {
+		b.found.add(key, "must be a table, not %s", kindOf(into, value))
+		return
+	}
+	texts := reflect.MakeMap(into.value.Type())
+	for name, member := range members {
+		if text, ok := b.string(into, member, join(key, name), "a string"); ok {
+			texts.SetMapIndex(reflect.ValueOf(name), reflect.ValueOf(text))
+		}
+	}
+	if texts.Len() > 0 {
+		into.value.Set(texts)
 	}
 }
 

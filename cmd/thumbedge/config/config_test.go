@@ -143,6 +143,9 @@ func TestExampleListsEveryKey(t *testing.T) {
 func list(into map[string]bool, key string, value any) {
 	switch value := value.(type) {
 	case map[string]any:
+		if len(value) == 0 { // the names in it are the reader's own
+			into[key] = true
+		}
 		for name, member := range value {
 			list(into, strings.TrimPrefix(key+"."+name, "."), member)
 		}

@@ -37,6 +37,8 @@ type File struct {
 	Storage    Storage              `toml:"storage"`
 	Cache      resolver.Config      `toml:"cache"`
 	Responses  responses.Config     `toml:"responses"`
+	Headers    wire.HeadersConfig   `toml:"headers"`
+	Limits     proxy.LimitsConfig   `toml:"limits"`
 	Reconcile  reconcile.Config     `toml:"reconcile"`
 	Log        Log                  `toml:"log"`
 }

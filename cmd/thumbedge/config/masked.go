@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/admin"
@@ -36,6 +37,13 @@ func settings(into []admin.Setting, table reflect.Value, at string) []admin.Sett
 				items[i] = shown(f.at(f.value.Index(i)))
 			}
 			into = append(into, admin.Setting{Key: key, Value: strings.Join(items, ", ")})
+		case reflect.Map:
+			names := make([]string, 0, f.value.Len())
+			for _, name := range f.value.MapKeys() {
+				names = append(names, name.String()) // a value may be a secret
+			}
+			slices.Sort(names)
+			into = append(into, admin.Setting{Key: key, Value: strings.Join(names, ", ")})
 		default:
 			into = append(into, admin.Setting{Key: key, Value: shown(f)})
 		}

@@ -1,0 +1,107 @@
+// Package rates bounds how often each client may do something: a token bucket each, in a
+// table of bounded size. Package proxy, its only user, says who the client is.
+//
+// Invariants:
+//   - A limit that is not configured is nil, and costs a comparison.
+//   - The table holds two generations of clients, of generationSize each. When the younger
+//     is full the elder is dropped, whose clients have asked for nothing meanwhile: that many
+//     clients at once may be limited exactly, and no number of them takes more memory.
+package rates
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// generationSize clients and their buckets take some 8 MiB.
+const generationSize = 32 << 10
+
+// Rate is a number in a time, such as "20/s", "100/m" or "200/10s"; "" is no limit. That
+// many may come at once, too.
+type Rate string
+
+// parse returns the rate and the bucket's size.
+func (r Rate) parse() (limit rate.Limit, burst int, err error) {
+	number, unit, _ := strings.Cut(string(r), "/")
+	burst, err = strconv.Atoi(number)
+	if err == nil && burst < 1 || burst > 1_000_000 {
+		err = fmt.Errorf("%d is not from 1 to 1000000", burst)
+	}
+	if err == nil && unit != "" && (unit[0] < '0' || unit[0] > '9') {
+		unit = "1" + unit
+	}
+	period, failure := time.ParseDuration(unit)
+	if err != nil || failure != nil || period <= 0 || period > 24*time.Hour {
+		return 0, 0, fmt.Errorf(`must be "" or a number in a time such as "20/s", "100/m" or "200/10s", not %q`, string(r))
+	}
+	return rate.Limit(float64(burst) / period.Seconds()), burst, nil
+}
+
+// Validate says what is wrong with the rate.
+func (r Rate) Validate() error {
+	if r == "" {
+		return nil
+	}
+	_, _, err := r.parse()
+	return err
+}
+
+// Limit is one rate for every client. It may be used from any goroutine.
+type Limit struct {
+	rate  rate.Limit
+	burst int
+
+	mu             sync.Mutex
+	younger, elder map[uint64]*rate.Limiter
+}
+
+// New returns the limit of a valid rate; nil for "".
+func New(r Rate) *Limit {
+	if r == "" {
+		return nil
+	}
+	limit, burst, _ := r.parse()
+	return &Limit{rate: limit, burst: burst, younger: map[uint64]*rate.Limiter{}}
+}
+
+// Take takes one of a client's tokens, and otherwise says how long the client has to wait
+// for the next one.
+func (l *Limit) Take(client uint64, now time.Time) (wait time.Duration, ok bool) {
+	bucket := l.bucket(client)
+	if bucket.AllowN(now, 1) {
+		return 0, true
+	}
+	missing := 1 - bucket.TokensAt(now)
+	return max(time.Duration(missing/float64(l.rate)*float64(time.Second)), time.Millisecond), false
+}
+
+// Clients returns how many clients are known.
+func (l *Limit) Clients() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.younger) + len(l.elder)
+}
+
+func (l *Limit) bucket(client uint64) *rate.Limiter {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	bucket := l.younger[client]
+	if bucket != nil {
+		return bucket
+	}
+	if bucket = l.elder[client]; bucket == nil {
+		bucket = rate.NewLimiter(l.rate, l.burst)
+	} else {
+		delete(l.elder, client)
+	}
+	if len(l.younger) >= generationSize {
+		l.younger, l.elder = map[uint64]*rate.Limiter{}, l.younger
+	}
+	l.younger[client] = bucket
+	return bucket
+}

@@ -28,7 +28,7 @@ func (c *client) observe() {
 	id, trace := facts.requestID, traceID(facts.traceparent)
 	c.line = append(append(append(append(append(c.line[:0], method...), r.target...), c.peer...), id...), trace...)
 	length := len(c.line)
-	if c.trusted {
+	if c.trusted && (facts.forwardedFor != nil || facts.forwarded != nil) {
 		c.line = r.clientAddr().AppendTo(c.line)
 	} else {
 		c.line = append(c.line, c.peer...)

@@ -21,12 +21,17 @@ const (
 
 // Append appends the key of a thumbnail to dst.
 func (k Keys) Append(dst []byte, id ID, label string, digits uint64) []byte {
-	dst = k.AppendFolder(dst, id)
-	dst = append(dst, label...)
-	dst = append(dst, '_')
-	dst = binary.BigEndian.AppendUint64(dst, hex(uint32(digits>>32)))
-	dst = binary.BigEndian.AppendUint64(dst, hex(uint32(digits)))
-	return append(dst, keySuffix...)
+	return appendName(k.AppendFolder(dst, id), label, digits)
+}
+
+// appendName appends what follows a capture's folder in a key.
+func appendName(dst []byte, label string, digits uint64) []byte {
+	var rest [1 + keyDigits + len(keySuffix)]byte
+	rest[0] = '_'
+	binary.BigEndian.PutUint64(rest[1:], hex(uint32(digits>>32)))
+	binary.BigEndian.PutUint64(rest[1+keyDigits/2:], hex(uint32(digits)))
+	copy(rest[1+keyDigits:], keySuffix)
+	return append(append(dst, label...), rest[:]...)
 }
 
 // hex returns the 8 lower-case hex digits of n, the first in the highest byte.

@@ -22,6 +22,12 @@ type StorageURLs struct {
 	// None says that no file has a URL now: the storage never has them, or has no
 	// credentials to sign them with.
 	None bool
+
+	// folder is Own with the folder of the capture that a URL was written for last: a page
+	// has a capture's labels together.
+	folder   [128]byte
+	length   int
+	folderOf ID
 }
 
 // Signer signs the URLs of one storage with one access key for one moment.
@@ -41,13 +47,27 @@ func (u *StorageURLs) OnSite() bool {
 // It allocates nothing where dst has room. The URL holds no byte that JSON would escape.
 func (u *StorageURLs) Append(dst []byte, id ID, known *Known, label string, position int) []byte {
 	start := len(dst)
-	if known.Paths != nil && known.Paths[position] != "" {
+	switch {
+	case known.Paths != nil && known.Paths[position] != "":
 		dst = AppendEscaped(append(dst, u.Base...), known.Paths[position])
-	} else {
+	case len(u.Own) > len(u.folder)-longestFolder:
 		dst = u.Own.Append(dst, id, label, known.Digits[position])
+	default:
+		if id != u.folderOf {
+			u.enter(id)
+		}
+		dst = appendName(append(dst, u.folder[:u.length]...), label, known.Digits[position])
 	}
 	return u.sign(dst, start)
 }
+
+// enter makes folder that of another capture.
+func (u *StorageURLs) enter(id ID) {
+	u.length, u.folderOf = len(u.Own.AppendFolder(u.folder[:0], id)), id
+}
+
+// longestFolder is how long a capture's folder may be, without Keys.
+const longestFolder = len("capture_9223372036854775807/")
 
 // Of returns the URL of the file under any key, "" where there is None.
 func (u *StorageURLs) Of(key string) string {

@@ -39,8 +39,8 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("signing.keys: key %d is there twice", i+1))
 		}
 	}
-	if c.Lifetime < time.Minute || c.Lifetime > 7*24*time.Hour || c.Lifetime%(2*time.Second) != 0 {
-		errs = append(errs, errors.New("signing.lifetime: must be from 1m to 168h, in whole seconds that are even"))
+	if c.Lifetime < 10*time.Second || c.Lifetime > 7*24*time.Hour || c.Lifetime%(2*time.Second) != 0 {
+		errs = append(errs, errors.New("signing.lifetime: must be from 10s to 168h, in whole seconds that are even"))
 	}
 	return errors.Join(errs...)
 }

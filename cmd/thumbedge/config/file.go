@@ -18,6 +18,7 @@ import (
 	"github.com/thumbedge/thumbedge/imaging/source"
 	"github.com/thumbedge/thumbedge/proxy"
 	"github.com/thumbedge/thumbedge/proxy/responses"
+	"github.com/thumbedge/thumbedge/proxy/signing"
 	"github.com/thumbedge/thumbedge/proxy/wire"
 	"github.com/thumbedge/thumbedge/resolver"
 	"github.com/thumbedge/thumbedge/resolver/postgres"
@@ -39,6 +40,7 @@ type File struct {
 	Responses  responses.Config     `toml:"responses"`
 	Headers    wire.HeadersConfig   `toml:"headers"`
 	Limits     proxy.LimitsConfig   `toml:"limits"`
+	Signing    signing.Config       `toml:"signing"`
 	Reconcile  reconcile.Config     `toml:"reconcile"`
 	Log        Log                  `toml:"log"`
 }
@@ -104,6 +106,7 @@ func Defaults() *File {
 		},
 		Cache:     resolver.Defaults(),
 		Responses: responses.Defaults(),
+		Signing:   signing.Defaults(),
 		Reconcile: reconcile.Defaults(),
 		Log:       Log{Level: "info", Format: "text", Access: true},
 	}

@@ -25,6 +25,7 @@ func TestProblemsShowNoSecret(t *testing.T) {
 		"the environment's as presign":    `storage.presign = "${PASSWORD}"`,
 		"the environment's in a list":     `rewrite.prefetch = ["${PASSWORD}"]`,
 		"where a flag should be":          `server.compress = "http://app:hunter2!@127.0.0.1"`,
+		"a signing key that is short":     "[signing]\nkeys = [\"hunter2!\"]",
 		"a token that is no string":       `server.admin_token = ["hunter2!"]`,
 		"a database's password":           `database.url = "postgres://antenna:hunter2!@[::1/antenna"`,
 		"a database's password as a DSN":  `database.listen_url = "host=db password=hunter2! port=x"`,

@@ -19,6 +19,8 @@ func (f *File) validations() []error {
 		resolverConfig.Validate(),
 		postgresConfig.Validate(),
 		imagingConfig.Validate(),
+		f.Signing.Validate(),
+		f.validateSigning(),
 		f.Reconcile.Validate(),
 		f.Storage.validatePrivate(),
 	}
@@ -29,6 +31,21 @@ func (f *File) validations() []error {
 		return append(errs, f.Storage.Filesystem.Validate())
 	}
 	return append(errs, fmt.Errorf(`storage.driver: must be "s3" or "filesystem", not %q`, f.Storage.Driver))
+}
+
+// validateSigning judges what signed URLs need.
+func (f *File) validateSigning() error {
+	if !f.Signing.Enabled() {
+		return nil
+	}
+	var errs []error
+	if f.Server.PublicURL == "" {
+		errs = append(errs, errors.New("server.public_url: signing.keys needs it: signed URLs begin with it, and never with a Host that a client made up"))
+	}
+	if !f.PrivateStorage() {
+		errs = append(errs, errors.New("storage.private.driver: signing.keys needs a private storage, where the thumbnails of drafts lie"))
+	}
+	return errors.Join(errs...)
 }
 
 // fits judges what may take as much memory as the file says, at any time. What it says of

@@ -66,3 +66,10 @@ func (l *transcript) count(text string) int {
 	defer l.mu.Unlock()
 	return bytes.Count(l.text.Bytes(), []byte(text))
 }
+
+// all returns everything that was logged.
+func (l *transcript) all() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}

@@ -64,6 +64,7 @@ type Program struct {
 	app             *appProbe
 	schema          *schemaProbe
 	stored          *storageProbe
+	signer          *signerProbe // nil: signing.keys is not set
 
 	listener, adminListener net.Listener
 
@@ -135,8 +136,12 @@ func (p *Program) build(ctx context.Context) error {
 	}); err != nil {
 		return fmt.Errorf("making the renderer: %w", err)
 	}
+	if p.file.Signing.Enabled() {
+		p.signer = &signerProbe{cfg: p.file.Signing, sites: p.store, log: p.opts.Log}
+	}
 	if p.proxy, err = proxy.New(p.file.Proxy(), proxy.Deps{
 		Resolver: p.warm, Renderer: renderer{p.renderer}, Files: files, PrivateFiles: p.private.files, Log: p.opts.Log,
+		Signer:  p.signer.source(),
 		Metrics: proxy.NewMetrics(registry), AccessLog: p.file.Log.Access,
 	}); err != nil {
 		return fmt.Errorf("making the proxy: %w", err)
@@ -172,6 +177,9 @@ func (p *Program) run(ctx context.Context) {
 	})
 	p.background("schema", func() error { p.schema.watch(ctx); return nil })
 	p.background("storage", func() error { p.stored.watch(ctx); return nil })
+	if p.signer != nil {
+		p.background("signing", func() error { p.signer.watch(ctx); return nil })
+	}
 	p.background("history", func() error { p.admin.Sample(ctx, p.opts.HistoryStep); return nil })
 	p.background("admin listener", func() error { return p.admin.Serve(p.adminListener) })
 	p.background("listener", func() error { return p.proxy.Serve(p.listener) })

@@ -35,6 +35,9 @@ func (p *Program) ready(ctx context.Context) admin.Readiness {
 		p.spoolState(),
 		engineState(),
 	}
+	if p.signer != nil {
+		parts = append(parts, p.signer.state())
+	}
 	draining := p.proxy.Draining()
 	if draining {
 		parts = append(parts, admin.Part{Name: "proxy", State: down, Effect: "shutting down"})

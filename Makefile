@@ -15,7 +15,7 @@ export PATH := $(TOOLS):$(PATH)
 # Debian and Ubuntu packages. Pinned Go tools are built apart from go.mod.
 BUILD_PACKAGES := libjpeg-dev
 DEMO_PACKAGES  := $(BUILD_PACKAGES) postgresql
-TEST_PACKAGES  := $(DEMO_PACKAGES) chromium fonts-dejavu-core pgbouncer nginx libnginx-mod-stream curl wget systemd prometheus gunicorn python3-django python3-uvicorn python3-pil
+TEST_PACKAGES  := $(DEMO_PACKAGES) chromium fonts-dejavu-core pgbouncer nginx libnginx-mod-stream varnish curl wget systemd prometheus gunicorn python3-django python3-uvicorn python3-pil
 IMAGE_PACKAGES := debootstrap iproute2
 BENCH_PACKAGES := $(TEST_PACKAGES) libnginx-mod-http-lua wrk libvips-tools
 # Node comes with npm from some sources, and without it in Debian's packages.

@@ -52,3 +52,6 @@ func newTables(cfg *Config, l *link) (public, private *Table) {
 		place: ours.replacer("thumbedge.private_file_to_delete"),
 	}
 }
+
+// IsPrivate says whether it is the table of private thumbnails.
+func (t *Table) IsPrivate() bool { return t.private }

@@ -11,7 +11,6 @@ import (
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/site"
 	"github.com/thumbedge/thumbedge/migrations"
-	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 func migrate() command {
@@ -72,7 +71,11 @@ func migrateWith(ctx context.Context, env Env, file *config.File, verb string) e
 		pair(ctx, env, file)
 		return nil
 	case "down":
-		if err := withSite(ctx, file, site.Part); err != nil {
+		if err := withSites(ctx, file, func(ctx context.Context, s shelf) {
+			if err := site.Part(ctx, s.table, s.storage, s.keys); err != nil {
+				fmt.Fprintf(env.Stdout, "site: the %s keeps its identity: %v\n", s.name, err)
+			}
+		}); err != nil {
 			fmt.Fprintf(env.Stdout, "site: the storage keeps its identity: %v\n", err)
 		}
 		if err := m.Down(ctx, 0); err != nil || steps > 0 {
@@ -87,33 +90,42 @@ func migrateWith(ctx context.Context, env Env, file *config.File, verb string) e
 // siteLimit bounds how long migrate looks at what database and storage bear.
 const siteLimit = 30 * time.Second
 
-// pair gives database and storage their identity where neither has one. Only reconcile
-// needs it: what keeps it from being made is said, and fails nothing.
+// pair gives database and storages their identities where neither side has one. Only
+// reconcile and signatures need them: what keeps one from being made is said, and fails
+// nothing.
 func pair(ctx context.Context, env Env, file *config.File) {
-	err := withSite(ctx, file, site.Check)
-	if errors.Is(err, site.ErrNotPaired) {
-		err = withSite(ctx, file, func(ctx context.Context, db site.Database, storage site.Storage, keys thumb.Keys) error {
-			return site.Adopt(ctx, db, storage, keys, 0)
-		})
-		if err == nil {
-			fmt.Fprintln(env.Stdout, "site: database and storage are a pair from now on")
-		}
+	tell := func(of string, err error) {
+		fmt.Fprintf(env.Stdout, "site: %s%v\nUntil then thumbedge reconcile --apply is refused.\n", of, err)
 	}
+	err := withSites(ctx, file, func(ctx context.Context, s shelf) {
+		err := site.Check(ctx, s.table, s.storage, s.keys)
+		if errors.Is(err, site.ErrNotPaired) {
+			if err = site.Adopt(ctx, s.table, s.storage, s.keys, 0); err == nil {
+				fmt.Fprintf(env.Stdout, "site: database and %s are a pair from now on\n", s.name)
+			}
+		}
+		if err != nil {
+			tell(s.of(), err)
+		}
+	})
 	if err != nil {
-		fmt.Fprintf(env.Stdout, "site: %v\nUntil then thumbedge reconcile --apply is refused.\n", err)
+		tell("", err)
 	}
 }
 
-// withSite does something with the database and the storage, and bounds it in time.
-func withSite(ctx context.Context, file *config.File, do func(context.Context, site.Database, site.Storage, thumb.Keys) error) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, siteLimit)
-	defer cancel()
+// withSites does something with the database and each storage, and bounds it in time.
+func withSites(ctx context.Context, file *config.File, do func(context.Context, shelf)) (err error) {
 	p, err := openParts(ctx, file)
 	if err != nil {
 		return err
 	}
 	defer p.close(&err)
-	return do(ctx, p.store, p.storage, file.Storage.Prefix)
+	for _, s := range p.shelves(file) {
+		limited, cancel := context.WithTimeout(ctx, siteLimit)
+		do(limited, s)
+		cancel()
+	}
+	return nil
 }
 
 func status(ctx context.Context, env Env, m *migrations.Migrator) error {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
@@ -87,13 +86,15 @@ func reconcileWith(ctx context.Context, env Env, file *config.File, cfg reconcil
 		return err
 	}
 	defer p.close(&err)
-	cfg.Specs, cfg.Keys, cfg.Place = file.Thumbnails, file.Storage.Prefix, place(file)
-	cfg.Rate, cfg.Grace = file.Reconcile.Rate, file.Reconcile.Grace
+	cfg.Specs, cfg.Rate, cfg.Grace = file.Thumbnails, file.Reconcile.Rate, file.Reconcile.Grace
+	shelves := p.shelves(file)
 	if adopt {
-		return adoptSite(ctx, env, p, cfg)
+		return adoptSites(ctx, env, p, shelves, cfg.Force)
 	}
-	if err := checkSite(ctx, env, p, cfg); err != nil {
-		return err
+	for _, s := range shelves {
+		if err := checkSite(ctx, env, s, cfg.Apply); err != nil {
+			return err
+		}
 	}
 	installed, err := p.store.Installed(ctx)
 	if err != nil {
@@ -102,81 +103,106 @@ func reconcileWith(ctx context.Context, env Env, file *config.File, cfg reconcil
 	if !installed.Schema {
 		fmt.Fprintln(env.Stderr, "schema thumbedge is not installed (thumbedge migrate up): a run that is interrupted begins anew, and the status page is told of none")
 	}
+	if p.private != nil && !installed.Private {
+		fmt.Fprintln(env.Stderr, "the tables of private thumbnails are not installed (thumbedge migrate up): storage.private is left out")
+		shelves = shelves[:1]
+	}
+	var found []reconcile.Summary
+	var failed error
+	for _, s := range shelves {
+		summary, err := reconcileShelf(ctx, env, s, cfg, installed.Schema)
+		var refused *reconcile.RefusedError
+		if err != nil && !errors.As(err, &refused) {
+			return errors.Join(failed, err)
+		}
+		found, failed = append(found, summary), errors.Join(failed, err)
+	}
+	return errors.Join(show(env, found, asJSON), failed)
+}
+
+// reconcileShelf runs it on one storage and its table.
+func reconcileShelf(ctx context.Context, env Env, s shelf, cfg reconcile.Config, schema bool) (reconcile.Summary, error) {
+	cfg.Keys, cfg.Place, cfg.Private = s.keys, s.place, s.table.IsPrivate()
 	shown := newProgress(env.Stderr)
-	summary, err := reconcile.Run(ctx, cfg, p.store, p.storage, shown.tell)
+	summary, err := reconcile.Run(ctx, cfg, s.table, s.storage, shown.tell)
 	shown.end()
 	var refused *reconcile.RefusedError
 	switch {
 	case errors.As(err, &refused):
-		return errors.Join(show(env, summary, asJSON), err)
-	case err != nil && ctx.Err() != nil && installed.Schema:
-		return errors.New("interrupted; the same command goes on from here, --restart begins anew")
+		return summary, err
+	case err != nil && ctx.Err() != nil && schema:
+		return summary, errors.New("interrupted; the same command goes on from here, --restart begins anew")
 	case err != nil && ctx.Err() != nil:
-		return errors.New("interrupted; without schema thumbedge the same command begins anew")
+		return summary, errors.New("interrupted; without schema thumbedge the same command begins anew")
 	case err != nil:
-		return err
+		return summary, err
 	}
-	if files, ok := p.storage.(*filesystem.Storage); ok && cfg.Apply {
-		if err := removeLeftovers(ctx, env, files, string(cfg.Keys), cfg.Grace); err != nil {
-			return err
-		}
+	if files, ok := s.storage.(*filesystem.Storage); ok && cfg.Apply {
+		err = removeLeftovers(ctx, env, files, string(cfg.Keys), cfg.Grace)
 	}
-	return show(env, summary, asJSON)
+	return summary, err
 }
 
-// show prints what was found and done.
-func show(env Env, summary reconcile.Summary, asJSON bool) error {
+// show prints what was found and done: in the storage, then in storage.private, where there
+// is one.
+func show(env Env, found []reconcile.Summary, asJSON bool) error {
 	if asJSON {
+		summary := found[0]
+		if len(found) > 1 {
+			summary.Private = &found[1]
+		}
 		encoder := json.NewEncoder(env.Stdout)
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(summary)
 	}
-	summary.WriteText(env.Stdout)
+	found[0].WriteText(env.Stdout)
+	for _, private := range found[1:] {
+		fmt.Fprint(env.Stdout, "\nstorage.private\n")
+		private.WriteText(env.Stdout)
+	}
 	return nil
 }
 
 // checkSite refuses a database and a storage that do not belong together. A dry run goes
 // on where nobody has said yet whether they do.
-func checkSite(ctx context.Context, env Env, p *parts, cfg reconcile.Config) error {
-	err := site.Check(ctx, p.store, p.storage, cfg.Keys)
+func checkSite(ctx context.Context, env Env, s shelf, apply bool) error {
+	err := site.Check(ctx, s.table, s.storage, s.keys)
 	switch {
-	case errors.Is(err, site.ErrNotPaired) && !cfg.Apply:
-		fmt.Fprintf(env.Stderr, "%v (thumbedge migrate up does it): --apply would be refused\n", err)
+	case err == nil:
+		return nil
+	case errors.Is(err, site.ErrNotPaired) && !apply:
+		fmt.Fprintf(env.Stderr, "%s%v (thumbedge migrate up does it): --apply would be refused\n", s.of(), err)
 		return nil
 	case errors.Is(err, site.ErrNotPaired):
-		return fmt.Errorf("refused: %w; thumbedge migrate up does it, or reconcile --adopt", err)
+		return fmt.Errorf("refused: %s%w; thumbedge migrate up does it, or reconcile --adopt", s.of(), err)
 	case errors.Is(err, site.ErrOther):
-		return fmt.Errorf("refused: %w Where they are: thumbedge reconcile --adopt", err)
+		return fmt.Errorf("refused: %s%w Where they are: thumbedge reconcile --adopt", s.of(), err)
 	}
-	return err
+	return fmt.Errorf("%s%w", s.of(), err)
 }
 
-// adoptSite makes a pair of database and storage.
-func adoptSite(ctx context.Context, env Env, p *parts, cfg reconcile.Config) error {
+// adoptSites makes pairs of the database and each storage.
+func adoptSites(ctx context.Context, env Env, p *parts, shelves []shelf, force int64) error {
 	if installed, err := p.store.Installed(ctx); err != nil {
 		return err
-	} else if !installed.Schema {
-		return errors.New("the identity lies in schema thumbedge, which is not installed: run thumbedge migrate up first")
+	} else if !installed.Schema || p.private != nil && !installed.Private {
+		return errors.New("the identity lies in schema thumbedge, which is not installed, or not as a whole: run thumbedge migrate up first")
 	}
-	before := site.Check(ctx, p.store, p.storage, cfg.Keys)
-	if before == nil {
-		fmt.Fprintln(env.Stdout, "database and storage are a pair already: nothing to do")
-		return nil
-	}
-	if err := site.Adopt(ctx, p.store, p.storage, cfg.Keys, cfg.Force); err != nil {
-		return err
-	}
-	fmt.Fprintln(env.Stdout, "database and storage are a pair from now on")
-	if errors.Is(before, site.ErrOther) {
-		fmt.Fprintf(env.Stdout, "before: %v\nWhatever was paired with either of them is refused from now on, until it is adopted itself.\n", before)
+	for _, s := range shelves {
+		before := site.Check(ctx, s.table, s.storage, s.keys)
+		if before == nil {
+			fmt.Fprintf(env.Stdout, "database and %s are a pair already: nothing to do\n", s.name)
+			continue
+		}
+		if err := site.Adopt(ctx, s.table, s.storage, s.keys, force); err != nil {
+			return fmt.Errorf("%s%w", s.of(), err)
+		}
+		fmt.Fprintf(env.Stdout, "database and %s are a pair from now on\n", s.name)
+		if errors.Is(before, site.ErrOther) {
+			fmt.Fprintf(env.Stdout, "before: %v\nWhatever was paired with either of them is refused from now on, until it is adopted itself.\n", before)
+		}
 	}
 	return nil
-}
-
-// place names the storage that file configures, as reconcile.Config.Place has it.
-func place(file *config.File) string {
-	s := file.Storage
-	return strings.Join([]string{s.Driver, s.Endpoint, s.Bucket, s.Location, s.Root, string(s.Prefix)}, " ")
 }
 
 // unfinishedAge is how old a half-written file is that nobody writes any more,

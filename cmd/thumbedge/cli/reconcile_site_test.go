@@ -29,6 +29,12 @@ func (p *pairSite) thumbedge(root string, args ...string) (said string, code int
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		p.Fatal(err)
 	}
+	return p.run(path, args...)
+}
+
+// run runs a command with a configuration file.
+func (p *pairSite) run(path string, args ...string) (said string, code int) {
+	p.Helper()
 	var out bytes.Buffer
 	env := Env{Stdout: &out, Stderr: &out, LookupEnv: func(string) (string, bool) { return path, true }}
 	code = Main(p.Context(), env, args)
@@ -40,6 +46,11 @@ func (p *pairSite) thumbedge(root string, args ...string) (said string, code int
 func (p *pairSite) expect(root, command string, code int, says ...string) {
 	p.Helper()
 	said, got := p.thumbedge(root, strings.Fields(command)...)
+	p.judge(command, said, got, code, says)
+}
+
+func (p *pairSite) judge(command, said string, got, code int, says []string) {
+	p.Helper()
 	if got != code {
 		p.Errorf("%s ended with %d, want %d", command, got, code)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/thumbedge/thumbedge/proxy"
 	"github.com/thumbedge/thumbedge/resolver"
 	"github.com/thumbedge/thumbedge/resolver/postgres"
+	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 // NewPrivateStorage makes the configured private storage, and the files of it that the
@@ -66,6 +67,14 @@ func foldersApart(storage *config.Storage) error {
 type privateParts struct {
 	storage Storage
 	files   proxy.Files
+	keys    thumb.Keys
+}
+
+// newPrivateParts makes them from a configuration.
+func newPrivateParts(ctx context.Context, file *config.File, log *slog.Logger) (p privateParts, err error) {
+	p.storage, p.files, err = NewPrivateStorage(ctx, file, log)
+	p.keys = file.Storage.Private.Prefix
+	return p, err
 }
 
 // urls returns what builds URLs of private files; nil: nothing does.
@@ -81,7 +90,10 @@ func (p *privateParts) imaging(store *postgres.Store) *imaging.Private {
 	if p.storage == nil {
 		return nil
 	}
-	return &imaging.Private{Rows: store.Private(), Drafts: store, Storage: p.storage}
+	return &imaging.Private{
+		Rows: store.Private(), Drafts: store, Storage: p.storage,
+		MayDelete: func(ctx context.Context) error { return mayDelete(ctx, store.Private(), p.storage, p.keys) },
+	}
 }
 
 // close closes the private storage, if there is one.

@@ -117,7 +117,7 @@ func (p *Program) build(ctx context.Context) error {
 		return err
 	}
 	p.storage = storage
-	if p.private.storage, p.private.files, err = NewPrivateStorage(ctx, p.file, p.opts.Log); err != nil {
+	if p.private, err = newPrivateParts(ctx, p.file, p.opts.Log); err != nil {
 		return err
 	}
 	app, err := upstream.New(p.file.Upstream.Place())

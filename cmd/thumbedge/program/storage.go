@@ -13,7 +13,6 @@ import (
 	"github.com/thumbedge/thumbedge/imaging/filesystem"
 	"github.com/thumbedge/thumbedge/imaging/s3"
 	"github.com/thumbedge/thumbedge/proxy"
-	"github.com/thumbedge/thumbedge/resolver/postgres"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -49,7 +48,7 @@ func NewStorage(ctx context.Context, file *config.File, log *slog.Logger) (Stora
 // mayDelete refuses where the storage is another site's: a restored dump records the
 // original's files for deletion, and a configuration may still name the original's
 // storage. A pair that was never made proves nothing, and is let pass.
-func mayDelete(ctx context.Context, store *postgres.Store, storage Storage, keys thumb.Keys) error {
+func mayDelete(ctx context.Context, store site.Database, storage Storage, keys thumb.Keys) error {
 	if err := site.Check(ctx, store, storage, keys); !errors.Is(err, site.ErrNotPaired) {
 		return err
 	}

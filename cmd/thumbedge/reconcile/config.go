@@ -12,7 +12,9 @@ import (
 // file, whose keys the tags name, and the flags of the command.
 type Config struct {
 	Specs thumb.Specs
-	Keys  thumb.Keys // storage.prefix
+	Keys  thumb.Keys // storage.prefix, or storage.private.prefix
+	// Private says that it is private storage, whose runs are remembered apart.
+	Private bool
 	// Place names the storage. A run that was cut off goes on only where it is the same:
 	// what was found in another bucket says nothing of this one.
 	Place string

@@ -31,13 +31,13 @@ func (l *list) portion(number int) string { return fmt.Sprintf("%s%s_%d", listPr
 // beginLists drops the lists of an earlier run, and makes sure that there is something
 // to keep new ones in.
 func (r *run) beginLists(ctx context.Context) error {
-	if err := r.db.Unremember(ctx, listPrefix); err != nil {
+	if err := r.db.Unremember(ctx, r.name(listPrefix)); err != nil {
 		return err
 	}
 	if err := r.save(ctx); err != nil {
 		return err
 	}
-	saved, err := r.db.Remembered(ctx, position)
+	saved, err := r.db.Remembered(ctx, r.name(position))
 	if err == nil && saved == nil {
 		err = errors.New("--apply keeps what it has found in schema thumbedge until it has looked at everything: run thumbedge migrate up first")
 	}
@@ -50,7 +50,7 @@ func (r *run) keep(ctx context.Context, l *list, found []candidate) error {
 	if !r.Apply || len(found) == 0 {
 		return nil
 	}
-	if err := r.remember(ctx, l.portion(l.Portions), found); err != nil {
+	if err := r.remember(ctx, r.name(l.portion(l.Portions)), found); err != nil {
 		return err
 	}
 	l.Portions++
@@ -62,7 +62,7 @@ func (r *run) keep(ctx context.Context, l *list, found []candidate) error {
 func (r *run) goThrough(ctx context.Context, l *list, total int64, remove func(context.Context, candidate) (bool, error), count func(candidate)) error {
 	for l.Removed < l.Portions {
 		r.tell(Progress{Phase: r.Phase, Done: l.Done, Total: total})
-		saved, err := r.db.Remembered(ctx, l.portion(l.Removed))
+		saved, err := r.db.Remembered(ctx, r.name(l.portion(l.Removed)))
 		if err != nil {
 			return err
 		}

@@ -70,10 +70,21 @@ var (
 
 // The names under which runs are remembered.
 const (
-	// LastRun is the Summary of the last run that came to its end.
-	LastRun  = "reconcile_last"
-	position = "reconcile_position"
+	// LastRun is the Summary of the last run that came to its end, and LastPrivateRun
+	// that of private storage.
+	LastRun        = "reconcile_last"
+	LastPrivateRun = ofPrivate + LastRun
+	position       = "reconcile_position"
+	ofPrivate      = "private_"
 )
+
+// name returns the name under which this run remembers something.
+func (r *run) name(name string) string {
+	if r.cfg.Private {
+		return ofPrivate + name
+	}
+	return name
+}
 
 // The phases of a run, in their order. The last two are those of Config.Apply.
 const (
@@ -177,7 +188,7 @@ func (r *run) begin(ctx context.Context) error {
 		return err
 	}
 	if !r.cfg.Restart {
-		saved, err := r.db.Remembered(ctx, position)
+		saved, err := r.db.Remembered(ctx, r.name(position))
 		if err != nil {
 			return err
 		}
@@ -204,21 +215,21 @@ func (r *run) begin(ctx context.Context) error {
 	return r.beginLists(ctx)
 }
 
-func (r *run) save(ctx context.Context) error { return r.remember(ctx, position, r.state) }
+func (r *run) save(ctx context.Context) error { return r.remember(ctx, r.name(position), r.state) }
 
 // end remembers the run as the last one, and that none is in progress.
 func (r *run) end(ctx context.Context) error {
 	r.Summary.Finished = time.Now().UTC()
-	if err := r.remember(ctx, LastRun, r.Summary); err != nil {
+	if err := r.remember(ctx, r.name(LastRun), r.Summary); err != nil {
 		return err
 	}
-	if err := r.remember(ctx, position, nil); err != nil {
+	if err := r.remember(ctx, r.name(position), nil); err != nil {
 		return err
 	}
 	if !r.Apply {
 		return nil
 	}
-	return r.db.Unremember(ctx, listPrefix)
+	return r.db.Unremember(ctx, r.name(listPrefix))
 }
 
 func (r *run) remember(ctx context.Context, name string, value any) error {

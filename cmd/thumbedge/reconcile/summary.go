@@ -33,6 +33,9 @@ type Summary struct {
 	BytesUnnamed  int64 `json:"bytes_unnamed"`
 	FilesDeleted  int64 `json:"files_deleted"`
 	BytesDeleted  int64 `json:"bytes_deleted"`
+
+	// Private is what was found and done in private storage; nil: there is none.
+	Private *Summary `json:"private,omitempty"`
 }
 
 // Regenerate counts rows that are not valid: their thumbnails are made anew when

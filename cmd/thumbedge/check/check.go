@@ -26,17 +26,16 @@ type Finding struct {
 // partLimit bounds the look at one part.
 const partLimit = 10 * time.Second
 
-// Run tries each real part in turn with a configuration and tells each as it
-// goes: the app, the database with its tables and triggers, the storage by a put, a
-// get and a delete, the newest rows' files in it and their URLs, the listeners, and what
-// the machine has. It changes nothing that stays.
-func Run(ctx context.Context, file *config.File, tell func(Finding)) {
-	failed := map[string]bool{}
-	for _, part := range []struct {
-		name   string
-		within []string // parts without which it can't be looked at
-		look   func(context.Context, *config.File) (string, error)
-	}{
+// part is looked at by itself.
+type part struct {
+	name   string
+	within []string // parts without which it can't be looked at
+	look   func(context.Context, *config.File) (string, error)
+}
+
+// partsOf are those of a configuration, in the order in which they are looked at.
+func partsOf(file *config.File) []part {
+	parts := []part{
 		{"app", nil, lookAtApp},
 		{"database", nil, lookAtDatabase},
 		{"tables", []string{"database"}, lookAtTables},
@@ -47,7 +46,20 @@ func Run(ctx context.Context, file *config.File, tell func(Finding)) {
 		{"listener", nil, lookAtListeners},
 		{"descriptors", nil, lookAtDescriptors},
 		{"memory", nil, lookAtMemory},
-	} {
+	}
+	if file.PrivateStorage() {
+		parts = append(parts, part{"private storage", []string{"storage"}, lookAtPrivate})
+	}
+	return parts
+}
+
+// Run tries each real part in turn with a configuration and tells each as it
+// goes: the app, the database with its tables and triggers, the storage by a put, a
+// get and a delete, the newest rows' files in it and their URLs, the listeners, and what
+// the machine has. It changes nothing that stays.
+func Run(ctx context.Context, file *config.File, tell func(Finding)) {
+	failed := map[string]bool{}
+	for _, part := range partsOf(file) {
 		if i := slices.IndexFunc(part.within, func(name string) bool { return failed[name] }); i >= 0 {
 			tell(Finding{Part: part.name, Unknown: true, Fact: "not looked at: the " + part.within[i] + " does not answer"})
 			continue

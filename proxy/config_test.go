@@ -24,7 +24,7 @@ func TestValidateNamesEveryProblem(t *testing.T) {
 	t.Parallel()
 	cfg := Config{
 		Server:   wire.ServerConfig{PublicURL: "site", TrustedProxies: []string{"10.0.0.1"}, CORSOrigins: []string{"site"}, HeaderTimeout: -time.Second, MaxRequestBody: -1},
-		Upstream: wire.UpstreamConfig{URL: "https://app"},
+		Upstream: wire.UpstreamConfig{URL: "ftp://app"},
 		Rewrite:  RewriteConfig{Paths: []string{"api/"}, Route: "/api", Field: "a\"b", Hosts: []string{"a/b"}, Prefetch: PrefetchRules{{Labels: []string{"huge"}}}, Memory: -1},
 	}
 	err := cfg.Validate()

@@ -61,7 +61,7 @@ var (
 // Mutants are what the checker has to find.
 var Mutants = []Mutant{
 	{"row before its file", "row without its file", "imaging/store.go", []snippet{
-		{"stored := r.putAll(ctx, all)", "_ = r.upsert(ctx, j, work, all)\n\tstored := r.putAll(ctx, all)"},
+		{"stored := r.putAll(", "_ = r.upsert(ctx, j, work, all)\n\tstored := r.putAll("},
 	}, renders, time.Minute},
 	{"storage not asked to confirm", "row without its file", "imaging/s3/objects.go", []snippet{
 		{"err = s.confirm(ctx, key, jpeg, aws.ToString(out.ETag))", "_ = out"},

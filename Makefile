@@ -207,7 +207,8 @@ bench-cache:
 
 ## bench-crowd: what one client's largest pages cost everybody else
 .PHONY: bench-crowd
-bench-crowd:
+bench-crowd: packages-demo
+	go run ./bench/crowd
 	go test -run '^$$' -bench LargePage -benchtime 1x ./resolver
 
 ## bench-curve: the size curve's error over long traces, and what it takes

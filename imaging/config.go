@@ -39,7 +39,7 @@ type ReplacedConfig struct {
 //
 // which is what State and the metrics show, each against its limit.
 type RenderConfig struct {
-	Workers int           `toml:"workers"`      // renders at once; 0: as many as Go may use cores
+	Workers int           `toml:"workers"`      // renders at once; 0: as many as Go may use cores, one fewer while others ask for pages
 	Memory  int64         `toml:"memory,bytes"` // that all renders at once may take, as estimated
 	Queue   int           `toml:"queue"`        // captures in hand beyond one a worker; the next is refused
 	MaxWait time.Duration `toml:"max_wait"`     // that one capture spends waiting for its turns, at most
@@ -85,6 +85,14 @@ func (c *RenderConfig) workers() int {
 		return c.Workers
 	}
 	return runtime.GOMAXPROCS(0)
+}
+
+// busy returns what says that one worker fewer has to do; nil where the number is set.
+func (c *RenderConfig) busy(others func() bool) func() bool {
+	if c.Workers > 0 {
+		return nil
+	}
+	return others
 }
 
 // turns is how many captures are worked on at once, from the lease to the row.

@@ -27,10 +27,11 @@ import (
 // order and never waits for an earlier one while it holds a later one, so they
 // cannot lock each other.
 type gate struct {
-	places int   // at most this many at once
-	bytes  int64 // at most this many bytes at once; 0: not bounded by bytes
-	spared int   // places that prefetches leave to clients' jobs
-	fair   bool  // no host of originals takes all of it
+	places int         // at most this many at once
+	bytes  int64       // at most this many bytes at once; 0: not bounded by bytes
+	spared int         // places that prefetches leave to clients' jobs
+	fair   bool        // no host of originals takes all of it
+	busy   func() bool // while it says so, one place is left free of several; nil: never
 
 	mu       sync.Mutex
 	taken    int
@@ -39,6 +40,7 @@ type gate struct {
 	byClient map[thumb.Client]share
 	admits   uint64 // so many were let in so far
 	waiting  []*place
+	watched  bool // it is looked again soon whether busy is over
 }
 
 // share is what the jobs of one host or client hold, and the number of the last that

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -60,11 +61,38 @@ func (g *gate) within(p *place) bool {
 
 // fits says whether there is room for a place. The caller holds mu.
 func (g *gate) fits(p *place) bool {
-	places := g.places
+	places := g.room()
 	if p.job.prefetch() {
 		places -= g.spared
 	}
 	return g.taken < places && (g.bytes == 0 || g.held+p.bytes <= g.bytes)
+}
+
+// room is how many places there are just now.
+func (g *gate) room() int {
+	if g.busy != nil && g.places > 1 && g.busy() {
+		return g.places - 1
+	}
+	return g.places
+}
+
+// busyEvery is how often it is looked whether busy is over, while somebody waits for the
+// place that is left free.
+const busyEvery = 20 * time.Millisecond
+
+// watch looks at the line again in a while, where a place is free that is not given. The
+// caller holds mu.
+func (g *gate) watch() {
+	if g.busy == nil || g.watched || g.taken >= g.places {
+		return
+	}
+	g.watched = true
+	time.AfterFunc(busyEvery, func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.watched = false
+		g.admit()
+	})
 }
 
 // before says whether p is let in before other. The caller holds mu.
@@ -104,7 +132,11 @@ func (g *gate) admit() {
 				first = i
 			}
 		}
-		if first < 0 || !g.fits(g.waiting[first]) {
+		if first < 0 {
+			return
+		}
+		if !g.fits(g.waiting[first]) {
+			g.watch()
 			return
 		}
 		p := g.waiting[first]

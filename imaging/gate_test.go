@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -210,4 +212,37 @@ func TestJoinedJobsGoWithTheClientThatHasFewer(t *testing.T) {
 			t.Errorf("%d clients are remembered when nothing is in hand", n)
 		}
 	})
+}
+
+// While others want a core, one place is left to them: not before, not of one that is the
+// only one, and not for longer.
+func TestOnePlaceIsLeftFreeWhileOthersAreBusy(t *testing.T) {
+	t.Parallel()
+	var others atomic.Bool
+	crowded(t, &gate{places: 3, busy: others.Load}, func(c *crowd) {
+		c.come("a", 9, 0)
+		c.want(map[string]int{"a": 3})
+		others.Store(true)
+		c.leave("a")
+		c.want(map[string]int{"a": 2})
+		c.leave("a")
+		c.want(map[string]int{"a": 2})
+		others.Store(false)
+		time.Sleep(busyEvery) // nothing leaves meanwhile
+		synctest.Wait()
+		c.want(map[string]int{"a": 3})
+		others.Store(true)
+		for range 3 {
+			c.leave("a")
+		}
+		c.want(map[string]int{"a": 2})
+	})
+	crowded(t, &gate{places: 1, busy: func() bool { return true }}, func(c *crowd) {
+		c.come("a", 2, 0)
+		c.want(map[string]int{"a": 1})
+	})
+	set, unset := RenderConfig{Workers: 4}, RenderConfig{}
+	if set.busy(others.Load) != nil || unset.busy(others.Load) == nil {
+		t.Error("render.workers that is set is not what counts, or the default does not adapt")
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/thumbedge/thumbedge/resolver/thumb"
@@ -30,7 +31,7 @@ func (r *Renderer) put(ctx context.Context, on *shelf, k *kept) error {
 	if on.behind.Load() >= mostBehind {
 		return errBehind
 	}
-	done := make(chan error, 1)
+	done, began := make(chan error, 1), time.Now()
 	go func() {
 		err := errPanic
 		defer func() {
@@ -55,8 +56,9 @@ func (r *Renderer) put(ctx context.Context, on *shelf, k *kept) error {
 	on.behind.Add(1)
 	on.breaker.note(errStuck)
 	go func() {
-		_ = <-done // noted already
+		err := <-done
 		on.behind.Add(-1)
+		r.log.Info("storage came back", slog.Int64("took_ms", time.Since(began).Milliseconds()), slog.Any("error", err))
 	}()
 	return fmt.Errorf("%w: %w", errStuck, ctx.Err())
 }

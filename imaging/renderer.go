@@ -89,6 +89,9 @@ type Deps struct {
 	// MayDelete is asked before files are deleted: an error says why none may be, such
 	// as that the storage is another site's. It may be nil.
 	MayDelete func(ctx context.Context) error
+	// Busy says whether clients just now ask for other things than thumbnails. Where
+	// render.workers is 0, one core is left to those while it does. It may be nil.
+	Busy func() bool
 	// Hook is called between the steps of a job, with the name of the step that is
 	// over: "leased", "fetched", "rendered", "recorded", "stored", "upserted".
 	// Tests stop or kill the process there. It may be nil.
@@ -140,7 +143,7 @@ func New(cfg Config, deps Deps) (*Renderer, error) {
 		inspect:   inspectOriginal,
 		turns:     gate{places: cfg.Render.turns(), spared: cfg.Render.turns() - cfg.Render.turns()/4, fair: true},
 		originals: gate{places: cfg.Render.turns(), bytes: cfg.originals(), fair: true},
-		renders:   gate{places: cfg.Render.workers(), bytes: cfg.Render.Memory},
+		renders:   gate{places: cfg.Render.workers(), bytes: cfg.Render.Memory, busy: cfg.Render.busy(deps.Busy)},
 		holder:    rand.Text(),
 	}
 	if r.stored == nil {

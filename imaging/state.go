@@ -30,7 +30,7 @@ func (r *Renderer) State() State {
 	return State{
 		Captures:  Gauge{int64(r.jobs.count()), int64(r.jobs.limit)},
 		Working:   Gauge{int64(working), int64(r.turns.places)},
-		Workers:   Gauge{int64(workers), int64(r.renders.places)},
+		Workers:   Gauge{int64(workers), int64(r.renders.room())},
 		Memory:    Gauge{memory, r.renders.bytes},
 		Originals: Gauge{originals, r.originals.bytes},
 		Kept:      Gauge{kept, maxKept},

@@ -37,6 +37,7 @@ type Deps struct {
 	Signer    func() *signing.Signer
 	Log       *slog.Logger // nil: nothing is logged
 	Metrics   *Metrics     // nil: counted where nobody looks
+	Activity  *Activity    // is told of requests; nil: nobody is
 	AccessLog bool         // a line for each request, at level info
 }
 
@@ -55,6 +56,9 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	if deps.Metrics == nil {
 		deps.Metrics = NewMetrics(prometheus.NewRegistry())
+	}
+	if deps.Activity == nil {
+		deps.Activity = NewActivity()
 	}
 	if err := cfg.Validate(); err != nil {
 		return nil, err

@@ -32,11 +32,13 @@ type router struct {
 	passing    passing
 	limits     limits
 	errorPage  *errorPage
+	activity   *Activity
 }
 
 func newRouter(cfg Config, deps Deps) (*router, error) {
 	rt := &router{
-		route: []byte(cfg.Rewrite.Route), filesPath: []byte(cfg.FilesPath), origins: cfg.Server.CORSOrigins,
+		activity: deps.Activity,
+		route:    []byte(cfg.Rewrite.Route), filesPath: []byte(cfg.FilesPath), origins: cfg.Server.CORSOrigins,
 		signatures: deps.Signer != nil,
 	}
 	var err error
@@ -75,14 +77,17 @@ func (rt *router) Serve(r *wire.Request) {
 		r.MarkRoute(routeThumbnail)
 		rt.thumbnails.passBounded(r, &wanted{}, reasonOddForm)
 	case !plain:
+		rt.activity.note(r.Started())
 		rt.passing.pass(r, reasonNotEligible)
 	case rt.files != nil && bytes.HasPrefix(path, rt.filesPath):
 		r.MarkRoute(routeFile)
 		rt.files.serve(r, path[len(rt.filesPath):])
 	case rt.onPagePath(path):
 		r.MarkRoute(routePage)
+		rt.activity.note(r.Started())
 		rt.pages.serve(r)
 	default:
+		rt.activity.note(r.Started())
 		rt.passing.pass(r, reasonNotEligible)
 	}
 }

@@ -9,11 +9,13 @@
 // PostgreSQL are processes of their own; originals come from a server beside the
 // client, which is a browser's: six connections, a page first, then its images in
 // their order, redirects followed. Each round begins with a fresh database and
-// nothing stored; the two take turns. The first start draws the photos, and keeps
-// them.
+// nothing stored; the app, thumbedge with every core always (render.workers set to their
+// number), and thumbedge as it is (one core fewer while others ask for pages) take turns.
+// The first start draws the photos, and keeps them.
 //
-// On two cores other visitors' p99 is 4 to 8 times their idle one, and what that is
-// made of has been looked at (perf sched, and the moments of slow requests):
+// With every core always, on two cores, other visitors' p99 is 4 to 8 times their idle
+// one, and what that is made of has been looked at (perf sched, and the moments of slow
+// requests):
 //
 //   - With rendering replaced by waiting as long, it is 1.25 to 1.6 times: that is
 //     what fetching, storing, commits and the client itself come to.
@@ -39,6 +41,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 
 	"github.com/thumbedge/thumbedge/internal/postgresd"
 	"github.com/thumbedge/thumbedge/internal/sampleapp"
@@ -100,26 +103,30 @@ func compare(ctx context.Context, album string, rounds, renderers int) error {
 	defer func() { _ = server.Stop() }()
 	originals := httptest.NewServer(http.FileServer(http.Dir(dir)))
 	defer originals.Close()
-	p := &place{dir: dir, photos: photos, server: server, originals: originals.URL, renderers: renderers}
-	var app, edge []figures
+	p := &place{dir: dir, photos: photos, server: server, originals: originals.URL}
+	app, every, edge := &kind{}, &kind{through: true, renderers: runtime.NumCPU()}, &kind{through: true, renderers: renderers}
 	for range rounds {
-		for _, through := range []bool{false, true} {
-			f, err := p.quiet(ctx, through)
+		for _, k := range []*kind{app, every, edge} {
+			p.renderers = k.renderers
+			f, err := p.quiet(ctx, k.through)
 			if err != nil {
 				return err
 			}
-			if f.idle, f.busy, err = p.busy(ctx, through); err != nil {
+			if err := p.busy(ctx, k.through, &f); err != nil {
 				return err
 			}
-			if through {
-				edge = append(edge, f)
-			} else {
-				app = append(app, f)
-			}
+			k.rounds = append(k.rounds, f)
 		}
 	}
-	report(os.Stdout, app, edge)
+	report(os.Stdout, app.rounds, every.rounds, edge.rounds)
 	return nil
+}
+
+// kind is who answers in a round, and what came of its rounds.
+type kind struct {
+	through   bool // thumbedge
+	renderers int
+	rounds    []figures
 }
 
 // fresh makes a database for one round, with the app's tables, and returns its URL.

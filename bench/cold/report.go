@@ -8,24 +8,42 @@ import (
 	"time"
 )
 
-// report prints what the rounds came to.
-func report(out io.Writer, app, edge []figures) {
+// report prints what the rounds of the app, of thumbedge with every core always and of
+// thumbedge as it is came to.
+func report(out io.Writer, app, every, edge []figures) {
 	fmt.Fprintf(out, "A cold gallery of %d captures × %d labels, 4096×2160 photos, %d cores, %d rounds of each (medians; lowest and highest).\n\n",
 		captures, len(labels), runtime.NumCPU(), len(app))
-	fmt.Fprintf(out, "| | the app itself, %d workers | thumbedge | ratio | to reach |\n|---|---|---|---|---|\n", workers)
-	a, e := times(app, gallery), times(edge, gallery)
-	fmt.Fprintf(out, "| until the last image is there | %s | %s | %.2f | ≤ 0.5 |\n", spread(a), spread(e), ratio(e, a))
-	fmt.Fprintf(out, "| CPU time of thumbedge, from start to end | | %s | | |\n", spread(times(edge, cpu)))
-	idleA, idleE := waits(app, idle), waits(edge, idle)
-	busyA, busyE := waits(app, busy), waits(edge, busy)
-	fmt.Fprintf(out, "| other traffic's p99, idle | %s | %s | | |\n", short(p99(idleA)), short(p99(idleE)))
-	fmt.Fprintf(out, "| other traffic's p99 meanwhile | %s | %s | | |\n", short(p99(busyA)), short(p99(busyE)))
-	fmt.Fprintf(out, "| meanwhile / idle | %.1f | %.1f | | ≤ 1.5 |\n", quotient(p99(busyA), p99(idleA)), quotient(p99(busyE), p99(idleE)))
-	fmt.Fprintf(out, "| other traffic's median, idle | %s | %s | | |\n", short(middle(idleA)), short(middle(idleE)))
-	fmt.Fprintf(out, "| other traffic's median meanwhile | %s | %s | | |\n", short(middle(busyA)), short(middle(busyE)))
+	fmt.Fprintf(out, "| | the app itself, %d workers | thumbedge, every core always | thumbedge | to reach |\n|---|---|---|---|---|\n", workers)
+	row := func(name, reach string, cell func(rounds []figures) string) {
+		fmt.Fprintf(out, "| %s | %s | %s | %s | %s |\n", name, cell(app), cell(every), cell(edge), reach)
+	}
+	beside := func(of func(figures) time.Duration) func(rounds []figures) string {
+		return func(rounds []figures) string {
+			return fmt.Sprintf("%s; %.2f ×", spread(times(rounds, of)), ratio(times(rounds, of), times(app, of)))
+		}
+	}
+	row("until the last image is there", "≤ 0.5 ×", beside(gallery))
+	row("the same among other visitors", "", beside(among))
+	row("CPU time of the app or of thumbedge, from start to end", "", func(rounds []figures) string { return spread(times(rounds, cpu)) })
+	for _, share := range []struct {
+		name  string
+		of    func(sorted []time.Duration) time.Duration
+		reach string
+	}{{"p99", p99, "≤ 3"}, {"median", middle, ""}} {
+		row("other visitors' "+share.name+", idle", "", func(rounds []figures) string { return short(share.of(waits(rounds, idle))) })
+		row("the same meanwhile", "", func(rounds []figures) string { return short(share.of(waits(rounds, busy))) })
+		row("meanwhile / idle (of all rounds; lowest and highest round)", share.reach, func(rounds []figures) string {
+			var each []float64
+			for _, f := range rounds {
+				each = append(each, quotient(share.of(waits([]figures{f}, busy)), share.of(waits([]figures{f}, idle))))
+			}
+			return fmt.Sprintf("%.1f (%.1f–%.1f)", quotient(share.of(waits(rounds, busy)), share.of(waits(rounds, idle))), slices.Min(each), slices.Max(each))
+		})
+	}
 }
 
 func gallery(f figures) time.Duration { return f.gallery }
+func among(f figures) time.Duration   { return f.among }
 func cpu(f figures) time.Duration     { return f.cpu }
 func idle(f figures) []time.Duration  { return f.idle }
 func busy(f figures) []time.Duration  { return f.busy }

@@ -33,6 +33,7 @@ var labels = []string{"small", "medium"}
 // figures are what one round came to.
 type figures struct {
 	gallery    time.Duration   // from the page's request to the last image's last byte
+	among      time.Duration   // the same, among other visitors
 	cpu        time.Duration   // of thumbedge, or of the app where it is alone
 	idle, busy []time.Duration // that other visitors waited
 }
@@ -49,10 +50,10 @@ func (p *place) quiet(ctx context.Context, through bool) (f figures, err error) 
 }
 
 // busy opens one among other visitors.
-func (p *place) busy(ctx context.Context, through bool) (idle, busy []time.Duration, err error) {
+func (p *place) busy(ctx context.Context, through bool, f *figures) error {
 	url, end, err := p.site(ctx, through)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	defer end()
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}
@@ -61,26 +62,26 @@ func (p *place) busy(ctx context.Context, through bool) (idle, busy []time.Durat
 	// The first requests, and the first cold thumbnails, open connections, which is
 	// not what is measured.
 	if _, err := open(ctx, url, 8, captures); err != nil {
-		return nil, nil, err
+		return err
 	}
 	if _, err := visitors(ctx, visitor, url, time.Second, nil); err != nil {
-		return nil, nil, err
+		return err
 	}
-	if idle, err = visitors(ctx, visitor, url, idleTime, nil); err != nil {
-		return nil, nil, err
+	if f.idle, err = visitors(ctx, visitor, url, idleTime, nil); err != nil {
+		return err
 	}
 	loaded := make(chan struct{})
 	both, ctx := errgroup.WithContext(ctx)
 	both.Go(func() (err error) {
-		busy, err = visitors(ctx, visitor, url, time.Hour, loaded)
+		f.busy, err = visitors(ctx, visitor, url, time.Hour, loaded)
 		return err
 	})
-	both.Go(func() error {
+	both.Go(func() (err error) {
 		defer close(loaded)
-		_, err := open(ctx, url, captures, 0)
+		f.among, err = open(ctx, url, captures, 0)
 		return err
 	})
-	return idle, busy, both.Wait()
+	return both.Wait()
 }
 
 // site starts the app on a fresh database and, where asked, thumbedge before it.

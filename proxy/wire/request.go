@@ -56,6 +56,9 @@ type Request struct {
 // Header is the request's header as it came. Read only.
 func (r *Request) Header() *fasthttp.RequestHeader { return &r.client.header }
 
+// Started is when the request's first byte was read.
+func (r *Request) Started() time.Time { return r.started }
+
 // Target is the request's target in origin form, as it was sent.
 func (r *Request) Target() []byte { return r.target }
 

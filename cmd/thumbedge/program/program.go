@@ -129,9 +129,10 @@ func (p *Program) build(ctx context.Context) error {
 	}); err != nil {
 		return fmt.Errorf("making the warm set: %w", err)
 	}
+	activity := proxy.NewActivity()
 	if p.renderer, err = imaging.New(p.file.Imaging(), imaging.Deps{
 		Database: p.store, Storage: storage, Private: p.private.imaging(p.store), Buckets: buckets, Log: p.opts.Log, Metrics: imaging.NewMetrics(registry),
-		Stored: p.warm.Forget, Hook: p.opts.Hook, DialApp: app.Dial, AppTLS: app.TLS(),
+		Stored: p.warm.Forget, Busy: activity.Recent, Hook: p.opts.Hook, DialApp: app.Dial, AppTLS: app.TLS(),
 		MayDelete: func(ctx context.Context) error { return mayDelete(ctx, p.store, storage, p.file.Storage.Prefix) },
 	}); err != nil {
 		return fmt.Errorf("making the renderer: %w", err)
@@ -142,7 +143,7 @@ func (p *Program) build(ctx context.Context) error {
 	if p.proxy, err = proxy.New(p.file.Proxy(), proxy.Deps{
 		Resolver: p.warm, Renderer: renderer{p.renderer}, Files: files, PrivateFiles: p.private.files, Log: p.opts.Log,
 		Signer:  p.signer.source(),
-		Metrics: proxy.NewMetrics(registry), AccessLog: p.file.Log.Access,
+		Metrics: proxy.NewMetrics(registry), Activity: activity, AccessLog: p.file.Log.Access,
 	}); err != nil {
 		return fmt.Errorf("making the proxy: %w", err)
 	}

@@ -1,11 +1,14 @@
 // Command memory measures what a running `thumbedge serve` takes for each capture that it
 // holds, and prints Markdown: resident memory from /proc, a minute after the warm set was
 // filled page by page, under a few warm pages a second and with no collection forced, less
-// what the same process took with an empty warm set, and the processor time of that minute. Once as it is, and once with GOGC=100
-// in its environment, which leaves Go's garbage collector alone.
+// what the same process took with an empty warm set, and the processor time of that minute.
+// Once as it is, and once with GOGC=100 in its environment, which leaves Go's garbage
+// collector alone. Then what smaller warm sets take of cache.max_size, in which the same
+// captures have pushed each other out for long, and still do.
 //
 //	go run ./bench/memory                       1,000,000 captures of three warm labels
 //	go run ./bench/memory -captures 300000
+//	go run ./bench/memory -full                 only the smaller warm sets
 //
 // It makes a PostgreSQL of its own and removes it afterwards.
 package main
@@ -30,9 +33,10 @@ import (
 
 func main() {
 	captures := flag.Int("captures", 1_000_000, "captures that are held")
+	full := flag.Bool("full", false, "only the smaller warm sets, which are long full")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Stdout, *captures)
+	err := run(ctx, os.Stdout, *captures, *full)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench/memory:", err)
@@ -40,7 +44,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, out io.Writer, captures int) error {
+func run(ctx context.Context, out io.Writer, captures int, full bool) error {
 	dir, err := os.MkdirTemp("", "te-bench-")
 	if err != nil {
 		return fmt.Errorf("making a folder: %w", err)
@@ -62,14 +66,44 @@ func run(ctx context.Context, out io.Writer, captures int) error {
 	if said, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/thumbedge").CombinedOutput(); err != nil {
 		return fmt.Errorf("building thumbedge: %w: %s", err, said)
 	}
-	fmt.Fprintf(out, "| %d captures × 3 labels, `cache.max_size` %s | empty | filled | after a minute | its CPU time | bytes a capture |\n|---|---|---|---|---|---|\n", captures, maxSize)
+	s := serve{dir: dir, binary: binary, database: url, captures: captures}
+	if full {
+		return longFull(ctx, out, s)
+	}
+	s.maxSize = "512MiB"
+	if err := largeEnough(ctx, out, s); err != nil {
+		return err
+	}
+	return longFull(ctx, out, s)
+}
+
+// largeEnough prints what a capture takes where all of them fit.
+func largeEnough(ctx context.Context, out io.Writer, s serve) error {
+	fmt.Fprintf(out, "| %d captures × 3 labels, `cache.max_size` %s | empty | filled | after a minute | its CPU time | bytes a capture |\n|---|---|---|---|---|---|\n", s.captures, s.maxSize)
 	for _, side := range []struct{ name, env string }{{"`GOGC=100`", "GOGC=100"}, {"as it is", ""}} {
-		s := serve{dir: dir, binary: binary, database: url, captures: captures}
-		m, err := s.measure(ctx, side.env)
+		m, err := s.measure(ctx, side.env, 1)
 		if err != nil {
 			return fmt.Errorf("measuring %s: %w", side.name, err)
 		}
-		fmt.Fprintf(out, "| %s | %d MiB | %d MiB | %d MiB | %v | %d |\n", side.name, m.empty>>20, m.filled>>20, m.later>>20, m.cpu, (m.later-m.empty)/int64(captures))
+		if m.held < s.captures {
+			return fmt.Errorf("only %d captures are held", m.held)
+		}
+		fmt.Fprintf(out, "| %s | %d MiB | %d MiB | %d MiB | %v | %d |\n", side.name, m.empty>>20, m.filled>>20, m.later>>20, m.cpu, (m.later-m.empty)/int64(s.captures))
+	}
+	return nil
+}
+
+// longFull prints what a warm set takes of its size where the captures have pushed each
+// other out for long, and still do.
+func longFull(ctx context.Context, out io.Writer, s serve) error {
+	fmt.Fprintf(out, "\n| %d captures in turn, three times over, and still | empty | filled | after a minute | its CPU time | held | of `cache.max_size` |\n|---|---|---|---|---|---|---|\n", s.captures)
+	for _, mib := range []int64{32, 64, 128} {
+		s.maxSize = fmt.Sprintf("%dMiB", mib)
+		m, err := s.measure(ctx, "", 3)
+		if err != nil {
+			return fmt.Errorf("measuring %s: %w", s.maxSize, err)
+		}
+		fmt.Fprintf(out, "| `cache.max_size` %s | %d MiB | %d MiB | %d MiB | %v | %d | %.2f × |\n", s.maxSize, m.empty>>20, m.filled>>20, m.later>>20, m.cpu, m.held, float64(m.later-m.empty)/float64(mib<<20))
 	}
 	return nil
 }

@@ -92,7 +92,8 @@ func (w *walk) blocks(part []masks, base int) bool {
 		foreign |= m.foreign &^ in
 		for sought := m.sought &^ in; sought != 0; sought &= sought - 1 {
 			at := base + bits.TrailingZeros64(sought)
-			switch {
+			switch before := w.body[max(at, 1)-1]; {
+			case before == ',' || before == '[': // an element of an array, as most are
 			case at < w.read || !w.named(at):
 			case w.body[at] != '{':
 				w.null = true

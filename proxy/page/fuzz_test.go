@@ -189,45 +189,49 @@ func FuzzScan(f *testing.F) {
 		body, _, _ := strings.Cut(rest, "\n-- rewritten --\n")
 		f.Add([]byte(body))
 	}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		var found Found
-		ok := s.Scan(&found, body, Hosts{[]byte("app.example.org")})
-		out := rewrite(&found, body)
-		if undone := undo(&found, body, out); !bytes.Equal(undone, body) {
-			t.Fatalf("undone, it is %q and not %q", undone, body)
+	f.Fuzz(func(t *testing.T, body []byte) { checkScan(t, s, body) })
+}
+
+// checkScan holds a scan to all that.
+func checkScan(t *testing.T, s *Scanner, body []byte) {
+	t.Helper()
+	var found Found
+	ok := s.Scan(&found, body, Hosts{[]byte("app.example.org")})
+	out := rewrite(&found, body)
+	if undone := undo(&found, body, out); !bytes.Equal(undone, body) {
+		t.Fatalf("undone, it is %q and not %q", undone, body)
+	}
+	if tokens, text := tokensOf(body); len(found.Refs) > 0 && !text {
+		t.Fatalf("rewritten, though no bytes of JSON: %q", body)
+	} else if i := slices.IndexFunc(found.Refs, func(ref Ref) bool { return !inPlaceOf(tokens, &ref) }); i >= 0 {
+		t.Fatalf("%q is rewritten in %q", body[found.Refs[i].Start:found.Refs[i].End], body)
+	}
+	if !json.Valid(body) {
+		return
+	}
+	if !json.Valid(out) {
+		t.Fatalf("%q became %q", body, out)
+	}
+	want, scalar, deep := oracle(body)
+	if scalar || deep > MaxDepth {
+		want = nil
+	} else if !ok {
+		t.Fatalf("valid JSON is refused: %q", body)
+	}
+	end := len(bytes.TrimRight(body, " \t\r\n"))
+	for n := max(0, end-100); n < end; n++ {
+		var cut Found
+		if s.Scan(&cut, body[:n], Hosts{[]byte("app.example.org")}) && !isCutOf(cut.Refs, found.Refs, n) {
+			t.Fatalf("cut off after %d bytes it has %v: %q", n, cut.Refs, body)
 		}
-		if tokens, text := tokensOf(body); len(found.Refs) > 0 && !text {
-			t.Fatalf("rewritten, though no bytes of JSON: %q", body)
-		} else if i := slices.IndexFunc(found.Refs, func(ref Ref) bool { return !inPlaceOf(tokens, &ref) }); i >= 0 {
-			t.Fatalf("%q is rewritten in %q", body[found.Refs[i].Start:found.Refs[i].End], body)
-		}
-		if !json.Valid(body) {
-			return
-		}
-		if !json.Valid(out) {
-			t.Fatalf("%q became %q", body, out)
-		}
-		want, scalar, deep := oracle(body)
-		if scalar || deep > MaxDepth {
-			want = nil
-		} else if !ok {
-			t.Fatalf("valid JSON is refused: %q", body)
-		}
-		end := len(bytes.TrimRight(body, " \t\r\n"))
-		for n := max(0, end-100); n < end; n++ {
-			var cut Found
-			if s.Scan(&cut, body[:n], Hosts{[]byte("app.example.org")}) && !isCutOf(cut.Refs, found.Refs, n) {
-				t.Fatalf("cut off after %d bytes it has %v: %q", n, cut.Refs, body)
-			}
-		}
-		var got []oracleRef
-		for _, ref := range found.Refs {
-			got = append(got, oracleRef{ref.Start, ref.End, found.IDs[ref.Capture], ref.Position})
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Fatalf("%q: %s", body, diff)
-		}
-	})
+	}
+	var got []oracleRef
+	for _, ref := range found.Refs {
+		got = append(got, oracleRef{ref.Start, ref.End, found.IDs[ref.Capture], ref.Position})
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("%q: %s", body, diff)
+	}
 }
 
 // undo puts the references' own contents back in their place.

@@ -15,7 +15,10 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-var update = flag.Bool("update", false, "rewrite what the cases in testdata expect")
+var (
+	update = flag.Bool("update", false, "rewrite what the cases in testdata expect")
+	madeUp = flag.Int("made-up", 1000, "how many bodies TestMadeUpBodies makes")
+)
 
 var testSpecs = thumb.Specs{{Label: "small", Width: 240}, {Label: "medium", Width: 1024}, {Label: "large", Width: 2560}}
 

@@ -60,11 +60,14 @@ type Deps struct {
 	Ready   func(ctx context.Context) Readiness
 	// Reconciled returns the summary of reconcile's last run as JSON; nil: none is known.
 	Reconciled func(ctx context.Context) json.RawMessage
-	Registry   *prometheus.Registry // /metrics tells it; the listener adds its own
-	Version    string
-	Config     []Setting      // without secrets
-	Memory     machine.Memory // that the warm set may not be resized above
-	Log        *slog.Logger
+	// Explain says what is known of a capture, as JSON's value; Failures what failed last.
+	Explain  func(ctx context.Context, id thumb.ID) (any, error)
+	Failures func() []Failure
+	Registry *prometheus.Registry // /metrics tells it; the listener adds its own
+	Version  string
+	Config   []Setting      // without secrets
+	Memory   machine.Memory // that the warm set may not be resized above
+	Log      *slog.Logger
 }
 
 // Server is the admin listener's HTTP server.
@@ -95,6 +98,7 @@ func New(cfg Config, deps Deps) *Server {
 	guarded.HandleFunc("DELETE /cache", s.cacheClear)
 	guarded.HandleFunc("GET /cache/captures/{id}", s.captureState)
 	guarded.HandleFunc("DELETE /cache/captures/{id}", s.captureForget)
+	guarded.HandleFunc("GET /explain/{id}", s.explain)
 	guarded.HandleFunc("/debug/pprof/", pprof.Index)
 	guarded.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	guarded.HandleFunc("/debug/pprof/profile", pprof.Profile)

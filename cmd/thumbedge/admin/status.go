@@ -27,6 +27,7 @@ type status struct {
 	WarmSet   resolver.State  `json:"warm_set"`
 	Curve     curve.Curve     `json:"curve"`
 	Reconcile json.RawMessage `json:"reconcile"` // the last run's summary; null: none is known
+	Failures  []Failure       `json:"failures"`  // the last ones, the youngest first
 	History   timeline        `json:"history"`
 	Config    []Setting       `json:"config"`
 }
@@ -52,6 +53,6 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 		Version: s.deps.Version, Started: s.started, Now: time.Now(),
 		Readiness: s.deps.Ready(r.Context()), WarmSet: s.deps.WarmSet.State(),
 		Curve: s.deps.WarmSet.Curve(), Reconcile: s.deps.Reconciled(r.Context()),
-		History: s.history.timeline(), Config: s.deps.Config,
+		Failures: s.failures(), History: s.history.timeline(), Config: s.deps.Config,
 	})
 }

@@ -40,12 +40,13 @@ type command struct {
 	summary        string   // one line
 	text           string   // what --help says beside the flags
 	verbs          []string // one of which stands beside the flags; nil for none
+	argument       string   // what stands there instead of a verb; "": nothing
 	// run registers its flags on flags, then calls parse, which returns the verb.
 	run func(ctx context.Context, env Env, flags *flag.FlagSet, parse func() (string, error)) error
 }
 
 func commands() []command {
-	return []command{serve(), checkCommand(), migrate(), reconcileCommand(), demoCommand(), versionCommand()}
+	return []command{serve(), checkCommand(), migrate(), reconcileCommand(), explainCommand(), demoCommand(), versionCommand()}
 }
 
 // errUsage ends a command that was called wrongly; the message was printed.
@@ -119,13 +120,16 @@ func (c command) parse(flags *flag.FlagSet, args []string) (verb string, err err
 			break
 		}
 		word := flags.Arg(0)
-		if verb != "" || !slices.Contains(c.verbs, word) {
+		if verb != "" || c.argument == "" && !slices.Contains(c.verbs, word) {
 			return "", fmt.Errorf("%q is not expected here", word)
 		}
 		verb, args = word, flags.Args()[1:]
 	}
 	if verb == "" && c.verbs != nil {
 		return "", fmt.Errorf("say one of %s", strings.Join(c.verbs, ", "))
+	}
+	if verb == "" && c.argument != "" {
+		return "", fmt.Errorf("say %s", c.argument)
 	}
 	return verb, nil
 }

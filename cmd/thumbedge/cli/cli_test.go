@@ -31,7 +31,7 @@ func TestEveryCommandHelps(t *testing.T) {
 	if status != 0 {
 		t.Fatalf("thumbedge --help: status %d", status)
 	}
-	for _, name := range []string{"serve", "check", "migrate", "reconcile", "demo", "version"} {
+	for _, name := range []string{"serve", "check", "migrate", "reconcile", "explain", "demo", "version"} {
 		status, stdout, stderr := run(t, name, "--help")
 		if status != 0 || stderr != "" || !strings.HasPrefix(stdout, "Usage: thumbedge "+name) || !strings.Contains(all, "  "+name+" ") {
 			t.Errorf("%s --help: status %d, %q, %q", name, status, stdout, stderr)
@@ -50,6 +50,9 @@ func TestWrongCallsSayHow(t *testing.T) {
 		{[]string{"serve"}, "give --config FILE"},
 		{[]string{"serve", "--confg", "x"}, "-confg"},
 		{[]string{"serve", "now"}, `"now" is not expected here`},
+		{[]string{"explain", "--config", "x"}, "say a capture's id"},
+		{[]string{"explain", "x", "--config", "x"}, `"x" is no capture's id`},
+		{[]string{"explain", "1", "2", "--config", "x"}, `"2" is not expected here`},
 		{[]string{"migrate", "--config", "x"}, "say one of up, down, status"},
 		{[]string{"migrate", "sideways", "--config", "x"}, `"sideways" is not expected here`},
 	} {

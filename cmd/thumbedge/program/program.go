@@ -151,7 +151,7 @@ func (p *Program) build(ctx context.Context) error {
 	p.schema = &schemaProbe{store: p.store, log: p.opts.Log}
 	p.stored = newStorageProbe(p.store, storage, p.file.Storage.Prefix, registry)
 	p.admin = admin.New(p.file.Server.Admin, admin.Deps{
-		WarmSet: p.warm, Ready: p.ready, Reconciled: p.reconciled, Registry: registry,
+		WarmSet: p.warm, Ready: p.ready, Reconciled: p.reconciled, Explain: p.explain, Failures: p.lastFailures, Registry: registry,
 		Version: p.opts.Version, Config: p.file.Masked(), Log: p.opts.Log, Memory: machine.ReadMemory(),
 	})
 	return nil

@@ -70,14 +70,15 @@ func (b *backend) configuration(site string) map[string]string {
 	return map[string]string{
 		`public_url = ""`: fmt.Sprintf("public_url = %q", site),
 		`url = "postgres://antenna:${POSTGRES_PASSWORD}@127.0.0.1:5432/antenna"`: fmt.Sprintf("url = %q", b.database),
-		`bucket = "antenna"`:    fmt.Sprintf("bucket = %q", b.bucket.Name),
-		`region = ""`:           fmt.Sprintf("region = %q", b.bucket.Region),
-		`endpoint = ""`:         fmt.Sprintf("endpoint = %q", "http://"+b.storage.Address),
-		`access_key = ""`:       fmt.Sprintf("access_key = %q", b.bucket.AccessKey),
-		`secret_key = ""`:       `secret_key = "${STORAGE_SECRET}"`,
-		`path_style = false`:    `path_style = true`,
-		`debug_headers = false`: `debug_headers = true`,
-		`retry_after = "30s"`:   `retry_after = "1s"`,
+		`bucket = "antenna"`: fmt.Sprintf("bucket = %q", b.bucket.Name),
+		// With what follows them: [storage.private] has keys of these names, too.
+		`region = ""                      # `:        fmt.Sprintf("region = %q # ", b.bucket.Region),
+		`endpoint = ""                    # `:        fmt.Sprintf("endpoint = %q # ", "http://"+b.storage.Address),
+		`access_key = ""                  # `:        fmt.Sprintf("access_key = %q # ", b.bucket.AccessKey),
+		"secret_key = \"\"\nlocation = \"uploads/\"": "secret_key = \"${STORAGE_SECRET}\"\nlocation = \"uploads/\"",
+		`path_style = false               # `:        `path_style = true # `,
+		`debug_headers = false`:                      `debug_headers = true`,
+		`retry_after = "30s"`:                        `retry_after = "1s"`,
 	}
 }
 

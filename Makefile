@@ -54,7 +54,7 @@ release: packages-build
 define archive
 	@name=thumbedge-$(VERSION)-linux-$(1)$(2); echo "dist/$$name.tar.gz"; mkdir -p dist/$$name; \
 	GOOS=linux GOARCH=$(1) $(3) $(GOBUILD) $(4) -o dist/$$name/thumbedge ./cmd/thumbedge; \
-	cp -r LICENSE README.md CHANGELOG.md config.example.toml deploy/RUNBOOK.md deploy/METRICS.md deploy/systemd deploy/nginx dist/$$name/; \
+	cp -r LICENSE README.md CHANGELOG.md config.example.toml deploy/RUNBOOK.md deploy/METRICS.md deploy/CONFIGURATION.md deploy/systemd deploy/nginx dist/$$name/; \
 	tar -C dist --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime=@$$(git log -1 --format=%ct) -cf - $$name | gzip -9n >dist/$$name.tar.gz; \
 	rm -r dist/$$name
 endef

@@ -43,7 +43,7 @@ var album = sync.OnceValues(func() ([]sampleapp.Photo, error) {
 })
 
 // start runs an app over two nights of nine photos: captures 1 to 18 are public,
-// the last three are a draft's.
+// the last six are a draft's.
 func start(t *testing.T, edit func(*sampleapp.Config)) *site {
 	t.Helper()
 	cfg := sampleapp.Config{DatabaseURL: testenv.Database(t), MediaDir: t.TempDir()}

@@ -210,7 +210,7 @@ func TestSeedingAgainChangesNothing(t *testing.T) {
 	if err := s.Seed(t.Context(), photos, 2); err != nil {
 		t.Fatal(err)
 	}
-	if after := s.get(t, "/api/v2/captures/?limit=100", asOwner).body; after != before || !strings.HasPrefix(after, `{"count":21,`) {
+	if after := s.get(t, "/api/v2/captures/?limit=100", asOwner).body; after != before || !strings.HasPrefix(after, `{"count":24,`) {
 		t.Errorf("the list was\n%s\nand is\n%s", before, after)
 	}
 	s.thumbnail(t, route+"1/") // its original is there again
@@ -261,7 +261,7 @@ func TestPagesOfOtherOriginsMayRead(t *testing.T) {
 	if got.StatusCode != http.StatusOK || got.body != "" || !strings.Contains(got.Header.Get("Access-Control-Allow-Headers"), "authorization") {
 		t.Errorf("preflight: %d %v %s", got.StatusCode, got.Header, got.body)
 	}
-	if got := s.get(t, "/demo/config").body; got != `{"app":"http://127.0.0.1:8000","labels":["small","medium","large"],"proxy":""}` {
+	if got := s.get(t, "/demo/config").body; got != `{"app":"http://127.0.0.1:8000","labels":["small","medium","large"],"people":{"member":"demo-member","outsider":"demo-stranger","owner":"demo-owner"},"private":3,"proxy":""}` {
 		t.Errorf("config: %s", got)
 	}
 }

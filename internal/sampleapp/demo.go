@@ -45,7 +45,7 @@ func assets() http.Handler {
 }
 
 // serveConfig tells the gallery where the app and thumbedge are.
-func (a *App) serveConfig(w http.ResponseWriter, _ *http.Request) {
+func (a *App) serveConfig(w http.ResponseWriter, r *http.Request) {
 	address := func(of func() string) string {
 		if of == nil {
 			return ""
@@ -56,7 +56,14 @@ func (a *App) serveConfig(w http.ResponseWriter, _ *http.Request) {
 	for _, spec := range a.cfg.Specs {
 		labels = append(labels, spec.Label)
 	}
-	a.writeDemo(w, map[string]any{"app": address(a.cfg.AppURL), "proxy": address(a.cfg.ProxyURL), "labels": labels})
+	var private *int64 // the draft project
+	if err := a.pool.QueryRow(r.Context(), `SELECT min(id) FROM main_project WHERE draft`).Scan(&private); err != nil {
+		a.fail(w, r, fmt.Errorf("looking for the draft project: %w", err))
+		return
+	}
+	// A demo's log-in: whoever opens it may be any of them.
+	people := map[string]string{"owner": OwnerToken, "member": MemberToken, "outsider": StrangerToken}
+	a.writeDemo(w, map[string]any{"app": address(a.cfg.AppURL), "proxy": address(a.cfg.ProxyURL), "labels": labels, "private": private, "people": people})
 }
 
 // serveThumbnails says which thumbnail requests of a visit reached the app: those

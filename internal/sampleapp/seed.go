@@ -9,10 +9,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// The tokens that Seed makes: a member of the draft project, and a user who is a
+// The tokens that Seed makes: of two members of the draft project, and of a user who is a
 // member of nothing.
 const (
 	OwnerToken    = "demo-owner"
+	MemberToken   = "demo-member"
 	StrangerToken = "demo-stranger"
 )
 
@@ -28,8 +29,8 @@ var sites = []struct {
 	{"Pilot season (draft)", "Pilot trap", "pilot", true},
 }
 
-// draftCaptures is how many captures the draft project has.
-const draftCaptures = 6
+// draftNights is how many nights the draft project's trap was out, at most.
+const draftNights = 5
 
 // firstNight is the noon before the first seeded night.
 var firstNight = time.Date(2026, 6, 12, 12, 0, 0, 0, time.UTC)
@@ -85,7 +86,7 @@ func shots(site, night int, photos []Photo) []shot {
 	}
 	for i := range photos {
 		p := &photos[i]
-		if p.Camera != camera || sites[site].draft && (night > 0 || len(taken) == draftCaptures) {
+		if p.Camera != camera || sites[site].draft && night >= draftNights {
 			continue
 		}
 		at := noon.Add(p.Clock)
@@ -135,10 +136,10 @@ func (a *App) fill(ctx context.Context, tx pgx.Tx, photos []Photo, nights int) e
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO sample_token (token, name) VALUES ($1, 'Owner'), ($2, 'Stranger')`, OwnerToken, StrangerToken)
+	_, err = tx.Exec(ctx, `INSERT INTO sample_token (token, name) VALUES ($1, 'Owner'), ($2, 'Member'), ($3, 'Stranger')`, OwnerToken, MemberToken, StrangerToken)
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO sample_member (token, project_id) SELECT $1, id FROM main_project WHERE draft`, OwnerToken)
+	_, err = tx.Exec(ctx, `INSERT INTO sample_member (token, project_id) SELECT token, p.id FROM main_project p, sample_token WHERE draft AND token IN ($1, $2)`, OwnerToken, MemberToken)
 	return err
 }

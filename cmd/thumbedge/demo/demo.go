@@ -96,7 +96,7 @@ func (d *Demo) start(ctx context.Context, opts Options) error {
 	if err := migrateUp(ctx, url, opts.Log); err != nil {
 		return err
 	}
-	return d.startProgram(url, media, opts)
+	return d.startProgram(ctx, dir, url, opts)
 }
 
 func (d *Demo) startApp(ctx context.Context, url, media string, photos []sampleapp.Photo, opts Options) error {
@@ -120,9 +120,12 @@ func (d *Demo) startApp(ctx context.Context, url, media string, photos []samplea
 	return nil
 }
 
-func (d *Demo) startProgram(url, media string, opts Options) error {
-	file := Config(url, d.AppURL, media)
+func (d *Demo) startProgram(ctx context.Context, dir, url string, opts Options) error {
+	file := Config(url, d.AppURL, filepath.Join(dir, "media"))
 	file.Server.Listen = opts.Listen
+	if err := members(ctx, file, dir, opts); err != nil {
+		return err
+	}
 	p, err := program.Start(file, program.Options{Log: opts.Log, Version: opts.Version, Tracer: opts.Tracer})
 	if err != nil {
 		return err

@@ -80,6 +80,26 @@ func TestMovedAndEditedSignatures(t *testing.T) {
 	s.keepsSecrets()
 }
 
+// Logged out or not: once its time is over, a URL gives nothing.
+func TestSignatureEnds(t *testing.T) {
+	t.Parallel()
+	s := newPrivateSite(t, with(func(file *config.File) { file.Signing.Lifetime = 10 * time.Second }))
+	id := s.capture()
+	s.warmed(id)
+	target := s.signedOf(id)
+	response, _ := s.get(s.url + target)
+	var life int
+	if _, err := fmt.Sscanf(response.Header.Get("Cache-Control"), "private, no-transform, max-age=%d", &life); err != nil || life > 10 {
+		t.Errorf("the picture is kept for longer: %s", response.Header.Get("Cache-Control"))
+	}
+	s.eventually("it ends", func() bool {
+		response, _ := s.get(s.url + target)
+		return response.StatusCode == http.StatusUnauthorized
+	})
+	s.refused("the same URL afterwards", target)
+	s.keepsSecrets()
+}
+
 // A guess is a guess: it costs no render, and the app sees a plain request.
 func TestGuessedKeys(t *testing.T) {
 	t.Parallel()

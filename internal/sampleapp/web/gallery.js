@@ -16,10 +16,10 @@ const names = { storage: "storage", proxy: "proxy redirect", app: "app redirect"
 const $ = (id) => document.getElementById(id);
 
 // state is what tests read, as window.demo. An image's source is a key of names.
-const state = { via: "", labels: [], offset: 0, visit: "", images: [], count: 0, complete: false, lastImage: 0, thumbnailsAtApp: 0, error: "" };
+const state = { via: "", who: "anyone", labels: [], offset: 0, visit: "", images: [], count: 0, complete: false, lastImage: 0, thumbnailsAtApp: 0, originals: 0, error: "" };
 window.demo = state;
 
-let config = { app: "", proxy: "" };
+let config = { app: "", proxy: "", people: {} };
 let counters = null; // the app's, as last heard
 let before = 0;      // its thumbnail requests when this view began
 let stream = null;
@@ -33,10 +33,11 @@ async function start() {
   const wanted = new URLSearchParams(location.search);
   const here = location.origin === config.app || !config.proxy ? "app" : "proxy";
   state.via = config[wanted.get("via")] ? wanted.get("via") : here;
+  state.who = config.people[wanted.get("who")] ? wanted.get("who") : "anyone";
   state.labels = (wanted.get("labels") || "small,medium").split(",").filter((l) => config.labels.includes(l));
   state.offset = Math.max(0, parseInt(wanted.get("offset")) || 0);
   for (const input of document.querySelectorAll("#controls input")) {
-    input.checked = input.value === (input.name === "via" ? state.via : state.labels.join());
+    input.checked = input.value === String(state[input.name]);
     input.disabled = input.name === "via" && !config[input.value] && input.value !== state.via;
     input.addEventListener("change", choose);
   }
@@ -52,6 +53,8 @@ function choose() {
   const form = new FormData($("controls"));
   state.via = form.get("via");
   state.labels = form.get("labels").split(",");
+  if (state.who !== form.get("who")) state.offset = 0; // another gallery
+  state.who = form.get("who");
   load();
 }
 
@@ -64,8 +67,8 @@ function turn(by) {
 // load shows the page that state describes, as a new visit.
 async function load() {
   const visit = state.visit = Math.random().toString(36).slice(2, 10);
-  Object.assign(state, { images: [], complete: false, lastImage: 0, thumbnailsAtApp: 0, error: "" });
-  history.replaceState(null, "", "?" + new URLSearchParams({ via: state.via, labels: state.labels.join(), offset: state.offset }));
+  Object.assign(state, { images: [], complete: false, lastImage: 0, thumbnailsAtApp: 0, originals: 0, error: "" });
+  history.replaceState(null, "", "?" + new URLSearchParams({ via: state.via, who: state.who, labels: state.labels.join(), offset: state.offset }));
   $("problem").hidden = true;
   reserve();
   watchCounters();
@@ -74,7 +77,8 @@ async function load() {
     before = counters.thumbnail;
     const began = performance.now();
     const query = new URLSearchParams({ limit: pageSize, offset: state.offset, ordering: "-timestamp" });
-    const page = await getJSON(`${base()}/api/v2/captures/?${query}`);
+    if (state.who !== "anyone") query.set("project_id", config.private);
+    const page = await getJSON(`${base()}/api/v2/captures/?${query}`, config.people[state.who]);
     if (visit !== state.visit) return; // another load has begun
     captures = page.results;
     state.count = page.count;
@@ -94,8 +98,8 @@ async function load() {
   report();
 }
 
-async function getJSON(url) {
-  const response = await fetch(url, { cache: "no-store" });
+async function getJSON(url, token) {
+  const response = await fetch(url, { cache: "no-store", headers: token ? { Authorization: `Token ${token}` } : {} });
   if (!response.ok) throw new Error(`status ${response.status}`);
   return response.json();
 }
@@ -184,10 +188,10 @@ function pane(capture, label, began) {
 }
 
 // address is the URL of an image as the page gave it; of a route URL, with the
-// visit's number.
+// visit's number. A signed one stays as it is, so that it is the same at each visit.
 function address(capture, label) {
   const url = new URL(capture.thumbnails?.[label] ?? capture.url, base() + "/");
-  if (!isRoute(url)) return url.href;
+  if (!isRoute(url) || url.searchParams.has("signature")) return url.href;
   return `${url.href}${url.search ? "&" : "?"}visit=${state.visit}`;
 }
 
@@ -239,6 +243,8 @@ function report() {
   const cached = settled.filter((image) => image.cached).length;
   const reached = state.complete ? state.thumbnailsAtApp : Math.max(0, (counters?.thumbnail ?? 0) - before);
   $("reached").textContent = reached;
+  state.originals = state.images.filter((image) => image.source === "original").length;
+  $("originals").textContent = state.originals;
   document.querySelector(".lead").classList.toggle("busy", reached > 0);
   $("time").textContent = settled.length ? seconds(state.lastImage) : "–";
   $("progress").textContent = state.complete

@@ -13,6 +13,9 @@ type Violation struct {
 }
 
 func (v Violation) String() string {
+	if v.At == Forever {
+		return v.Rule + " in the end: " + v.Text
+	}
 	return fmt.Sprintf("%s at %.3f s: %s", v.Rule, v.At.Seconds(), v.Text)
 }
 

@@ -53,7 +53,7 @@ type Run struct {
 }
 
 // clocks says whether processes need clocks that can be set.
-func (p Profile) clocks() bool { return p.Processes["clock"] > 0 }
+func (p Profile) clocks() bool { return p.Processes["clock"]+p.Processes["set back"] > 0 }
 
 // Make makes a history and returns what is wrong with it. It looks at what there is from
 // time to time, and ends early where that is wrong already.

@@ -22,6 +22,7 @@ var faults = map[string]func(*site, context.Context, *rand.Rand) error{
 	"stop":      (*site).stopOne,
 	"long stop": (*site).stopOneForLong,
 	"clock":     (*site).stepClock,
+	"set back":  (*site).setBack,
 	"width":     (*site).changeWidth,
 	"reconcile": (*site).reconcile,
 	// Of links.
@@ -64,6 +65,17 @@ func (s *site) restart(ctx context.Context, random *rand.Rand, r *replica, width
 	r.kill()
 	pause(ctx, random, 300*time.Millisecond)
 	return r.start(widths)
+}
+
+// setBack sets every replica's clock back, further each time.
+func (s *site) setBack(context.Context, *rand.Rand) error {
+	s.behind += 600
+	for _, r := range s.replicas {
+		if err := r.step(-s.behind); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // changeWidth restarts the last replica with another width of a label, as in a rolling

@@ -53,7 +53,7 @@ var (
 		AppEvery: 3 * time.Second, BreakEvery: 100 * time.Millisecond, Clients: 12,
 	}
 	stepping = Profile{
-		App: map[string]int{"replace": 1}, Processes: map[string]int{"clock": 1}, Links: map[string]int{"lying storage": 1},
+		App: map[string]int{"replace": 1}, Processes: map[string]int{"set back": 1}, Links: map[string]int{"lying storage": 1},
 		AppEvery: 100 * time.Millisecond, BreakEvery: 500 * time.Millisecond, Clients: 6,
 	}
 )

@@ -56,6 +56,7 @@ type site struct {
 	mu       sync.Mutex
 	captures map[int64]*capture // those that are there
 	last     int64              // the id given last
+	behind   int                // seconds by which all clocks were set back; of setBack alone
 }
 
 // capture is what is remembered of a capture.

@@ -26,7 +26,14 @@ var (
 )
 
 // renderer is the cold path as the proxy wants it.
-type renderer struct{ *imaging.Renderer }
+type renderer struct {
+	*imaging.Renderer
+	private *storageProbe // nil: there is no private storage
+}
+
+// PrivateReady asks both who know something of private storage: whoever stores in it, and
+// whoever looks at it.
+func (r renderer) PrivateReady() bool { return r.private.up() && r.Renderer.PrivateReady() }
 
 func (r renderer) Thumbnail(ctx context.Context, client thumb.Client, id thumb.ID, position int) (proxy.Thumbnail, error) {
 	made, err := r.Renderer.Thumbnail(ctx, client, id, position)

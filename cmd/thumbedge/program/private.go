@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 	"github.com/thumbedge/thumbedge/imaging"
 	"github.com/thumbedge/thumbedge/imaging/filesystem"
@@ -68,12 +70,16 @@ type privateParts struct {
 	storage Storage
 	files   proxy.Files
 	keys    thumb.Keys
+	probe   *storageProbe // nil: there is no private storage
 }
 
 // newPrivateParts makes them from a configuration.
-func newPrivateParts(ctx context.Context, file *config.File, log *slog.Logger) (p privateParts, err error) {
+func newPrivateParts(ctx context.Context, file *config.File, store *postgres.Store, registry prometheus.Registerer, log *slog.Logger) (p privateParts, err error) {
 	p.storage, p.files, err = NewPrivateStorage(ctx, file, log)
 	p.keys = file.Storage.Private.Prefix
+	if err == nil {
+		p.probe = newPrivateProbe(&p, store, registry)
+	}
 	return p, err
 }
 

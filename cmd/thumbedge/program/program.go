@@ -117,7 +117,7 @@ func (p *Program) build(ctx context.Context) error {
 		return err
 	}
 	p.storage = storage
-	if p.private, err = newPrivateParts(ctx, p.file, p.opts.Log); err != nil {
+	if p.private, err = newPrivateParts(ctx, p.file, p.store, registry, p.opts.Log); err != nil {
 		return err
 	}
 	app, err := upstream.New(p.file.Upstream.Place())
@@ -141,7 +141,7 @@ func (p *Program) build(ctx context.Context) error {
 		p.signer = &signerProbe{cfg: p.file.Signing, sites: p.store, log: p.opts.Log}
 	}
 	if p.proxy, err = proxy.New(p.file.Proxy(), proxy.Deps{
-		Resolver: p.warm, Renderer: renderer{p.renderer}, Files: files, PrivateFiles: p.private.files, Log: p.opts.Log,
+		Resolver: p.warm, Renderer: renderer{p.renderer, p.private.probe}, Files: files, PrivateFiles: p.private.files, Log: p.opts.Log,
 		Signer:  p.signer.source(),
 		Metrics: proxy.NewMetrics(registry), Activity: activity, AccessLog: p.file.Log.Access,
 	}); err != nil {
@@ -180,6 +180,9 @@ func (p *Program) run(ctx context.Context) {
 	p.background("storage", func() error { p.stored.watch(ctx); return nil })
 	if p.signer != nil {
 		p.background("signing", func() error { p.signer.watch(ctx); return nil })
+	}
+	if p.private.probe != nil {
+		p.background("private storage", func() error { p.private.probe.watch(ctx); return nil })
 	}
 	p.background("history", func() error { p.admin.Sample(ctx, p.opts.HistoryStep); return nil })
 	p.background("admin listener", func() error { return p.admin.Serve(p.adminListener) })

@@ -38,6 +38,9 @@ func (p *Program) ready(ctx context.Context) admin.Readiness {
 	if p.signer != nil {
 		parts = append(parts, p.signer.state())
 	}
+	if p.private.probe != nil {
+		parts = append(parts, p.private.probe.state())
+	}
 	draining := p.proxy.Draining()
 	if draining {
 		parts = append(parts, admin.Part{Name: "proxy", State: down, Effect: "shutting down"})

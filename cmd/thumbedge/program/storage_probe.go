@@ -12,6 +12,7 @@ import (
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/admin"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/reconcile"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/site"
+	"github.com/thumbedge/thumbedge/resolver/postgres"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -22,6 +23,7 @@ type storageProbe struct {
 	rows    site.Rows
 	storage site.Existing
 	keys    thumb.Keys
+	private bool
 	last    atomic.Pointer[storageAnswer] // nil: not asked yet
 }
 
@@ -32,6 +34,32 @@ const (
 	storageProbeLimit = 10 * time.Second
 	storageProbeRows  = 5 // whose files are looked for
 )
+
+// newPrivateProbe looks at private storage likewise; nil: there is none.
+func newPrivateProbe(p *privateParts, store *postgres.Store, registry prometheus.Registerer) *storageProbe {
+	if p.storage == nil {
+		return nil
+	}
+	s := &storageProbe{rows: store.Private(), storage: p.storage, keys: p.keys, private: true}
+	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "thumbedge_private_storage_up", Help: "As thumbedge_storage_up, of private storage; absent where there is none.",
+	}, func() float64 {
+		if s.state().State == ok {
+			return 1
+		}
+		return 0
+	}))
+	return s
+}
+
+// up says whether the storage was not seen to be down. It asks nobody; nil is not up.
+func (s *storageProbe) up() bool {
+	if s == nil {
+		return false
+	}
+	last := s.last.Load()
+	return last == nil || last.err == nil
+}
 
 func newStorageProbe(rows site.Rows, storage site.Existing, keys thumb.Keys, registry prometheus.Registerer) *storageProbe {
 	s := &storageProbe{rows: rows, storage: storage, keys: keys}
@@ -71,6 +99,9 @@ func (s *storageProbe) ask(ctx context.Context) {
 }
 
 func (s *storageProbe) state() admin.Part {
+	if s.private {
+		return s.privateState()
+	}
 	switch last := s.last.Load(); {
 	case last == nil:
 		return admin.Part{Name: "storage", State: degraded, Effect: "not known yet: it has not answered"}
@@ -81,6 +112,19 @@ func (s *storageProbe) state() admin.Part {
 			Effect: "pages go on as before; cold thumbnails are rendered and sent without being kept: " + last.err.Error()}
 	}
 	return admin.Part{Name: "storage", State: ok}
+}
+
+func (s *storageProbe) privateState() admin.Part {
+	const name = "private storage"
+	switch last := s.last.Load(); {
+	case last == nil:
+		return admin.Part{Name: name, State: degraded, Effect: "not known yet: it has not answered"}
+	case errors.Is(last.err, site.ErrOtherFiles):
+		return admin.Part{Name: name, State: degraded, Effect: "drafts are shown as the app does (storage.private): " + last.err.Error()}
+	case last.err != nil:
+		return admin.Part{Name: name, State: down, Effect: "drafts are shown as the app does: " + last.err.Error()}
+	}
+	return admin.Part{Name: name, State: ok}
 }
 
 // reconciled returns the summary of reconcile's last run; nil where none is known.

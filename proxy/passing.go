@@ -24,7 +24,7 @@ func newPassing(cfg Config, deps Deps) (passing, error) {
 		return p, nil
 	}
 	var err error
-	if p.cache, err = responses.New(cfg.Responses, cfg.Rewrite.Paths, deps.Metrics.responses); err != nil {
+	if p.cache, err = responses.New(cfg.Responses, cfg.Rewrite.Paths, deps.Connected, deps.Metrics.responses); err != nil {
 		return p, fmt.Errorf("making the response cache: %w", err)
 	}
 	return p, nil

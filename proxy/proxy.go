@@ -39,6 +39,9 @@ type Deps struct {
 	Metrics   *Metrics     // nil: counted where nobody looks
 	Activity  *Activity    // is told of requests; nil: nobody is
 	AccessLog bool         // a line for each request, at level info
+	// Connected says whether notifications of changes arrive, so that DropPages would be
+	// called at once; nil: they never do.
+	Connected func() bool
 }
 
 // Server is the proxy. Its methods, which are the wire's, may be called from any

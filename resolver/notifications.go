@@ -16,6 +16,10 @@ func (w *WarmSet) connected(now time.Duration) bool {
 	return now-time.Duration(w.heard.Load()) <= connectedFor
 }
 
+// Connected says whether notifications are being heard: whatever was committed until two
+// seconds ago has been told.
+func (w *WarmSet) Connected() bool { return w.connected(w.now()) }
+
 // Listening begins a new generation: LISTEN has committed on a new connection.
 // What was read before may have changed unheard, and is not kept.
 func (w *WarmSet) Listening() {

@@ -24,12 +24,15 @@ type Cache struct {
 	updating  updating
 	visits    sync.Pool    // *visit
 	recording atomic.Int64 // bytes of bodies that are being kept, not whole yet
+	anonymous anonymous
 	metrics   *Metrics
 }
 
-// New makes an empty cache. pages are the path prefixes of pages. It refuses a
+// New makes an empty cache. pages are the path prefixes of pages; connected says whether
+// it would be heard at once, by DropPages, that somebody may see more or less of them (nil:
+// it never would). It refuses a
 // configuration that does not pass Validate.
-func New(cfg Config, pages []string, metrics *Metrics) (*Cache, error) {
+func New(cfg Config, pages []string, connected func() bool, metrics *Metrics) (*Cache, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -40,7 +43,7 @@ func New(cfg Config, pages []string, metrics *Metrics) (*Cache, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cache{cfg: cfg, pages: pages, store: s, metrics: metrics}
+	c := &Cache{cfg: cfg, pages: pages, store: s, metrics: metrics, anonymous: newAnonymous(cfg, connected)}
 	c.clock.pages = make([]atomic.Uint64, len(pages))
 	c.flights.open = map[string]*flight{}
 	c.visits.New = func() any { return &visit{key: make([]byte, 0, 256)} }
@@ -88,6 +91,9 @@ func (c *Cache) Fetch(r *wire.Request, form wire.Form, page bool) Fetched {
 	v.q.read(v.raw, r.Header().IsHead())
 	if v.passes() {
 		return v.pass()
+	}
+	if v.alike = page && c.anonymous.on() && c.anonymous.covers(v.raw); v.alike && v.q.cookie {
+		v.q.cookie, v.form = false, withoutCookies(form)
 	}
 	v.key = append(r.AppendSite(v.key), r.Target()...)
 	v.hash = xxhash.Sum64(v.key)

@@ -27,6 +27,7 @@ type Entry struct {
 	staleWhile   time.Duration
 	staleIfError time.Duration
 	forEveryone  bool
+	anonymous    bool // the app said nothing of it, see anonymous
 	noCache      bool
 	coding       uint8
 	tag          []byte
@@ -43,9 +44,9 @@ const overhead = 1 << 10
 
 // newEntry makes the entry of an answer without its body; asked and received are when its
 // request was sent and when its head came.
-func newEntry(key []byte, page int, a *answer, q []byte, h *wire.Header, asked, received time.Time) *Entry {
+func newEntry(key []byte, page int, a *answer, q []byte, alike bool, h *wire.Header, asked, received time.Time) *Entry {
 	e := &Entry{
-		key: string(key), page: page, selectors: selectorsOf(a, q),
+		key: string(key), page: page, selectors: selectorsOf(a, q, alike),
 		received: received, initialAge: a.initialAge(asked, received), life: a.lifetime(received),
 		forEveryone: a.forEveryone(), noCache: a.directives.noCache, coding: codingOf(a.encoding),
 	}
@@ -63,7 +64,8 @@ func (s seconds) duration() time.Duration { return time.Duration(s) * time.Secon
 
 // notKept are headers that hold for one answer only, or that are written anew (RFC 9111
 // section 3.1).
-var notKept = field.NewSet("age", "content-length", "trailer", "proxy-authenticate", "proxy-authentication-info", "proxy-authorization")
+var notKept = field.NewSet("age", "content-length", "trailer", "proxy-authenticate", "proxy-authentication-info", "proxy-authorization",
+	"x-request-id")
 
 // keepLines keeps the lines that go with the entry, and finds its validators in them.
 func (e *Entry) keepLines(raw []byte, a *answer, received time.Time) {

@@ -19,7 +19,7 @@ type recording struct {
 const firstBody = 8 << 10
 
 func newRecording(v *visit, e *Entry, length int) *recording {
-	rec := &recording{v: visit{c: v.c, raw: v.raw, key: []byte(e.key), hash: v.hash, lead: v.lead}, entry: e}
+	rec := &recording{v: visit{c: v.c, raw: v.raw, key: []byte(e.key), hash: v.hash, lead: v.lead, alike: v.alike}, entry: e}
 	v.lead = nil // it is the recording's to land
 	size := int64(length)
 	if length < 0 {
@@ -92,7 +92,7 @@ func (rec *recording) End(whole bool) {
 	rec.body = nil
 	e.finish(body)
 	c.store.add(rec.v.hash, e, func(o *Entry) bool {
-		return o.selectors.match(rec.v.raw, nil) || !c.clock.holds(rec.v.hash, o.page, o.began)
+		return rec.v.selects(o) || !c.clock.holds(rec.v.hash, o.page, o.began)
 	})
 	c.metrics.stored.Inc()
 	rec.v.land(e)

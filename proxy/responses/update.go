@@ -16,7 +16,7 @@ var notUpdated = field.NewSet("content-encoding", "content-length", "content-md5
 // updated returns the entry as a 304 that came for it leaves it (RFC 9111 sections 3.2 and
 // 4.3.4). False: the 304 is not of this entry, or says that it must not be kept as it is;
 // the app is then asked again.
-func (e *Entry) updated(q *request, raw []byte, h *wire.Header, asked, received time.Time) (*Entry, bool) {
+func (e *Entry) updated(q *request, raw []byte, alike bool, h *wire.Header, asked, received time.Time) (*Entry, bool) {
 	for name, value := range lines(h.Raw()) {
 		if is(name, "etag") && !sameTag(value, e.tag) || is(name, "last-modified") && len(e.tag) == 0 && !bytes.Equal(value, e.modified) {
 			return nil, false
@@ -27,10 +27,17 @@ func (e *Entry) updated(q *request, raw []byte, h *wire.Header, asked, received 
 	a.read(e.kept.Status, merged)
 	a.age = ageOf(h.Raw())
 	reason := unstorable(q, &a, asked, received)
-	if reason != "" && reason != reasonNoUse || !slices.EqualFunc(a.vary, e.selectors.names, is) {
+	if e.anonymous && reason == reasonNoLifetime && a.silent {
+		reason = ""
+	}
+	if reason != "" && reason != reasonNoUse || !slices.EqualFunc(a.vary, e.selectors.varied(&a), is) {
 		return nil, false
 	}
-	next := newEntry([]byte(e.key), e.page, &a, raw, h, asked, received)
+	next := newEntry([]byte(e.key), e.page, &a, raw, alike, h, asked, received)
+	if e.anonymous {
+		next.anonymous, next.life, next.staleIfError = true, e.life, e.staleIfError
+		next.initialAge = received.Sub(asked)
+	}
 	next.kept.Status, next.kept.Reason, next.kept.Body = e.kept.Status, e.kept.Reason, e.kept.Body
 	next.keepLines(merged, &a, received)
 	if i := contentLength(e.kept.Lines); i != nil {

@@ -67,9 +67,13 @@ func isZero(params []byte) bool {
 // requests which the app must answer alike have the same (RFC 9111 section 4.1): lines are
 // joined, Accept-Encoding is cut to what is decoded here, in a fixed order, and case and
 // spaces of Accept-Language do not count. A header that is absent differs from an empty one.
-func appendSelector(dst []byte, name string, raw []byte) []byte {
+// alike: the request is an anonymous one, whose cookies count as none.
+func appendSelector(dst []byte, name string, raw []byte, alike bool) []byte {
 	if name == "accept-encoding" {
 		return append(dst, 'e', acceptedBy(raw))
+	}
+	if alike && name == "cookie" {
+		return dst // none was sent on
 	}
 	language := name == "accept-language"
 	start := len(dst)
@@ -108,20 +112,33 @@ type selectors struct {
 	values []string
 }
 
-func selectorsOf(a *answer, raw []byte) selectors {
+func selectorsOf(a *answer, raw []byte, alike bool) selectors {
 	var s selectors
 	for _, name := range a.vary {
 		lower := bytes.ToLower(name)
 		s.names = append(s.names, string(lower))
-		s.values = append(s.values, string(appendSelector(nil, string(lower), raw)))
+	}
+	if alike && !a.variesBy("origin") { // lest one that echoes it says nothing of that
+		s.names = append(s.names, "origin")
+	}
+	for _, name := range s.names {
+		s.values = append(s.values, string(appendSelector(nil, name, raw, alike)))
 	}
 	return s
 }
 
+// varied are the names without the one that the app does not name, but a cache minds.
+func (s *selectors) varied(a *answer) []string {
+	if n := len(s.names) - 1; n == len(a.vary) && s.names[n] == "origin" {
+		return s.names[:n]
+	}
+	return s.names
+}
+
 // match says whether a request selects the answer.
-func (s *selectors) match(raw []byte, scratch []byte) bool {
+func (s *selectors) match(raw []byte, scratch []byte, alike bool) bool {
 	for i, name := range s.names {
-		scratch = appendSelector(scratch[:0], name, raw)
+		scratch = appendSelector(scratch[:0], name, raw, alike)
 		if string(scratch) != s.values[i] {
 			return false
 		}

@@ -26,6 +26,7 @@ type visit struct {
 	asked time.Time
 	lead  *flight // to be landed; nil: none
 	aside bool    // what is kept is not for this request
+	alike bool    // the request shows nothing of who made it, see anonymous
 	said  answer  // of the app's answer in hand
 	match [128]byte
 }
@@ -96,7 +97,7 @@ func (v *visit) find() (found *Entry, others bool) {
 		return nil, false
 	}
 	for _, e := range held.entries {
-		if !v.c.clock.holds(v.hash, e.page, e.began) || !e.selectors.match(v.raw, v.match[:0]) || !v.decodes(e) {
+		if !v.c.clock.holds(v.hash, e.page, e.began) || e.anonymous && !v.alike || !v.selects(e) || !v.decodes(e) {
 			continue
 		}
 		if !v.mayHave(e) {
@@ -106,6 +107,18 @@ func (v *visit) find() (found *Entry, others bool) {
 		return e, true
 	}
 	return nil, true
+}
+
+// selects says whether the entry is the one for this request among those of its URL.
+func (v *visit) selects(e *Entry) bool { return e.selectors.match(v.raw, v.match[:0], v.alike) }
+
+// known is what the verdict on the URL goes by: what is kept for requests that show nothing
+// says nothing of others.
+func (v *visit) known() uint64 {
+	if v.alike {
+		return ^v.hash
+	}
+	return v.hash
 }
 
 // decodes says whether the client accepts the coding of an entry whose app did not say
@@ -159,7 +172,7 @@ func (v *visit) ask(e *Entry, why string) Fetched {
 		form, validating = withValidators(v.form, e), true
 	}
 	a, err := v.askApp(form)
-	if (err != nil || failed(a)) && e != nil && e.standsIn(&v.q, time.Now()) && v.c.clock.holds(v.hash, e.page, e.began) {
+	if (err != nil || failed(a)) && e != nil && e.standsIn(&v.q, time.Now()) && (!e.anonymous || v.c.anonymous.on()) && v.c.clock.holds(v.hash, e.page, e.began) {
 		if err == nil {
 			a.Close()
 		}
@@ -224,22 +237,27 @@ func withValidators(form wire.Form, e *Entry) wire.Form {
 
 // withoutConditions takes the client's own conditions out of a form, and its range.
 func withoutConditions(form wire.Form) wire.Form {
-	without := new(field.Set)
+	return without(form, "if-none-match", "if-modified-since", "if-range", "range")
+}
+
+// without takes headers out of a form.
+func without(form wire.Form, names ...string) wire.Form {
+	set := new(field.Set)
 	if form.Without != nil {
-		*without = *form.Without
+		*set = *form.Without
 	}
-	for _, name := range [...]string{"if-none-match", "if-modified-since", "if-range", "range"} {
-		without[len(name)] = slices.Clip(without[len(name)])
-		without.Put(name, true)
+	for _, name := range names {
+		set[len(name)] = slices.Clip(set[len(name)])
+		set.Put(name, true)
 	}
-	return wire.Form{Without: without, Lines: form.Lines}
+	return wire.Form{Without: set, Lines: form.Lines}
 }
 
 // validated keeps what a 304 has made of e, and returns it; nil: it says nothing of e, or
 // e has gone meanwhile. The answer is ended.
 func (v *visit) validated(e *Entry, a *wire.Answer) *Entry {
 	defer a.Close()
-	next, ok := e.updated(&v.q, v.raw, &a.Header, v.asked, time.Now())
+	next, ok := e.updated(&v.q, v.raw, v.alike, &a.Header, v.asked, time.Now())
 	if !ok || !v.c.clock.holds(v.hash, e.page, e.began) {
 		v.c.store.remove(v.hash, e)
 		return nil
@@ -249,8 +267,8 @@ func (v *visit) validated(e *Entry, a *wire.Answer) *Entry {
 	if !v.c.clock.holds(v.hash, next.page, next.began) {
 		return nil
 	}
-	v.c.store.add(v.hash, next, func(o *Entry) bool { return o == e || o.selectors.match(v.raw, nil) })
-	v.c.verdicts.note(v.hash, next.verdict(), v.now)
+	v.c.store.add(v.hash, next, func(o *Entry) bool { return o == e || v.selects(o) })
+	v.c.verdicts.note(v.known(), next.verdict(), v.now)
 	v.land(next)
 	return next
 }
@@ -268,27 +286,43 @@ func (v *visit) keep(a *wire.Answer) Reason {
 	said := &v.said
 	said.read(a.Header.StatusCode(), a.Header.Raw())
 	reason := unstorable(&v.q, said, v.asked, received)
+	nameless := v.alike && reason == reasonNoLifetime && v.c.anonymous.on() && v.c.anonymous.keeps(said)
+	if nameless {
+		reason = ""
+		said.readDates(received)
+	}
 	if reason == "" && int64(a.Length()) > v.c.cfg.MaxObject {
 		reason = reasonLarge
 	}
 	if reason != "" {
 		v.c.metrics.unstorable[reason].Inc()
 		if reason != reasonAuthorization && reason != reasonCookie && said.status != http.StatusNotModified {
-			v.c.verdicts.note(v.hash, verdictUnstorable, v.now)
+			v.c.verdicts.note(v.known(), verdictUnstorable, v.now)
 		}
 		return reason
 	}
-	e := newEntry(v.key, v.c.Page(v.r.Path()), said, v.raw, &a.Header, v.asked, received)
+	e := newEntry(v.key, v.c.Page(v.r.Path()), said, v.raw, v.alike, &a.Header, v.asked, received)
 	e.began = v.began
-	v.c.verdicts.note(v.hash, e.verdict(), v.now)
+	if nameless {
+		v.c.anonymous.keep(e, v.asked)
+	}
+	v.c.verdicts.note(v.known(), e.verdict(), v.now)
 	a.Watch(newRecording(v, e, a.Length()))
 	return ""
+}
+
+// flightKey keeps requests that show nothing apart from others.
+func (v *visit) flightKey() []byte {
+	if v.alike {
+		return append(v.key, '\n')
+	}
+	return v.key
 }
 
 // land ends the flight that others wait for, if the request leads one.
 func (v *visit) land(e *Entry) {
 	if v.lead != nil {
-		v.c.flights.land(string(v.key), v.lead, e)
+		v.c.flights.land(string(v.flightKey()), v.lead, e)
 		v.lead = nil
 	}
 }
@@ -296,16 +330,16 @@ func (v *visit) land(e *Entry) {
 // join waits for the answer to the same request of another client, where it is likely to
 // be kept, and returns it. Where there is none, the request leads.
 func (v *visit) join(e *Entry) *Entry {
-	last := v.c.verdicts.of(v.hash, v.now)
+	last := v.c.verdicts.of(v.known(), v.now)
 	shows := v.q.cookie || v.q.authorization
-	if v.aside || last < verdictStorable || shows && last != verdictForEveryone ||
+	if v.aside || last < verdictStorable && !(v.alike && last == verdictNone) || shows && last != verdictForEveryone ||
 		v.q.directives.noCache || v.q.directives.maxAge != none || v.q.directives.minFresh != none || v.q.condition != noCondition && !v.page && e == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), flightWait)
 	defer cancel()
 	for {
-		fl, leads := v.c.flights.board(v.key)
+		fl, leads := v.c.flights.board(v.flightKey())
 		if leads {
 			v.lead = fl
 			return nil
@@ -314,8 +348,8 @@ func (v *visit) join(e *Entry) *Entry {
 		if got == nil {
 			return nil
 		}
-		if v.now = time.Now(); v.c.clock.holds(v.hash, got.page, got.began) && got.selectors.match(v.raw, nil) {
-			if !v.decodes(got) || !v.mayHave(got) || got.use(&v.q, v.now) == useValidated {
+		if v.now = time.Now(); v.c.clock.holds(v.hash, got.page, got.began) && v.selects(got) {
+			if got.anonymous && !v.alike || !v.decodes(got) || !v.mayHave(got) || got.use(&v.q, v.now) == useValidated {
 				return nil
 			}
 			return got

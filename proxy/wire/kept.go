@@ -83,6 +83,9 @@ func (r *Request) SendKept(k Kept, further []byte) {
 	r.status, r.answered = k.Status, true
 	c.head = appendStatusLine(c.head[:0], k.Status, k.Reason)
 	c.head = append(append(c.head, k.Lines...), further...)
+	if r.facts.returnsID {
+		c.head = appendLine(c.head, requestIDName, r.facts.requestID)
+	}
 	c.head = c.appendHeadEnd(c.head, lengthHeader)
 	body := k.Body
 	if c.hasNoBody(k.Status) {

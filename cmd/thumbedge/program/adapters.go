@@ -60,11 +60,16 @@ func (f files) Open(key string) (proxy.File, error) {
 type sink struct {
 	*resolver.WarmSet
 	renderer *imaging.Renderer
+	pages    pageDropper
 }
+
+// pageDropper is told that who may see what may have changed; proxy.Server is one.
+type pageDropper interface{ DropPages() }
 
 // Listening: what changed while nobody listened is not known.
 func (s sink) Listening() {
 	s.WarmSet.Listening()
+	s.pages.DropPages()
 	s.renderer.ChangedAll()
 }
 
@@ -73,7 +78,9 @@ func (s sink) Changed(ids []thumb.ID) {
 	s.renderer.Changed(ids)
 }
 
+// ChangedAll is how a project that turns draft or public is told, too.
 func (s sink) ChangedAll() {
 	s.WarmSet.ChangedAll()
+	s.pages.DropPages()
 	s.renderer.ChangedAll()
 }

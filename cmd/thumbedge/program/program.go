@@ -143,7 +143,7 @@ func (p *Program) build(ctx context.Context) error {
 	if p.proxy, err = proxy.New(p.file.Proxy(), proxy.Deps{
 		Resolver: p.warm, Renderer: renderer{p.renderer, p.private.probe}, Files: files, PrivateFiles: p.private.files, Log: p.opts.Log,
 		Signer:  p.signer.source(),
-		Metrics: proxy.NewMetrics(registry), Activity: activity, AccessLog: p.file.Log.Access,
+		Metrics: proxy.NewMetrics(registry), Activity: activity, AccessLog: p.file.Log.Access, Connected: p.warm.Connected,
 	}); err != nil {
 		return fmt.Errorf("making the proxy: %w", err)
 	}
@@ -174,7 +174,7 @@ func (p *Program) buildDatabase(registry *prometheus.Registry) error {
 func (p *Program) run(ctx context.Context) {
 	p.warnOnce()
 	p.background("notifications", func() error {
-		return postgres.Listen(ctx, p.file.Postgres(), sink{p.warm, p.renderer}, p.opts.Log, p.databaseMetrics)
+		return postgres.Listen(ctx, p.file.Postgres(), sink{p.warm, p.renderer, p.proxy}, p.opts.Log, p.databaseMetrics)
 	})
 	p.background("schema", func() error { p.schema.watch(ctx); return nil })
 	p.background("storage", func() error { p.stored.watch(ctx); return nil })

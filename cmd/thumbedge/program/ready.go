@@ -33,6 +33,7 @@ func (p *Program) ready(ctx context.Context) admin.Readiness {
 		p.schema.state(),
 		p.stored.state(),
 		p.spoolState(),
+		p.responsesState(),
 		engineState(),
 	}
 	if p.signer != nil {
@@ -77,6 +78,16 @@ func (p *Program) spoolState() admin.Part {
 		return admin.Part{Name: "spool", State: degraded, Effect: notice}
 	}
 	return admin.Part{Name: "spool", State: ok}
+}
+
+// responsesState says whether pages of which the app says nothing are shared as configured.
+func (p *Program) responsesState() admin.Part {
+	cfg := p.file.Responses
+	if cfg.Enabled && cfg.AnonymousPages+cfg.StaleIfError > 0 && !p.warm.Connected() {
+		return admin.Part{Name: "responses", State: degraded,
+			Effect: "responses.anonymous_pages and stale_if_error are off while no notification would tell of a project that turns draft: each page costs the app a request"}
+	}
+	return admin.Part{Name: "responses", State: ok}
 }
 
 func engineState() admin.Part {

@@ -492,3 +492,31 @@ func TestPageAskedForBeforeADropIsNotKept(t *testing.T) {
 		t.Errorf("the app was asked %d times, want 2", n)
 	}
 }
+
+// An operator drops one URL, on every site, or everything.
+func TestDropping(t *testing.T) {
+	t.Parallel()
+	p, a := startCached(t, nil, numbered("Cache-Control: max-age=60"))
+	const other = "GET /x HTTP/1.1\r\nHost: other.test\r\n\r\n"
+	fill := func() int {
+		p.Exchange(ask("/x"))
+		p.Exchange(other)
+		p.Exchange(ask("/y"))
+		return len(a.Seen())
+	}
+	fill()
+	if n := fill(); n != 3 {
+		t.Fatalf("the app was asked %d times, want 3", n)
+	}
+	p.server.Responses().DropTarget("/x")
+	if n := fill(); n != 5 {
+		t.Errorf("the app was asked %d times, want 5", n)
+	}
+	p.server.Responses().Clear()
+	if n := fill(); n != 8 {
+		t.Errorf("the app was asked %d times, want 8", n)
+	}
+	if s := p.server.Responses().State(); s.Hits != 4 || s.Misses != 8 || s.Entries != 3 || s.Used <= 3<<10 {
+		t.Errorf("%+v", s)
+	}
+}

@@ -33,8 +33,11 @@ func raise(mark *atomic.Uint64, to uint64) {
 	}
 }
 
-// holds says whether nothing has changed since the request of an answer was sent.
-func (k *clock) holds(hash uint64, page int, began uint64) bool {
-	return began >= k.all.Load() && began >= k.urls[hash%uint64(len(k.urls))].Load() &&
-		(page == 0 || began >= k.pages[page-1].Load())
+// holds says whether nothing has changed since the request of an entry was sent.
+func (c *Cache) holds(hash uint64, e *Entry) bool {
+	k := &c.clock
+	return e.began >= k.all.Load() && e.began >= k.marked(hash) && e.began >= k.marked(e.target) &&
+		(e.page == 0 || e.began >= k.pages[e.page-1].Load())
 }
+
+func (k *clock) marked(hash uint64) uint64 { return k.urls[hash%uint64(len(k.urls))].Load() }

@@ -18,6 +18,7 @@ type Entry struct {
 	kept      wire.Kept
 	key       string
 	selectors selectors
+	target    uint64 // the hash of its target, on whichever site
 	began     uint64 // the clock's when the request for it was sent
 	page      int    // which of the paths of pages it is under, plus one; 0: none
 

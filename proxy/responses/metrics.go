@@ -7,13 +7,22 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-type counter = prometheus.Counter
+// counter is a collector that can be asked what it has counted.
+type counter struct {
+	n    atomic.Int64
+	told prometheus.Counter
+}
+
+func (c *counter) add(n int64) {
+	c.n.Add(n)
+	c.told.Add(float64(n))
+}
 
 // Metrics are the collectors of this package.
 type Metrics struct {
 	hits, stale, validated, collapsed, misses, passed counter
 	stored, saved                                     counter
-	unstorable                                        map[Reason]counter
+	unstorable                                        map[Reason]prometheus.Counter
 	cache                                             atomic.Pointer[Cache]
 }
 
@@ -33,13 +42,14 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	unstorable := with.NewCounterVec(prometheus.CounterOpts{
 		Name: "thumbedge_responses_unstorable_total", Help: "Answers of the app that were not kept, by why.",
 	}, []string{"reason"})
-	m := &Metrics{
-		hits: requests.WithLabelValues("hit"), stale: requests.WithLabelValues("stale"), validated: requests.WithLabelValues("validated"),
-		collapsed: requests.WithLabelValues("collapsed"), misses: requests.WithLabelValues("miss"), passed: requests.WithLabelValues("bypass"),
-		stored:     with.NewCounter(prometheus.CounterOpts{Name: "thumbedge_responses_stored_total", Help: "Answers of the app that were kept."}),
-		saved:      with.NewCounter(prometheus.CounterOpts{Name: "thumbedge_responses_saved_bytes_total", Help: "Bytes of bodies that the app did not have to send."}),
-		unstorable: map[Reason]counter{},
+	m := &Metrics{unstorable: map[Reason]prometheus.Counter{}}
+	for name, c := range map[string]*counter{
+		"hit": &m.hits, "stale": &m.stale, "validated": &m.validated, "collapsed": &m.collapsed, "miss": &m.misses, "bypass": &m.passed,
+	} {
+		c.told = requests.WithLabelValues(name)
 	}
+	m.stored.told = with.NewCounter(prometheus.CounterOpts{Name: "thumbedge_responses_stored_total", Help: "Answers of the app that were kept."})
+	m.saved.told = with.NewCounter(prometheus.CounterOpts{Name: "thumbedge_responses_saved_bytes_total", Help: "Bytes of bodies that the app did not have to send."})
 	for _, reason := range reasons {
 		m.unstorable[reason] = unstorable.WithLabelValues(string(reason))
 	}

@@ -76,7 +76,7 @@ func (rec *recording) End(whole bool) {
 	if rec.lost == "" && !whole {
 		rec.lose(reasonBroken)
 	}
-	if rec.lost == "" && !c.clock.holds(rec.v.hash, e.page, e.began) {
+	if rec.lost == "" && !c.holds(rec.v.hash, e) {
 		rec.lose(reasonOutdated)
 	}
 	if rec.lost != "" {
@@ -92,9 +92,9 @@ func (rec *recording) End(whole bool) {
 	rec.body = nil
 	e.finish(body)
 	c.store.add(rec.v.hash, e, func(o *Entry) bool {
-		return rec.v.selects(o) || !c.clock.holds(rec.v.hash, o.page, o.began)
+		return rec.v.selects(o) || !c.holds(rec.v.hash, o)
 	})
-	c.metrics.stored.Inc()
+	c.metrics.stored.add(1)
 	rec.v.land(e)
 }
 

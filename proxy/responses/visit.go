@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
+
 	"github.com/thumbedge/thumbedge/proxy/wire"
 	"github.com/thumbedge/thumbedge/proxy/wire/field"
 )
@@ -39,7 +41,7 @@ func (v *visit) passes() bool {
 }
 
 func (v *visit) pass() Fetched {
-	v.c.metrics.passed.Inc()
+	v.c.metrics.passed.add(1)
 	a, err := v.r.Ask(v.form)
 	return Fetched{Answer: a, Err: err, Status: "fwd=bypass"}
 }
@@ -50,15 +52,15 @@ func (v *visit) fetch() Fetched {
 	if e != nil {
 		switch e.use(&v.q, v.now) {
 		case useFresh:
-			return v.hit(e, v.c.metrics.hits, "hit")
+			return v.hit(e, &v.c.metrics.hits, "hit")
 		case useStale:
-			return v.hit(e, v.c.metrics.stale, "hit")
+			return v.hit(e, &v.c.metrics.stale, "hit")
 		case useWhileUpdate:
 			if v.q.head {
 				break
 			}
 			v.updateLater(e)
-			return v.hit(e, v.c.metrics.stale, "hit")
+			return v.hit(e, &v.c.metrics.stale, "hit")
 		}
 	}
 	if v.q.directives.onlyIfCached {
@@ -69,7 +71,7 @@ func (v *visit) fetch() Fetched {
 		return v.askOnly(e, why)
 	}
 	if joined := v.join(e); joined != nil {
-		return v.hit(joined, v.c.metrics.collapsed, "hit; collapsed")
+		return v.hit(joined, &v.c.metrics.collapsed, "hit; collapsed")
 	}
 	return v.ask(e, why)
 }
@@ -97,7 +99,7 @@ func (v *visit) find() (found *Entry, others bool) {
 		return nil, false
 	}
 	for _, e := range held.entries {
-		if !v.c.clock.holds(v.hash, e.page, e.began) || e.anonymous && !v.alike || !v.selects(e) || !v.decodes(e) {
+		if !v.c.holds(v.hash, e) || e.anonymous && !v.alike || !v.selects(e) || !v.decodes(e) {
 			continue
 		}
 		if !v.mayHave(e) {
@@ -136,9 +138,9 @@ func (v *visit) mayHave(e *Entry) bool {
 	return e.forEveryone || !v.q.cookie && !v.q.authorization
 }
 
-func (v *visit) hit(e *Entry, counted counter, status string) Fetched {
-	counted.Inc()
-	v.c.metrics.saved.Add(float64(len(e.kept.Body)))
+func (v *visit) hit(e *Entry, counted *counter, status string) Fetched {
+	counted.add(1)
+	v.c.metrics.saved.add(int64(len(e.kept.Body)))
 	if v.r.ShowsCache() {
 		status += ttl(e.left(v.now))
 	}
@@ -148,7 +150,7 @@ func (v *visit) hit(e *Entry, counted counter, status string) Fetched {
 // askOnly asks the app for what is not kept: a part, or a head. A head that says otherwise
 // than what is kept shows that this is out of date (RFC 9111 section 4.3.5).
 func (v *visit) askOnly(e *Entry, why string) Fetched {
-	v.c.metrics.misses.Inc()
+	v.c.metrics.misses.add(1)
 	a, err := v.r.Ask(v.form)
 	if err == nil && e != nil && v.q.head && v.q.condition == noCondition && a.Header.StatusCode() == http.StatusOK && !e.describedBy(&a.Header) {
 		v.c.store.remove(v.hash, e)
@@ -166,21 +168,21 @@ func (e *Entry) describedBy(h *wire.Header) bool {
 
 // ask asks the app: for another answer, or whether e still holds.
 func (v *visit) ask(e *Entry, why string) Fetched {
-	v.c.metrics.misses.Inc()
+	v.c.metrics.misses.add(1)
 	form, validating := v.form, false
 	if e != nil && v.mayValidate(e) {
 		form, validating = withValidators(v.form, e), true
 	}
 	a, err := v.askApp(form)
-	if (err != nil || failed(a)) && e != nil && e.standsIn(&v.q, time.Now()) && (!e.anonymous || v.c.anonymous.on()) && v.c.clock.holds(v.hash, e.page, e.began) {
+	if (err != nil || failed(a)) && e != nil && e.standsIn(&v.q, time.Now()) && (!e.anonymous || v.c.anonymous.on()) && v.c.holds(v.hash, e) {
 		if err == nil {
 			a.Close()
 		}
-		return v.hit(e, v.c.metrics.stale, why)
+		return v.hit(e, &v.c.metrics.stale, why)
 	}
 	if err == nil && validating && a.Header.StatusCode() == http.StatusNotModified {
 		if next := v.validated(e, a); next != nil {
-			return v.hit(next, v.c.metrics.validated, why+"; fwd-status=304")
+			return v.hit(next, &v.c.metrics.validated, why+"; fwd-status=304")
 		}
 		a, err = v.askApp(v.form)
 	}
@@ -258,13 +260,13 @@ func without(form wire.Form, names ...string) wire.Form {
 func (v *visit) validated(e *Entry, a *wire.Answer) *Entry {
 	defer a.Close()
 	next, ok := e.updated(&v.q, v.raw, v.alike, &a.Header, v.asked, time.Now())
-	if !ok || !v.c.clock.holds(v.hash, e.page, e.began) {
+	if !ok || !v.c.holds(v.hash, e) {
 		v.c.store.remove(v.hash, e)
 		return nil
 	}
 	// What the app says now holds from now on.
-	next.began = v.began
-	if !v.c.clock.holds(v.hash, next.page, next.began) {
+	next.began, next.target = v.began, e.target
+	if !v.c.holds(v.hash, next) {
 		return nil
 	}
 	v.c.store.add(v.hash, next, func(o *Entry) bool { return o == e || v.selects(o) })
@@ -302,7 +304,7 @@ func (v *visit) keep(a *wire.Answer) Reason {
 		return reason
 	}
 	e := newEntry(v.key, v.c.Page(v.r.Path()), said, v.raw, v.alike, &a.Header, v.asked, received)
-	e.began = v.began
+	e.began, e.target = v.began, xxhash.Sum64(v.r.Target())
 	if nameless {
 		v.c.anonymous.keep(e, v.asked)
 	}
@@ -348,7 +350,7 @@ func (v *visit) join(e *Entry) *Entry {
 		if got == nil {
 			return nil
 		}
-		if v.now = time.Now(); v.c.clock.holds(v.hash, got.page, got.began) && v.selects(got) {
+		if v.now = time.Now(); v.c.holds(v.hash, got) && v.selects(got) {
 			if got.anonymous && !v.alike || !v.decodes(got) || !v.mayHave(got) || got.use(&v.q, v.now) == useValidated {
 				return nil
 			}

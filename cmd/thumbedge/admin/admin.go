@@ -24,6 +24,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/machine"
+	"github.com/thumbedge/thumbedge/proxy/responses"
 	"github.com/thumbedge/thumbedge/resolver"
 	"github.com/thumbedge/thumbedge/resolver/curve"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
@@ -37,6 +38,13 @@ type WarmSet interface {
 	Forget(id thumb.ID)
 	Clear()
 	Resize(bytes int64) error
+}
+
+// Responses is what the admin listener shows and steers of the response cache.
+type Responses interface {
+	State() responses.State
+	Clear()
+	DropTarget(target string)
 }
 
 // Readiness is the body of /readyz.
@@ -58,6 +66,8 @@ type Part struct {
 type Deps struct {
 	WarmSet WarmSet
 	Ready   func(ctx context.Context) Readiness
+	// Responses is the response cache; nil where it is off.
+	Responses Responses
 	// Reconciled returns the summary of reconcile's last run as JSON; nil: none is known.
 	Reconciled func(ctx context.Context) json.RawMessage
 	// Explain says what is known of a capture, as JSON's value; Failures what failed last.
@@ -96,6 +106,7 @@ func New(cfg Config, deps Deps) *Server {
 	guarded.HandleFunc("PUT /cache", s.cacheResize)
 	guarded.HandleFunc("POST /cache", s.cacheResizeForm)
 	guarded.HandleFunc("DELETE /cache", s.cacheClear)
+	guarded.HandleFunc("DELETE /cache/responses", s.responsesDrop)
 	guarded.HandleFunc("GET /cache/captures/{id}", s.captureState)
 	guarded.HandleFunc("DELETE /cache/captures/{id}", s.captureForget)
 	guarded.HandleFunc("GET /explain/{id}", s.explain)

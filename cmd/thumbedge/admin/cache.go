@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strings"
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/thumbedge/thumbedge/proxy/responses"
 	"github.com/thumbedge/thumbedge/resolver"
 	"github.com/thumbedge/thumbedge/resolver/curve"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
@@ -16,11 +19,41 @@ import (
 // cache is what /cache tells.
 type cache struct {
 	resolver.State
-	Curve curve.Curve `json:"curve"` // what other sizes would do
+	Curve     curve.Curve      `json:"curve"`     // what other sizes would do
+	Responses *responses.State `json:"responses"` // null: responses.enabled is off
 }
 
 func (s *Server) cacheState(w http.ResponseWriter, _ *http.Request) {
-	reply(w, http.StatusOK, cache{s.deps.WarmSet.State(), s.deps.WarmSet.Curve()})
+	reply(w, http.StatusOK, cache{s.deps.WarmSet.State(), s.deps.WarmSet.Curve(), s.responses()})
+}
+
+func (s *Server) responses() *responses.State {
+	if s.deps.Responses == nil {
+		return nil
+	}
+	state := s.deps.Responses.State()
+	return &state
+}
+
+// responsesDrop drops what is kept of a URL, on whichever host, or all answers.
+func (s *Server) responsesDrop(w http.ResponseWriter, r *http.Request) {
+	if s.deps.Responses == nil {
+		problem(w, http.StatusNotFound, "responses.enabled is off: nothing is kept")
+		return
+	}
+	if !r.URL.Query().Has("url") {
+		s.deps.Responses.Clear()
+		s.deps.Log.Info("response cache emptied")
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	u, err := url.Parse(r.URL.Query().Get("url"))
+	if err != nil || !strings.HasPrefix(u.Path, "/") {
+		problem(w, http.StatusBadRequest, "url: must be a URL of the site, or its path with the query")
+		return
+	}
+	s.deps.Responses.DropTarget(u.RequestURI())
+	w.WriteHeader(http.StatusNoContent)
 }
 
 // largestBody is what the body of a request that resizes may have.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/thumbedge/thumbedge/proxy/responses"
 	"github.com/thumbedge/thumbedge/resolver"
 	"github.com/thumbedge/thumbedge/resolver/curve"
 )
@@ -20,16 +21,17 @@ var statusHTML string
 
 // status is what the page shows.
 type status struct {
-	Version   string          `json:"version"`
-	Started   time.Time       `json:"started"`
-	Now       time.Time       `json:"now"`
-	Readiness Readiness       `json:"readiness"`
-	WarmSet   resolver.State  `json:"warm_set"`
-	Curve     curve.Curve     `json:"curve"`
-	Reconcile json.RawMessage `json:"reconcile"` // the last run's summary; null: none is known
-	Failures  []Failure       `json:"failures"`  // the last ones, the youngest first
-	History   timeline        `json:"history"`
-	Config    []Setting       `json:"config"`
+	Version   string           `json:"version"`
+	Started   time.Time        `json:"started"`
+	Now       time.Time        `json:"now"`
+	Readiness Readiness        `json:"readiness"`
+	WarmSet   resolver.State   `json:"warm_set"`
+	Curve     curve.Curve      `json:"curve"`
+	Responses *responses.State `json:"responses"` // null: off
+	Reconcile json.RawMessage  `json:"reconcile"` // the last run's summary; null: none is known
+	Failures  []Failure        `json:"failures"`  // the last ones, the youngest first
+	History   timeline         `json:"history"`
+	Config    []Setting        `json:"config"`
 }
 
 func (s *Server) page(w http.ResponseWriter, _ *http.Request) {
@@ -52,7 +54,7 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(status{ // the client has left
 		Version: s.deps.Version, Started: s.started, Now: time.Now(),
 		Readiness: s.deps.Ready(r.Context()), WarmSet: s.deps.WarmSet.State(),
-		Curve: s.deps.WarmSet.Curve(), Reconcile: s.deps.Reconciled(r.Context()),
+		Curve: s.deps.WarmSet.Curve(), Responses: s.responses(), Reconcile: s.deps.Reconciled(r.Context()),
 		Failures: s.failures(), History: s.history.timeline(), Config: s.deps.Config,
 	})
 }

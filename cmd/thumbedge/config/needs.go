@@ -13,7 +13,11 @@ func (f *File) Memory() int64 {
 		process  = 100 << 20 // the process itself, its connections
 	)
 	// The warm set lies in memory more than once until garbage is collected.
-	return 2*f.Cache.MaxSize + f.Rewrite.Memory + f.Render.Memory + max(f.Source.MaxBytes, f.Render.Memory/4) + f.Upstream.SpoolMemory + unstored + process
+	responses := int64(0)
+	if f.Responses.Enabled {
+		responses = 2 * f.Responses.MaxSize // the same goes for what is kept of the app's answers
+	}
+	return 2*f.Cache.MaxSize + responses + f.Rewrite.Memory + f.Render.Memory + max(f.Source.MaxBytes, f.Render.Memory/4) + f.Upstream.SpoolMemory + unstored + process
 }
 
 // ownDescriptors are for listeners, the admin listener's connections, storage, originals,

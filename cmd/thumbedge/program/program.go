@@ -150,10 +150,14 @@ func (p *Program) build(ctx context.Context) error {
 	p.app = &appProbe{app: app}
 	p.schema = &schemaProbe{store: p.store, log: p.opts.Log}
 	p.stored = newStorageProbe(p.store, storage, p.file.Storage.Prefix, registry)
-	p.admin = admin.New(p.file.Server.Admin, admin.Deps{
+	deps := admin.Deps{
 		WarmSet: p.warm, Ready: p.ready, Reconciled: p.reconciled, Explain: p.explain, Failures: p.lastFailures, Registry: registry,
 		Version: p.opts.Version, Config: p.file.Masked(), Log: p.opts.Log, Memory: machine.ReadMemory(),
-	})
+	}
+	if cache := p.proxy.Responses(); cache != nil {
+		deps.Responses = cache
+	}
+	p.admin = admin.New(p.file.Server.Admin, deps)
 	return nil
 }
 

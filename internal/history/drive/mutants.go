@@ -74,7 +74,7 @@ var Mutants = []Mutant{
 	}, slow, time.Minute},
 	{"deletion without the last look", "file deleted too early", "resolver/postgres/files.go", []snippet{
 		{"f.Path).Scan(&named)", "f.Path).Scan(new(bool))"},
-	}, restored, 2 * time.Minute},
+	}, restored, 5 * time.Minute},
 	{"lease taken from whoever has it", "lease taken early", "resolver/postgres/lease.go", []snippet{
 		{"OR l.until <= clock_timestamp()", "OR true"},
 	}, slow, time.Minute},

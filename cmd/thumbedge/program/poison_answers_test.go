@@ -5,8 +5,11 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 )
 
 // TestCookiesInAnswersAreNobodyElses: an answer that sets a cookie, or that is private in any
@@ -240,4 +243,38 @@ func TestAgesAndLifetimesBeyondNumbers(t *testing.T) {
 			t.Errorf("%q: the app was asked %d times for three clients, fresh: %t", test.lines, n, test.fresh)
 		}
 	}
+}
+
+// TestAFloodOfURLs: whoever asks for one URL after another fills no more than
+// responses.max_size, however little each answer is, and what many ask for comes to be kept
+// all the same.
+func TestAFloodOfURLs(t *testing.T) {
+	t.Parallel()
+	app := new(reflectingApp)
+	const size, urls = 2 << 20, 6000
+	s := newSite(t, reflecting(app), with(func(f *config.File) { f.Responses.MaxSize, f.Responses.MaxObject = size, size/4 }))
+	app.answers("/flood", func(w http.ResponseWriter, _ string, _ *http.Request) {
+		w.Header().Set("Cache-Control", "max-age=3600")
+	})
+	var attackers sync.WaitGroup
+	for n := range 4 {
+		attackers.Go(func() {
+			for i := range urls / 4 {
+				s.get(fmt.Sprintf("%s/flood?%d.%d", s.url, n, i))
+			}
+		})
+	}
+	attackers.Wait()
+	entries, bytes := s.metric("thumbedge_responses_entries"), s.metric("thumbedge_responses_bytes")
+	const least = 1 << 10 // of what an entry takes, the cache's own account apart
+	if entries < 100 || entries > size/least {
+		t.Errorf("%v answers are kept of %d, in %d bytes", entries, urls, size)
+	}
+	if bytes > size || bytes < entries*least {
+		t.Errorf("%v answers are said to take %v bytes, of %d", entries, bytes, size)
+	}
+	s.eventually("what many ask for is kept", func() bool {
+		before := app.count("/flooded")
+		return s.plain("/flooded").status == http.StatusOK && app.count("/flooded") == before
+	})
 }

@@ -5,6 +5,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 )
 
 // attack is a request that is to leave something of itself to others. {path} stands for a
@@ -94,6 +97,21 @@ var attacks = []attack{
 	{name: "Expect", head: extra("Expect: evil")},
 }
 
+// anonymousAttacks are attacks where the app said nothing of its answer, so that only a
+// request like any other may be kept.
+var anonymousAttacks = []attack{
+	{name: "a header that nobody knows", head: extra("X-Anything: evil")},
+	{name: "an empty header that nobody knows", head: extra("X-Evil:")},
+	{name: "a token in a header of its own", head: extra("X-Api-Key: evil"), own: true},
+	{name: "a session in a header of its own", head: extra("X-Session: evil"), own: true},
+	{name: "a client certificate", head: extra("X-Client-Cert: evil"), own: true},
+	{name: "a language that a query asks for", head: "GET {path}?lang=evil HTTP/1.1\nHost: gallery.test\n"},
+	{name: "a version of the API", head: extra("X-Api-Version: evil")},
+	{name: "a preference", head: extra("Prefer: return=evil")},
+	{name: "the next page through Content-Location", head: extra("Content-Location: /evil")},
+	{name: "an upload's header", head: extra("Content-Type: application/evil")},
+}
+
 // TestNobodyGetsWhatOthersSent: whatever a client sends, before an answer is kept or while
 // it is, a client that asks for the same without it gets nothing of it, and the answer that
 // is kept stays in use.
@@ -104,11 +122,12 @@ func TestNobodyGetsWhatOthersSent(t *testing.T) {
 		attacks    []attack
 	}{
 		{"with a lifetime", "/static/", attacks},
+		{"anonymous pages", "/api/v2/captures/", append(anonymousAttacks, attacks...)},
 	} {
 		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel()
 			app := new(reflectingApp)
-			s := newSite(t, reflecting(app))
+			s := newSite(t, reflecting(app), with(func(f *config.File) { f.Responses.AnonymousPages = time.Hour }))
 			for n, attack := range kind.attacks {
 				path := fmt.Sprintf("%sx%dx", kind.path, n)
 				attack.head = strings.ReplaceAll(attack.head, "{path}", path)

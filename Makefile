@@ -198,6 +198,7 @@ bench-db: packages-demo
 .PHONY: bench-memory
 bench-memory: packages-demo
 	go run ./bench/memory
+	go run ./bench/memory -captures 0
 
 ## bench-cache: the warm set's memory, look-ups and hit ratio
 .PHONY: bench-cache
@@ -246,6 +247,11 @@ history-mutants: packages-test tools
 cache-model: DURATION ?= 10m
 cache-model: packages-test
 	THUMBEDGE_CACHE_MODEL=$(DURATION) THUMBEDGE_CACHE_MODEL_SEED=$(SEED) go test -tags $(TAGS) -count=1 -run 'ResponsesModel$$' -timeout 2h -v ./cmd/thumbedge/program
+
+## gallery-tabs: what thirty tabs on one public gallery cost the app, with anonymous_pages and without
+.PHONY: gallery-tabs
+gallery-tabs: packages-test tools
+	THUMBEDGE_GALLERY_TABS=30 go test -tags $(TAGS) -count=1 -run 'ManyTabs' -timeout 20m -v ./cmd/thumbedge/program
 
 ## clean: remove what was built; the demo's data and the tools stay
 .PHONY: clean

@@ -9,6 +9,7 @@
 //	go run ./bench/memory                       1,000,000 captures of three warm labels
 //	go run ./bench/memory -captures 300000
 //	go run ./bench/memory -full                 only the smaller warm sets
+//	go run ./bench/memory -captures 0           only the response cache, full of bodies of one size
 //
 // It makes a PostgreSQL of its own and removes it afterwards.
 package main
@@ -67,10 +68,13 @@ func run(ctx context.Context, out io.Writer, captures int, full bool) error {
 		return fmt.Errorf("building thumbedge: %w: %s", err, said)
 	}
 	s := serve{dir: dir, binary: binary, database: url, captures: captures}
-	if full {
+	s.maxSize = "512MiB"
+	switch {
+	case captures == 0:
+		return fullOfResponses(ctx, out, s)
+	case full:
 		return longFull(ctx, out, s)
 	}
-	s.maxSize = "512MiB"
 	if err := largeEnough(ctx, out, s); err != nil {
 		return err
 	}
@@ -135,6 +139,19 @@ func fill(ctx context.Context, url string, captures int) error {
 		ANALYZE`, captures))
 	if err != nil {
 		return fmt.Errorf("filling the tables: %w", err)
+	}
+	return nil
+}
+
+// fullOfResponses prints what a full response cache takes beside responses.max_size.
+func fullOfResponses(ctx context.Context, out io.Writer, s serve) error {
+	fmt.Fprintf(out, "| `responses.max_size` %s, full of bodies of | answers held | taken | of max_size |\n|---|--:|--:|--:|\n", responsesSize)
+	for _, body := range []int{10, 1 << 10, 68 << 10, 1 << 20} {
+		taken, held, err := s.measureResponses(ctx, body)
+		if err != nil {
+			return fmt.Errorf("measuring responses of %d bytes: %w", body, err)
+		}
+		fmt.Fprintf(out, "| %d bytes | %s | %d MiB | %.0f %% |\n", body, held, taken>>20, float64(taken)*100/(responsesMiB<<20))
 	}
 	return nil
 }

@@ -114,9 +114,11 @@ driver = "filesystem"
 root = %q
 [cache]
 max_size = %q
+[responses]
+max_size = %q
 [log]
 access = false
-`, s.url, s.admin, app, s.database, media, s.maxSize)
+`, s.url, s.admin, app, s.database, media, s.maxSize, responsesSize)
 	for i, label := range []string{"small", "medium", "large"} {
 		toml += fmt.Sprintf("[[thumbnails]]\nlabel = %q\nwidth = %d\n", label, []int{240, 1024, 2560}[i])
 	}

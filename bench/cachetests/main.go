@@ -8,9 +8,9 @@
 //	make cache-tests ONLY=thumbedge   thumbedge alone, as CI does
 //	make cache-tests ONLY=thumbedge ID=vary-match   one test, each message of it printed
 //
-// red.txt names thumbedge's red tests, each with its reason. A red test that it does not
-// name fails the run, and so does a green one that it names: a behaviour is neither lost nor
-// gained unseen.
+// red.txt names thumbedge's red tests, each with its reason. A test that is red twice and
+// that it does not name fails the run, and so does a green one that it names: a behaviour is
+// neither lost nor gained unseen.
 package main
 
 import (
@@ -70,10 +70,19 @@ func run(ctx context.Context, out io.Writer, suiteDir, redFile, only, id string)
 			fmt.Fprintf(out, "%s\n\n%s\n", c.name, results.printed)
 			continue
 		}
-		fmt.Fprintf(&rows, "| %s | %d | %d |\n", c.name, suite.green(results, required), suite.green(results, optimal))
 		if c.name == "thumbedge" {
+			if compare(suite.red(results), reasons) != nil {
+				// The suite counts real seconds: on a starved machine an answer grows old
+				// before it is asked for again. What is red by that is green another time.
+				again, err := measure(ctx, c, suite, dir, "")
+				if err != nil {
+					return fmt.Errorf("%s, another time: %w", c.name, err)
+				}
+				results.add(again)
+			}
 			red = suite.red(results)
 		}
+		fmt.Fprintf(&rows, "| %s | %d | %d |\n", c.name, suite.green(results, required), suite.green(results, optimal))
 	}
 	if id != "" {
 		return nil

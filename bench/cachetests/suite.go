@@ -87,6 +87,15 @@ func (s *suite) run(ctx context.Context, base, id string) (r results, err error)
 	return r, nil
 }
 
+// add counts as green what was green in another run.
+func (r results) add(other results) {
+	for id, result := range other.byTest {
+		if string(result) == "true" {
+			r.byTest[id] = result
+		}
+	}
+}
+
 func (s *suite) count(kind string) (n int) {
 	for _, k := range s.kinds {
 		if k == kind {

@@ -144,7 +144,8 @@ func TestADraftsPagesAreGone(t *testing.T) {
 		for i, r := range replicas {
 			s.eventually("the page is kept", func() bool {
 				before := pages.Load()
-				return shows(r) && shows(r) && pages.Load() == before
+				first := shows(r)
+				return first && shows(r) && pages.Load() == before
 			})
 			if round == 0 {
 				t.Logf("replica %d keeps the page", i+1)

@@ -520,3 +520,22 @@ func TestDropping(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// With the last request ends what the cache holds, and who looks at it still may.
+func TestShutdownEndsTheCache(t *testing.T) {
+	t.Parallel()
+	p, _ := startCached(t, nil, numbered("Cache-Control: max-age=60"))
+	p.Exchange(ask("/x", "Connection: close"))
+	cache := p.server.Responses()
+	if s := cache.State(); s.Entries != 1 {
+		t.Fatalf("before: %+v", s)
+	}
+	if err := p.server.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s := cache.State(); s.Entries != 0 || s.Used != 0 || s.Misses != 1 {
+		t.Errorf("after: %+v", s)
+	}
+	cache.Clear()
+	p.server.DropPages()
+}

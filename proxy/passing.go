@@ -30,6 +30,13 @@ func newPassing(cfg Config, deps Deps) (passing, error) {
 	return p, nil
 }
 
+// close ends the cache. No request may be in hand.
+func (p passing) close() {
+	if p.cache != nil {
+		p.cache.Close()
+	}
+}
+
 // pass answers a request that is for no other part.
 func (p passing) pass(r *wire.Request, reason passReason) {
 	form := formOf(r.Header())

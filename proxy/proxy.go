@@ -16,6 +16,7 @@
 package proxy
 
 import (
+	"context"
 	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -44,7 +45,7 @@ type Deps struct {
 	Connected func() bool
 }
 
-// Server is the proxy. Its methods, which are the wire's, may be called from any
+// Server is the proxy. Most of its methods are the wire's. All may be called from any
 // goroutine.
 type Server struct {
 	*wire.Server
@@ -72,7 +73,18 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	server, err := wire.New(wire.Config{Server: cfg.Server, Upstream: cfg.Upstream, Headers: cfg.Headers, AccessLog: deps.AccessLog}, routes, deps.Log, deps.Metrics.wire)
 	if err != nil {
+		routes.passing.close()
 		return nil, err
 	}
 	return &Server{server, routes}, nil
+}
+
+// Shutdown is the wire's. Once no request is left it ends the response cache; where some
+// had to be cut off, one may still have that in hand, and the process's end ends it.
+func (s *Server) Shutdown(ctx context.Context) error {
+	err := s.Server.Shutdown(ctx)
+	if err == nil {
+		s.router.passing.close()
+	}
+	return err
 }

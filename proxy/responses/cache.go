@@ -1,3 +1,29 @@
+// Package responses is the response cache: a shared cache as RFC 9111 has it, in memory.
+// It keeps answers of the app as the app wrote them, and answers GET and HEAD out of them.
+//
+// A request is a visit (visit.go). Cache.Fetch looks for the entry that it selects: by the
+// URL and by what the app is told of the site, then by the values of the headers that the
+// app's Vary names (vary.go). Entry.use says how the request may have it. Where it may not,
+// the app is asked: whether the entry still holds (validate.go), or for another answer,
+// which is kept while it goes to its client (keep.go, record.go). Requests for the same
+// wait for one another only where the last answer could be kept (flight.go, verdicts.go).
+// Entries lie in ristretto (store.go).
+//
+// What headers say is read by functions without state: answer, request and directives say
+// what there is, unstorable and Entry.use what follows from it.
+//
+// proxy uses it, for what it passes through and for pages. Pages are rewritten on each
+// answer: what is kept never shows which thumbnails there were.
+//
+// Invariants:
+//   - Nobody gets an answer that was meant for another. What the app can tell requests
+//     apart by is in the key or in Vary, or it keeps the answer out of the cache.
+//   - An answer is kept only where the app gave it a lifetime, or where the operator lends
+//     one to pages of which the app says nothing (anonymous.go).
+//   - A body that broke off is never kept.
+//   - An answer whose request was sent before a change is never used after it (clock.go).
+//   - What is kept takes max_size at most, bodies on their way another quarter.
+//   - What cannot be kept loses nothing: its requests never wait for one another.
 package responses
 
 import (
@@ -12,8 +38,8 @@ import (
 	"github.com/thumbedge/thumbedge/proxy/wire"
 )
 
-// Cache keeps answers of the app. Its methods may be called from many goroutines, but
-// Close.
+// Cache keeps answers of the app. Its methods may be called from many goroutines, also
+// after Close; but Fetch not beside it.
 type Cache struct {
 	cfg       Config
 	pages     []string // path prefixes of pages
@@ -26,12 +52,13 @@ type Cache struct {
 	recording atomic.Int64 // bytes of bodies that are being kept, not whole yet
 	anonymous anonymous
 	metrics   *Metrics
+	ending    sync.Mutex // ristretto's Clear and Close do not tolerate each other
 }
 
 // New makes an empty cache. pages are the path prefixes of pages; connected says whether
 // it would be heard at once, by DropPages, that somebody may see more or less of them (nil:
-// it never would). It refuses a
-// configuration that does not pass Validate.
+// it never would). It refuses a configuration that does not pass Validate. Whoever made
+// it ends it by Close.
 func New(cfg Config, pages []string, connected func() bool, metrics *Metrics) (*Cache, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -52,8 +79,13 @@ func New(cfg Config, pages []string, connected func() bool, metrics *Metrics) (*
 	return c, nil
 }
 
-// Close ends the cache. Nobody may be using it.
-func (c *Cache) Close() { c.store.cache.Close() }
+// Close drops everything and ends ristretto's goroutines, which tolerate no Fetch beside
+// it: the caller makes sure that no request is in hand. From then on nothing is kept.
+func (c *Cache) Close() {
+	c.ending.Lock()
+	defer c.ending.Unlock()
+	c.store.cache.Close()
+}
 
 // Page returns which of the paths of pages a path is under, plus one; 0: under none.
 func (c *Cache) Page(path []byte) int {
@@ -100,7 +132,7 @@ func (c *Cache) Fetch(r *wire.Request, form wire.Form, page bool) Fetched {
 	return v.fetch()
 }
 
-// Drop drops what is kept of a URL: its site, as AppendSite has it, and target.
+// drop drops what is kept of a URL: its site, as AppendSite has it, and target.
 func (c *Cache) drop(key []byte) {
 	hash := xxhash.Sum64(key)
 	c.clock.invalidateURL(hash)
@@ -117,5 +149,7 @@ func (c *Cache) DropPages() {
 // Clear drops everything.
 func (c *Cache) Clear() {
 	c.clock.invalidateAll()
+	c.ending.Lock()
+	defer c.ending.Unlock()
 	c.store.cache.Clear()
 }

@@ -2,35 +2,9 @@ package responses
 
 import (
 	"bytes"
-	"iter"
-	"strconv"
-
-	"github.com/dunglas/httpsfv"
 
 	"github.com/thumbedge/thumbedge/proxy/wire/field"
 )
-
-// lines yields the name and the value of each of a header's lines.
-func lines(raw []byte) iter.Seq2[[]byte, []byte] {
-	return func(yield func(name, value []byte) bool) {
-		for len(raw) > 2 {
-			end := bytes.IndexByte(raw, '\n') + 1
-			if end == 0 {
-				end = len(raw)
-			}
-			name, value, ok := field.Cut(bytes.TrimRight(raw[:end], "\r\n"))
-			if raw = raw[end:]; ok && !yield(name, value) {
-				return
-			}
-		}
-	}
-}
-
-// is compares the name of an answer's header. An underscore is no dash here: an answer's
-// Cache_Control gives it no lifetime.
-func is(name []byte, lower string) bool {
-	return len(name) == len(lower) && bytes.EqualFold(name, []byte(lower))
-}
 
 // seconds are a time that a directive gives; none: it was not given.
 type seconds int64
@@ -239,43 +213,4 @@ func deltaSeconds(value []byte) (seconds, bool) {
 		}
 	}
 	return n, true
-}
-
-// readTargeted takes in CDN-Cache-Control, a structured field (RFC 9213). False: it is
-// empty or cannot be read, and counts as absent.
-func (d *directives) readTargeted(lines []string) bool {
-	dictionary, err := httpsfv.UnmarshalDictionary(lines)
-	if err != nil || len(dictionary.Names()) == 0 {
-		return false
-	}
-	d.given = true
-	for _, name := range dictionary.Names() {
-		member, _ := dictionary.Get(name)
-		item, ok := member.(httpsfv.Item)
-		if !ok {
-			d.take([]byte(name), nil, odd)
-			continue
-		}
-		switch value := item.Value.(type) {
-		case bool:
-			if value {
-				d.take([]byte(name), nil, absent)
-			}
-		case int64:
-			d.take([]byte(name), number(value), plain)
-		case string:
-			d.take([]byte(name), []byte(value), plain)
-		default:
-			d.take([]byte(name), nil, odd)
-		}
-	}
-	return true
-}
-
-// number writes n as a directive's argument; a negative one is none.
-func number(n int64) []byte {
-	if n < 0 {
-		return []byte("-")
-	}
-	return strconv.AppendInt(nil, n, 10)
 }

@@ -3,7 +3,6 @@ package responses
 import (
 	"bytes"
 	"strconv"
-	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -11,9 +10,9 @@ import (
 	"github.com/thumbedge/thumbedge/proxy/wire/field"
 )
 
-// Entry is an answer that is kept. But for Memo it is never changed: what validates it
-// makes another one, over the same body. It belongs to whoever has it in hand, also when
-// the cache has dropped it meanwhile.
+// Entry is an answer that is kept. It is never changed: what validates it makes another
+// one, over the same body. It belongs to whoever has it in hand, also when the cache has
+// dropped it meanwhile.
 type Entry struct {
 	kept      wire.Kept
 	key       string
@@ -33,10 +32,6 @@ type Entry struct {
 	coding       uint8
 	tag          []byte
 	modified     []byte
-
-	// Memo is for whoever rewrites the body: what it has found in it. Whoever sets it says
-	// how many bytes it takes when the entry is made.
-	Memo atomic.Pointer[any]
 }
 
 // overhead is what an entry takes beside its bytes: itself, ristretto's part, and what

@@ -1,8 +1,8 @@
 package responses
 
 import (
+	"context"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -53,39 +53,49 @@ func (fl *flight) await(wait func(<-chan struct{}) bool) *Entry {
 	return fl.entry
 }
 
-// verdict is what became of the last answer of a URL.
-type verdict uint8
-
-const (
-	verdictNone verdict = iota
-	verdictUnstorable
-	verdictStorable
-	verdictForEveryone // those who show cookies or credentials, too
-)
-
-// verdicts remember, for a bounded number of URLs, whether their last answers could be
-// kept: only where they could do requests wait for one another.
-type verdicts struct {
-	slots [1 << 14]atomic.Uint64 // of a hash 40 bits, the verdict in 2, seconds in 22
-}
-
-// remembered is how long an answer that could not be kept counts.
-const remembered = 60 * time.Second
-
-func (v *verdicts) note(hash uint64, what verdict, now time.Time) {
-	v.slot(hash).Store(hash>>24<<24 | uint64(what)<<22 | uint64(now.Unix())&(1<<22-1))
-}
-
-func (v *verdicts) of(hash uint64, now time.Time) verdict {
-	slot := v.slot(hash).Load()
-	if slot>>24 != hash>>24 {
-		return verdictNone
+// join waits for the answer to the same request of another client, where it is likely to
+// be kept, and returns it. Where there is none, the request leads.
+func (v *visit) join(e *Entry) *Entry {
+	last := v.c.verdicts.of(v.known(), v.now)
+	shows := v.q.cookie || v.q.authorization
+	if v.aside || last < verdictStorable && !(v.alike && last == verdictNone) || shows && last != verdictForEveryone ||
+		v.q.directives.noCache || v.q.directives.maxAge != none || v.q.directives.minFresh != none || v.q.condition != noCondition && !v.page && e == nil {
+		return nil
 	}
-	what := verdict(slot >> 22 & 3)
-	if age := (uint64(now.Unix()) - slot) & (1<<22 - 1); what == verdictUnstorable && age >= uint64(remembered/time.Second) {
-		return verdictNone
+	ctx, cancel := context.WithTimeout(context.Background(), flightWait)
+	defer cancel()
+	for {
+		fl, leads := v.c.flights.board(v.flightKey())
+		if leads {
+			v.lead = fl
+			return nil
+		}
+		got := fl.await(func(done <-chan struct{}) bool { return v.r.Wait(ctx, done) })
+		if got == nil {
+			return nil
+		}
+		if v.now = time.Now(); v.c.holds(v.hash, got) && v.selects(got) {
+			if got.anonymous && !v.alike || !v.decodes(got) || !v.mayHave(got) || got.use(&v.q, v.now) == useValidated {
+				return nil
+			}
+			return got
+		}
+		// It is another variant, or out of date: the next one may be this request's.
 	}
-	return what
 }
 
-func (v *verdicts) slot(hash uint64) *atomic.Uint64 { return &v.slots[hash%uint64(len(v.slots))] }
+// flightKey keeps requests that show nothing apart from others.
+func (v *visit) flightKey() []byte {
+	if v.alike {
+		return append(v.key, '\n')
+	}
+	return v.key
+}
+
+// land ends the flight that others wait for, if the request leads one.
+func (v *visit) land(e *Entry) {
+	if v.lead != nil {
+		v.c.flights.land(string(v.flightKey()), v.lead, e)
+		v.lead = nil
+	}
+}

@@ -44,9 +44,6 @@ func (e *Entry) updated(q *request, raw []byte, alike bool, h *wire.Header, aske
 		next.kept.Lines = slices.Concat(next.kept.Lines, i)
 	}
 	next.findValidators()
-	if memo := e.Memo.Load(); memo != nil {
-		next.Memo.Store(memo)
-	}
 	return next, true
 }
 

@@ -1,0 +1,41 @@
+package responses
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/thumbedge/thumbedge/proxy/wire"
+)
+
+// keep has the answer kept while it goes to the client, or says why it is not.
+func (v *visit) keep(a *wire.Answer) Reason {
+	received := time.Now()
+	said := &v.said
+	said.read(a.Header.StatusCode(), a.Header.Raw())
+	reason := unstorable(&v.q, said, v.asked, received)
+	nameless := v.alike && reason == reasonNoLifetime && v.c.anonymous.on() && v.c.anonymous.keeps(said)
+	if nameless {
+		reason = ""
+		said.readDates(received)
+	}
+	if reason == "" && int64(a.Length()) > v.c.cfg.MaxObject {
+		reason = reasonLarge
+	}
+	if reason != "" {
+		v.c.metrics.unstorable[reason].Inc()
+		if reason != reasonAuthorization && reason != reasonCookie && said.status != http.StatusNotModified {
+			v.c.verdicts.note(v.known(), verdictUnstorable, v.now)
+		}
+		return reason
+	}
+	e := newEntry(v.key, v.c.Page(v.r.Path()), said, v.raw, v.alike, &a.Header, v.asked, received)
+	e.began, e.target = v.began, xxhash.Sum64(v.r.Target())
+	if nameless {
+		v.c.anonymous.keep(e, v.asked)
+	}
+	v.c.verdicts.note(v.known(), e.verdict(), v.now)
+	a.Watch(newRecording(v, e, a.Length()))
+	return ""
+}

@@ -104,17 +104,25 @@ func commitRates(ctx context.Context, url, sql string, rounds int) (with, withou
 }
 
 // commitRate has the writers commit for so long, and returns how many they did a second.
+// Each has its connection before, and has prepared what it does once in a session.
 func commitRate(ctx context.Context, url, sql string, long time.Duration) (float64, error) {
 	counts := make([]int, writers)
+	var conns [writers]*pgx.Conn
+	for w := range conns {
+		conn, err := pgx.Connect(ctx, url)
+		if err != nil {
+			return 0, fmt.Errorf("connecting a writer: %w", err)
+		}
+		defer conn.Close(ctx)
+		if _, err := conn.Exec(ctx, sql, 1+w*1000); err != nil {
+			return 0, fmt.Errorf("writing: %w", err)
+		}
+		conns[w] = conn
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	start := time.Now()
-	for w := range writers {
+	for w, conn := range conns {
 		group.Go(func() error {
-			conn, err := pgx.Connect(ctx, url)
-			if err != nil {
-				return fmt.Errorf("connecting a writer: %w", err)
-			}
-			defer conn.Close(ctx)
 			for n := 0; time.Since(start) < long; n++ {
 				if _, err := conn.Exec(ctx, sql, 1+w*1000+n%1000); err != nil {
 					return fmt.Errorf("writing: %w", err)

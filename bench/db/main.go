@@ -31,9 +31,10 @@ func main() {
 	rows := flag.Int("rows", 400_000, "thumbnail rows of them")
 	bulk := flag.Int("bulk", 100_000, "rows of a bulk update")
 	rounds := flag.Int("rounds", 7, "bulk updates of each kind; the median counts")
+	only := flag.String("only", "", "measure this part alone: triggers, pages or commits")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Stdout, sizes{*captures, *rows, *bulk, *rounds})
+	err := run(ctx, os.Stdout, *only, sizes{*captures, *rows, *bulk, *rounds})
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench/db:", err)
@@ -43,7 +44,10 @@ func main() {
 
 type sizes struct{ captures, rows, bulk, rounds int }
 
-func run(ctx context.Context, out io.Writer, n sizes) error {
+func run(ctx context.Context, out io.Writer, only string, n sizes) error {
+	if only == "commits" {
+		return measureCommits(ctx, out, n.rounds)
+	}
 	dir, err := os.MkdirTemp("", "te-bench-")
 	if err != nil {
 		return fmt.Errorf("making a folder for the server: %w", err)
@@ -63,6 +67,9 @@ func run(ctx context.Context, out io.Writer, n sizes) error {
 		name    string
 		measure func(context.Context, io.Writer, *pgx.Conn, string, sizes) error
 	}{{"triggers", measureTriggers}, {"pages", measurePages}} {
+		if only != "" && only != part.name {
+			continue
+		}
 		url, err := server.CreateDatabase(ctx, part.name)
 		if err != nil {
 			return err
@@ -70,6 +77,9 @@ func run(ctx context.Context, out io.Writer, n sizes) error {
 		if err := inDatabase(ctx, out, url, n, part.measure); err != nil {
 			return fmt.Errorf("measuring the %s: %w", part.name, err)
 		}
+	}
+	if only != "" {
+		return nil
 	}
 	return measureCommits(ctx, out, n.rounds)
 }

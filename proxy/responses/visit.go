@@ -145,7 +145,6 @@ func (v *visit) askOnly(e *Entry, why string) Fetched {
 
 // ask asks the app: for another answer, or whether e still holds.
 func (v *visit) ask(e *Entry, why string) Fetched {
-	v.c.metrics.misses.add(1)
 	form, validating := v.form, false
 	if e != nil && v.mayValidate(e) {
 		form, validating = withValidators(v.form, e), true
@@ -163,6 +162,7 @@ func (v *visit) ask(e *Entry, why string) Fetched {
 		}
 		a, err = v.askApp(v.form)
 	}
+	v.c.metrics.misses.add(1)
 	if err != nil {
 		return Fetched{Err: err, Status: why}
 	}

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
@@ -29,6 +30,7 @@ func TestStatusPage(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(s *site) { s.historyStep = 250 * time.Millisecond }, with(func(f *config.File) {
 		f.Server.Admin.Token, f.Cache.MaxSize = "hunter2", 2<<20
+		f.Responses.AnonymousPages = time.Second
 	}))
 	s.night(8000)
 	s.reconcile()
@@ -40,8 +42,9 @@ func TestStatusPage(t *testing.T) {
 	tab.Open(base + "/")
 	tab.Wait(`document.querySelectorAll("#parts li").length >= 6`)
 	var shown struct {
-		Ready, Parts, Config, Warm, Advice, Reconcile string
-		Limits, Overflow, Points                      int
+		Ready, Parts, Config, Warm, Advice, Reconcile, Responses string
+		Limits, Overflow, Points                                 int
+		State                                                    struct{ Hits, Misses, SavedBytes int64 }
 	}
 	const read = `({
 		ready: document.getElementById("ready").textContent,
@@ -50,6 +53,8 @@ func TestStatusPage(t *testing.T) {
 		warm: document.getElementById("warm").innerText,
 		advice: document.getElementById("advice").textContent,
 		reconcile: document.getElementById("reconcile").innerText,
+		responses: document.getElementById("responses").innerText,
+		state: { hits: shown.responses.hits, misses: shown.responses.misses, savedBytes: shown.responses.saved_bytes },
 		limits: document.querySelectorAll("#limits meter").length,
 		points: document.querySelectorAll("#curve circle").length,
 		overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
@@ -66,6 +71,12 @@ func TestStatusPage(t *testing.T) {
 	for _, part := range []string{"app", "database", "notifications", "schema", "storage", "spool", "engine"} {
 		if !strings.Contains(shown.Parts, part) {
 			t.Errorf("the parts lack %s: %s", part, shown.Parts)
+		}
+	}
+	hits, misses := humanize.Comma(shown.State.Hits), humanize.Comma(shown.State.Misses)
+	for _, told := range []string{"of 64 MiB", "\nfresh, stale\t" + hits + ", ", "\nmisses, not for a cache\t" + misses + ", ", "\nthe app was saved\t", "MiB of bodies", "\nanonymous pages\tshared"} {
+		if shown.State.Hits == 0 || shown.State.Misses == 0 || !strings.Contains(shown.Responses, told) {
+			t.Errorf("of the response cache (%+v) it does not say %q: %q", shown.State, told, shown.Responses)
 		}
 	}
 	for _, told := range []string{"dry run", "rows whose file is gone\t8,000", "files that no row names"} {

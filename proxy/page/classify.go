@@ -14,12 +14,15 @@ const blockSize = 64
 type masks struct {
 	quotes      uint64 // "
 	backslashes uint64 // \
-	sought      uint64 // { and another byte that was asked for
+	sought      uint64 // what was asked for
 	foreign     uint64 // not a byte that JSON has outside strings
 	// parity is set where an odd number of quotes stand up to here in the block:
 	// inside strings, if the block begins outside one and has no backslash.
 	parity uint64
 }
+
+// sought says which bytes to look for: those that are a or b once they are or-ed with fold.
+type sought struct{ fold, a, b byte }
 
 // parity returns a word whose bits are the exclusive or of those of w up to there.
 func parity(w uint64) uint64 {
@@ -35,7 +38,7 @@ const (
 )
 
 // classifyWords is classify in plain Go, 8 bytes at a step.
-func classifyWords(dst []masks, src []byte, also byte) {
+func classifyWords(dst []masks, src []byte, s sought) {
 	for i := range dst {
 		block := src[i*blockSize:][:blockSize]
 		var m masks
@@ -43,7 +46,8 @@ func classifyWords(dst []masks, src []byte, also byte) {
 			w := binary.LittleEndian.Uint64(block[j:])
 			m.quotes |= equal(w, '"') << j
 			m.backslashes |= equal(w, '\\') << j
-			m.sought |= (equal(w, '{') | equal(w, also)) << j
+			folded := w | ones*uint64(s.fold)
+			m.sought |= (equal(folded, s.a) | equal(folded, s.b)) << j
 		}
 		for j, c := range block {
 			m.foreign |= uint64(foreign[c]) << j

@@ -5,18 +5,17 @@ import "golang.org/x/sys/cpu"
 // classifyAVX2 is classify for whole blocks, 32 bytes at a step.
 //
 //go:noescape
-func classifyAVX2(dst *masks, src *byte, blocks int, also byte)
+func classifyAVX2(dst *masks, src *byte, blocks int, fold, a, b byte)
 
-// classify fills dst with the masks of the len(dst) blocks at the head of src; also is
-// sought in them.
-func classify(dst []masks, src []byte, also byte) {
+// classify fills dst with the masks of the len(dst) blocks at the head of src.
+func classify(dst []masks, src []byte, s sought) {
 	if !cpu.X86.HasAVX2 || !cpu.X86.HasPCLMULQDQ {
-		classifyWords(dst, src, also)
+		classifyWords(dst, src, s)
 		return
 	}
 	if len(dst) == 0 {
 		return
 	}
 	_ = src[len(dst)*blockSize-1]
-	classifyAVX2(&dst[0], &src[0], len(dst), also)
+	classifyAVX2(&dst[0], &src[0], len(dst), s.fold, s.a, s.b)
 }

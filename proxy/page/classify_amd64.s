@@ -11,8 +11,8 @@ DATA high<>+0(SB)/8, $0x4020100804020001
 DATA high<>+8(SB)/8, $0x0000000000000000
 GLOBL high<>(SB), RODATA|NOPTR, $16
 
-// '"', '\', '{', and the low half of a byte.
-DATA single<>+0(SB)/4, $0x0F7B5C22
+// '"', '\', and the low half of a byte.
+DATA single<>+0(SB)/4, $0x000F5C22
 GLOBL single<>(SB), RODATA|NOPTR, $4
 
 // HALF classifies 32 bytes into the masks' halves that begin at offset half, and
@@ -29,8 +29,9 @@ GLOBL single<>(SB), RODATA|NOPTR, $4
 	VPSHUFB   Y1, Y14, Y1       \
 	VPSHUFB   Y0, Y13, Y2       \
 	VPAND     Y1, Y2, Y1        \
-	VPCMPEQB  Y0, Y10, Y2       \
-	VPCMPEQB  Y0, Y11, Y3       \
+	VPOR      Y0, Y12, Y6       \
+	VPCMPEQB  Y6, Y10, Y2       \
+	VPCMPEQB  Y6, Y11, Y3       \
 	VPOR      Y2, Y3, Y2        \
 	VPMOVMSKB Y2, R12           \
 	MOVL      R12, (half+16)(DI) \
@@ -38,17 +39,18 @@ GLOBL single<>(SB), RODATA|NOPTR, $4
 	VPMOVMSKB Y1, R9            \
 	MOVL      R9, (half+24)(DI)
 
-// func classifyAVX2(dst *masks, src *byte, blocks int, also byte)
-TEXT ·classifyAVX2(SB), NOSPLIT, $0-25
+// func classifyAVX2(dst *masks, src *byte, blocks int, fold, a, b byte)
+TEXT ·classifyAVX2(SB), NOSPLIT, $0-27
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
 	MOVQ blocks+16(FP), CX
 
 	VPBROADCASTB   single<>+0(SB), Y8
 	VPBROADCASTB   single<>+1(SB), Y9
-	VPBROADCASTB   single<>+2(SB), Y10
-	VPBROADCASTB   also+24(FP), Y11
-	VPBROADCASTB   single<>+3(SB), Y15
+	VPBROADCASTB   a+25(FP), Y10
+	VPBROADCASTB   b+26(FP), Y11
+	VPBROADCASTB   fold+24(FP), Y12
+	VPBROADCASTB   single<>+2(SB), Y15
 	VBROADCASTI128 low<>(SB), Y13
 	VBROADCASTI128 high<>(SB), Y14
 	VPXOR          Y7, Y7, Y7

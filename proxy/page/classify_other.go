@@ -2,6 +2,5 @@
 
 package page
 
-// classify fills dst with the masks of the len(dst) blocks at the head of src; also is
-// sought in them.
-func classify(dst []masks, src []byte, also byte) { classifyWords(dst, src, also) }
+// classify fills dst with the masks of the len(dst) blocks at the head of src.
+func classify(dst []masks, src []byte, s sought) { classifyWords(dst, src, s) }

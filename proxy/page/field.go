@@ -151,6 +151,9 @@ func (w *walk) isName(name []byte) bool {
 // with escapes. Those make it six times as long at most.
 func (w *walk) namedWithEscapes(end int) bool {
 	first := max(1, end-6*len(w.name)-1)
+	if bytes.IndexByte(w.body[min(first, end):end], '\\') < 0 {
+		return false
+	}
 	start := end
 	for start--; start > first; start-- {
 		if w.body[start] == '"' && !w.isEscaped(start, 0) {

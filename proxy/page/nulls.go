@@ -52,7 +52,9 @@ func (w *walk) nulls(place Place) {
 	f := w.found
 	at := w.space(0)
 	if w.byteAt(at) == '{' {
-		at = w.object(at, levels[place])
+		w.inString, w.escaped = 0, 0
+		r := reading{walk: w}
+		at = r.object(at, levels[place])
 	}
 	if at < 0 || w.space(at) != len(w.body) {
 		f.Nulls = f.Nulls[:0]
@@ -66,83 +68,87 @@ func (w *walk) nulls(place Place) {
 
 // object reads the object that opens at index at, and returns the index behind it; -1
 // where there is no telling what it says.
-func (w *walk) object(at int, l *level) (end int) {
+func (r *reading) object(at int, l *level) (end int) {
 	var id thumb.ID
 	var ids, fields, ways, null int
 	for first := true; ; first = false {
-		at = w.space(at + 1)
-		if first && w.byteAt(at) == '}' {
-			break
+		at = r.space(at + 1)
+		switch c := r.byteAt(at); {
+		case c == '"':
+		case first && c == '}':
+			return at + 1
+		default:
+			return -1
 		}
-		quote := w.stringEnd(at)
+		quote := r.quote(at + 1)
 		if quote < 0 {
 			return -1
 		}
-		name := w.body[at+1 : quote]
-		if bytes.IndexByte(name, '\\') >= 0 {
+		name := r.body[at+1 : quote]
+		if (r.backslashes || len(name) > blockSize) && bytes.IndexByte(name, '\\') >= 0 {
 			return -1 // it may be any of those that are looked for
 		}
-		if at = w.space(quote + 1); w.byteAt(at) != ':' {
+		if at = r.space(quote + 1); r.byteAt(at) != ':' {
 			return -1
 		}
-		at = w.space(at + 1)
+		at = r.space(at + 1)
 		start := at
 		switch {
 		case l.member != "" && string(name) == l.member:
 			if ways++; ways > 1 {
 				return -1
 			}
-			at = w.inside(at, l)
+			at = r.inside(at, l)
 		case l.capture && string(name) == "id":
 			ids++
-			at = w.skip(at)
-			id = integer(w.body[start:max(at, start)])
-		case l.capture && string(name) == w.name:
+			at = r.skip(at)
+			id = integer(r.body[start:max(at, start)])
+		case l.capture && string(name) == r.name:
 			fields++
-			if at = w.skip(at); at == start+4 && string(w.body[start:at]) == "null" {
+			if at = r.skip(at); at == start+4 && string(r.body[start:at]) == "null" {
 				null = start
 			}
 		default:
-			at = w.skip(at)
+			at = r.skip(at)
 		}
 		if at < 0 {
 			return -1
 		}
-		if at = w.space(at); w.byteAt(at) != ',' {
+		if at = r.space(at); r.byteAt(at) != ',' {
 			break
 		}
 	}
-	if w.byteAt(at) != '}' {
+	if r.byteAt(at) != '}' {
 		return -1
 	}
 	if null > 0 && fields == 1 && ids == 1 && id > 0 {
-		w.found.Nulls = append(w.found.Nulls, Null{Start: null, id: id})
+		r.found.Nulls = append(r.found.Nulls, Null{Start: null, id: id})
 	}
 	return at + 1
 }
 
 // inside reads the value that leads on, and returns the index behind it, or -1.
-func (w *walk) inside(at int, l *level) (end int) {
+func (r *reading) inside(at int, l *level) (end int) {
 	switch {
-	case !l.list && w.byteAt(at) == '{':
-		return w.object(at, l.inside)
-	case !l.list || w.byteAt(at) != '[':
-		return w.skip(at)
+	case !l.list && r.byteAt(at) == '{':
+		return r.object(at, l.inside)
+	case !l.list || r.byteAt(at) != '[':
+		return r.skip(at)
 	}
 	for first := true; ; first = false {
-		at = w.space(at + 1)
-		switch c := w.byteAt(at); {
+		at = r.space(at + 1)
+		switch c := r.byteAt(at); {
 		case first && c == ']':
 			return at + 1
 		case c == '{':
-			at = w.object(at, l.inside)
+			at = r.object(at, l.inside)
 		default:
-			at = w.skip(at)
+			at = r.skip(at)
 		}
 		if at < 0 {
 			return -1
 		}
-		switch at = w.space(at); w.byteAt(at) {
+		switch at = r.space(at); r.byteAt(at) {
 		case ',':
 		case ']':
 			return at + 1
@@ -150,56 +156,6 @@ func (w *walk) inside(at int, l *level) (end int) {
 			return -1
 		}
 	}
-}
-
-// deepest is how many brackets may be open at once in a value that is skipped: as many as
-// a word has bits.
-const deepest = 64
-
-// skip returns the index behind the value at index at, or -1. Of what lies in it only
-// brackets and strings are looked at.
-func (w *walk) skip(at int) (end int) {
-	switch w.byteAt(at) {
-	case '"':
-		if at = w.stringEnd(at); at < 0 {
-			return -1
-		}
-		return at + 1
-	case '{', '[':
-	default:
-		start := at
-		for at < len(w.body) && kinds[w.body[at]] == 0 {
-			at++
-		}
-		if at == start {
-			return -1
-		}
-		return at
-	}
-	lists, depth := uint64(0), 0 // a bit for each open bracket: 1 for '['
-	for at < len(w.body) {
-		switch c := w.body[at]; c {
-		case '"':
-			if at = w.stringEnd(at); at < 0 {
-				return -1
-			}
-		case '{', '[':
-			if depth++; depth > deepest {
-				return -1
-			}
-			lists = lists<<1 | uint64(c>>5&1^1)
-		case '}', ']':
-			if lists&1 != uint64(c>>5&1^1) {
-				return -1
-			}
-			lists >>= 1
-			if depth--; depth == 0 {
-				return at + 1
-			}
-		}
-		at++
-	}
-	return -1
 }
 
 // integer reads a capture's id as JSON has an integer; 0 for anything else.

@@ -104,6 +104,26 @@ func TestNulls(t *testing.T) {
 	}
 }
 
+// It makes no difference where a chunk ends: in a name, in a string, after a backslash or
+// in a value that is stepped over.
+func TestNullsAcrossChunks(t *testing.T) {
+	t.Parallel()
+	for n := chunk*blockSize - 150; n < chunk*blockSize+2*blockSize; n++ {
+		pad := strings.Repeat("x", n)
+		for body, want := range map[string][]thumb.ID{
+			`{"x":"` + pad + `\\\"{[","y":[{"]":"\\"},[]],"id":7,"z":{"id":8,"a":[]},"thumbnails":null}`: {7},
+			`{"x":"` + pad + `","i\u0064":8,"id":7,"thumbnails":null}`:                                   nil,
+			`{"x":1,"` + pad + `":2,"id":7,"thumbnails":null}`:                                           {7},
+			`{"x":1,"\u0078` + pad + `":2,"id":7,"thumbnails":null}`:                                     nil,
+			`{"x":"` + pad + `","y":[{]},"id":7,"thumbnails":null}`:                                      nil,
+		} {
+			if got := nullsOf(t, body, Captures); !slices.Equal(got, want) {
+				t.Fatalf("after %d bytes: %d, want %d: %s", n, got, want, body)
+			}
+		}
+	}
+}
+
 // Route URLs and nulls of one page are found together, each capture once.
 func TestNullsBesideRouteURLs(t *testing.T) {
 	t.Parallel()

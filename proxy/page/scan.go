@@ -19,9 +19,9 @@ func (s *Scanner) Scan(f *Found, body []byte, hosts Hosts) bool {
 // ScanAt is Scan, and finds the nulls that stand at a place, too.
 func (s *Scanner) ScanAt(f *Found, body []byte, hosts Hosts, place Place) bool {
 	f.reset()
-	w := walk{Scanner: s, found: f, body: body, accepted: hosts, also: '{'}
+	w := walk{Scanner: s, found: f, body: body, accepted: hosts, sought: sought{a: '{', b: '{'}}
 	if place != Nowhere {
-		w.also = 'n' // outside strings it stands in null alone
+		w.sought.b = 'n' // outside strings it stands in null alone
 	}
 	if w.whole() {
 		if w.null {
@@ -43,7 +43,7 @@ type walk struct {
 	inString uint64 // all ones where the next block begins inside a string
 	escaped  uint64 // 1 where the next block's first byte is escaped
 	escapes  bool   // a backslash was seen
-	also     byte   // what is sought beside '{'
+	sought   sought // '{', and what else is
 	read     int    // a field object was read up to here
 	null     bool   // a field member was seen whose value may be null
 
@@ -60,21 +60,30 @@ func (w *walk) whole() bool {
 		return false
 	}
 	var classes [chunk]masks
-	at := 0
-	for len(w.body)-at >= blockSize {
-		part := classes[:min(chunk, (len(w.body)-at)/blockSize)]
-		classify(part, w.body[at:], w.also)
+	for at := 0; at < len(w.body); {
+		part := w.classify(&classes, at, w.sought)
 		if !w.blocks(part, at) {
 			return false
 		}
 		at += len(part) * blockSize
 	}
+	return w.inString == 0
+}
+
+// classify returns the masks of the blocks that begin at index at: a chunk, or as many as
+// are left. The last block may be cut short; blanks make it whole.
+func (w *walk) classify(classes *[chunk]masks, at int, s sought) []masks {
+	rest := w.body[at:]
+	if whole := min(chunk, len(rest)/blockSize); whole > 0 {
+		classify(classes[:whole], rest, s)
+		return classes[:whole]
+	}
 	var tail [blockSize]byte
-	for i := copy(tail[:], w.body[at:]); i < blockSize; i++ {
+	for i := copy(tail[:], rest); i < blockSize; i++ {
 		tail[i] = ' '
 	}
-	classify(classes[:1], tail[:], w.also)
-	return w.blocks(classes[:1], at) && w.inString == 0
+	classify(classes[:1], tail[:], s)
+	return classes[:1]
 }
 
 // blocks looks at blocks that were classified, the first of which begins at base: where

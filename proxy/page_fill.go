@@ -129,6 +129,8 @@ func (f *filling) fill(j *job, w *page.Rewriter, null *page.Null) int {
 	}
 	signer := f.signer()
 	var dst []byte
+	var room [20]byte
+	digits := strconv.AppendInt(room[:0], int64(id), 10)
 	filled, start := 0, 0
 	for position := range f.specs {
 		if known.Verdicts[position] != thumb.Warm && f.renderer.Failed(id, position) {
@@ -143,8 +145,7 @@ func (f *filling) fill(j *job, w *page.Rewriter, null *page.Null) int {
 		}
 		label := f.specs[position].Label
 		dst = append(append(append(append(dst, '"'), label...), `":"`...), f.base...)
-		dst = strconv.AppendInt(dst, int64(id), 10)
-		dst = append(append(append(dst, "/?label="...), label...), '&')
+		dst = append(append(append(append(dst, digits...), "/?label="...), label...), '&')
 		dst = signer.Append(dst, signing.Permission{ID: id, Label: label, Project: known.Project}, j.signedUntil)
 		dst = append(dst, '"')
 	}

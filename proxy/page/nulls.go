@@ -72,7 +72,7 @@ func (r *reading) object(at int, l *level) (end int) {
 	var id thumb.ID
 	var ids, fields, ways, null int
 	for first := true; ; first = false {
-		at = r.space(at + 1)
+		at = r.past(at+1, '"')
 		switch c := r.byteAt(at); {
 		case c == '"':
 		case first && c == '}':
@@ -88,10 +88,12 @@ func (r *reading) object(at int, l *level) (end int) {
 		if (r.backslashes || len(name) > blockSize) && bytes.IndexByte(name, '\\') >= 0 {
 			return -1 // it may be any of those that are looked for
 		}
-		if at = r.space(quote + 1); r.byteAt(at) != ':' {
+		if at = r.past(quote+1, ':'); r.byteAt(at) != ':' {
 			return -1
 		}
-		at = r.space(at + 1)
+		if at++; r.byteAt(at) <= ' ' {
+			at = r.space(at)
+		}
 		start := at
 		switch {
 		case l.member != "" && string(name) == l.member:
@@ -114,7 +116,7 @@ func (r *reading) object(at int, l *level) (end int) {
 		if at < 0 {
 			return -1
 		}
-		if at = r.space(at); r.byteAt(at) != ',' {
+		if at = r.past(at, ','); r.byteAt(at) != ',' {
 			break
 		}
 	}

@@ -51,6 +51,14 @@ func (r *reading) next() {
 	r.end += len(part) * blockSize
 }
 
+// past is space where c is expected, and stands there at once as a rule.
+func (r *reading) past(at int, c byte) int {
+	if at < len(r.body) && r.body[at] == c {
+		return at
+	}
+	return r.space(at)
+}
+
 // quote returns the index of the first quote from at on that begins or ends a string; -1
 // where there is none.
 func (r *reading) quote(at int) int {

@@ -117,3 +117,22 @@ func TestPrivateFileRequests(t *testing.T) {
 	}
 	s.keepsSecrets()
 }
+
+// A project that was public in between keeps what was signed before, as SECURITY.md says,
+// and what was signed still lets nobody at anything else.
+func TestSignatureFromBeforeAFlip(t *testing.T) {
+	t.Parallel()
+	s := newPrivateSite(t)
+	ids := s.captures(2)
+	s.warmed(ids...)
+	before := s.signedOf(ids[0])
+	for _, draft := range []bool{false, true} {
+		s.exec(`UPDATE main_project SET draft = $1 WHERE id = 2`, draft)
+		s.caughtUp()
+	}
+	if response, _ := s.get(s.url + before); response.StatusCode != http.StatusOK {
+		t.Errorf("back again: %s", response.Status)
+	}
+	s.refused("another capture", strings.Replace(before, fmt.Sprint("/", ids[0], "/"), fmt.Sprint("/", ids[1], "/"), 1))
+	s.keepsSecrets()
+}

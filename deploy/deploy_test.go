@@ -38,11 +38,12 @@ func TestKeysExist(t *testing.T) {
 	for line := range strings.Lines(read(t, "../config.example.toml")) {
 		if m := regexp.MustCompile(`^\[+([a-z.]+)\]`).FindStringSubmatch(line); m != nil {
 			table = m[1]
+			known[table] = true
 		} else if m := regexp.MustCompile(`^(?:# )?([a-z_]+) += `).FindStringSubmatch(line); m != nil {
 			known[table+"."+m[1]] = true
 		}
 	}
-	key := regexp.MustCompile(`\b(?:server|upstream|rewrite|render|source|database|storage|cache|reconcile|log)\.[a-z_]+\b`)
+	key := regexp.MustCompile(`\b(?:server|upstream|rewrite|render|source|database|storage|cache|reconcile|signing|responses|limits|log)(?:\.[a-z_]+)+\b`)
 	for _, path := range []string{"RUNBOOK.md", "Dockerfile", "nginx/thumbedge.conf", "systemd/thumbedge.service"} {
 		found := key.FindAllString(read(t, path), -1)
 		if len(found) == 0 {

@@ -129,8 +129,9 @@ func TestQualifiedAndAwkwardNames(t *testing.T) {
 	if err := m.Up(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if n := ask[int](t, conn, `SELECT count(*) FROM pg_trigger WHERE tgname IN ('thumbedge_notify', 'thumbedge_truncate')`); n != 6 {
-		t.Errorf("%d triggers, want 6", n)
+	if n := ask[int](t, conn, `SELECT count(*) FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid
+		WHERE tgname IN ('thumbedge_notify', 'thumbedge_truncate') AND c.relnamespace = '"the App"'::regnamespace`); n != 6 {
+		t.Errorf("%d triggers on the app's tables, want 6", n)
 	}
 	if err := m.Down(t.Context(), 0); err != nil {
 		t.Fatal(err)

@@ -13,8 +13,8 @@ import (
 const (
 	// putGrace is how long a Put whose time is over may take to say so.
 	putGrace = time.Second
-	// mostBehind is how many Puts of a storage may be left behind. Each keeps a thread of the
-	// system's, of which a process has 10,000.
+	// mostBehind is how many Puts left behind end all asking of a storage. Each keeps a
+	// thread of the system's, of which a process has 10,000; those of jobs in hand come on top.
 	mostBehind = 16
 )
 

@@ -94,8 +94,8 @@ func (p part) start(ctx context.Context) (url string, end func(), err error) {
 	return "http://" + strings.TrimSpace(address), end, nil
 }
 
-// page is a list of captures as short as the app's could be: of what a page may have in
-// bytes, as much as can be is thumbnails.
+// page is a list of captures with nothing but an id and thumbnails: as much of its bytes as
+// can be is work for who rewrites it.
 func page(first, n int) []byte {
 	body := []byte(`{"results":[`)
 	for id := first; id < first+n; id++ {

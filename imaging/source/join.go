@@ -43,7 +43,7 @@ func parseLoosely(text string) (*url.URL, error) {
 			end = len(after)
 		}
 		parsed, err := url.Parse("//" + after[:end])
-		if err != nil {
+		if err != nil || strings.ContainsAny(parsed.Host, "\"<>") { // which package url lets through
 			return nil, fmt.Errorf("the host is not one")
 		}
 		u.Host, u.User, rest = parsed.Host, parsed.User, after[end:]

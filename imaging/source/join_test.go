@@ -68,7 +68,7 @@ func TestJoin(t *testing.T) {
 			t.Errorf("join(%q, %q) = %v, %v; want %s", c.base, c.path, got, err, c.want)
 		}
 	}
-	for _, base := range []string{"https://h:port/", "https://[::1/", "https://a b/"} {
+	for _, base := range []string{"https://h:port/", "https://[::1/", "https://a b/", "https://a\"b/", "//<a>/"} {
 		if got, err := join(base, "x"); err == nil {
 			t.Errorf("join(%q) = %v, want an error", base, got)
 		}
@@ -78,6 +78,7 @@ func TestJoin(t *testing.T) {
 func FuzzJoin(f *testing.F) {
 	f.Add("https://h/a/", "b c%.jpg?x#y")
 	f.Add("/media/", "//../a:b")
+	f.Add("0", " //\"")
 	f.Fuzz(func(t *testing.T, base, path string) {
 		joined, err := join(base, path)
 		if err != nil {

@@ -61,6 +61,7 @@ type Program struct {
 	renderer        *imaging.Renderer
 	proxy           *proxy.Server
 	admin           *admin.Server
+	registry        *prometheus.Registry
 	app             *appProbe
 	schema          *schemaProbe
 	stored          *storageProbe
@@ -101,6 +102,7 @@ func (p *Program) Failed() <-chan error { return p.failed }
 // build makes every part, from the ones that need nothing to those that need all.
 func (p *Program) build(ctx context.Context) error {
 	registry := prometheus.NewRegistry()
+	p.registry = registry
 	registerProcess(registry, p.opts.Version)
 	var err error
 	if p.listener, err = listen(p.file.Server.Listen, "server.listen"); err != nil {

@@ -52,8 +52,13 @@ var servingLine = regexp.MustCompile(`msg=serving listen=(\S+) admin_listen=(\S+
 // serves. It ends with the test at the latest.
 func (s *site) serve() *replica {
 	s.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), serveVariable+"="+s.writeConfig())
+	return s.serveBy(exec.Command(os.Args[0]), serveVariable+"="+s.writeConfig())
+}
+
+// serveBy does so by another command, in an environment to which some is added.
+func (s *site) serveBy(cmd *exec.Cmd, env ...string) *replica {
+	s.Helper()
+	cmd.Env = append(os.Environ(), env...)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		s.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/thumbedge/thumbedge/internal/history"
+	"github.com/thumbedge/thumbedge/internal/overlay"
 	"github.com/thumbedge/thumbedge/internal/testenv"
 )
 
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 // outside can be explained by the promises.
 func TestHistory(t *testing.T) {
 	profile := Usual
-	overlay := map[string][]byte{}
+	files := overlay.Files{}
 	if !*clocks {
 		profile.Processes = without(profile.Processes, "clock")
 	}
@@ -36,9 +37,9 @@ func TestHistory(t *testing.T) {
 		profile.Processes = without(profile.Processes, "width") // heals only after a minute
 	}
 	if profile.clocks() {
-		addClock(t, overlay)
+		addClock(t, files)
 	}
-	run := Run{Binary: build(t, root, overlay), Seed: *seed, Length: *length, Profile: profile}
+	run := Run{Binary: overlay.Build(t, root, files), Seed: *seed, Length: *length, Profile: profile}
 	if run.Seed == 0 {
 		run.Seed = rand.Uint64()
 	}

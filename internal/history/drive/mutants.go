@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/thumbedge/thumbedge/internal/overlay"
 )
 
 // Mutant is the product with one fault that breaks a promise. Checker and driver are the
@@ -13,7 +15,7 @@ type Mutant struct {
 	Name     string
 	Rule     string // that it violates
 	File     string
-	Snippets []snippet
+	Snippets []overlay.Snippet
 	Profile  Profile
 	Length   time.Duration // within which it is found
 }
@@ -60,54 +62,54 @@ var (
 
 // Mutants are what the checker has to find.
 var Mutants = []Mutant{
-	{"row before its file", "row without its file", "imaging/store.go", []snippet{
+	{"row before its file", "row without its file", "imaging/store.go", []overlay.Snippet{
 		{"stored := r.putAll(", "_ = r.upsert(ctx, j, work, all)\n\tstored := r.putAll("},
 	}, renders, time.Minute},
-	{"storage not asked to confirm", "row without its file", "imaging/s3/objects.go", []snippet{
+	{"storage not asked to confirm", "row without its file", "imaging/s3/objects.go", []overlay.Snippet{
 		{"err = s.confirm(ctx, key, jpeg, aws.ToString(out.ETag))", "_ = out"},
 	}, lying, time.Minute},
-	{"key used again", "key used twice", "imaging/store.go", []snippet{
+	{"key used again", "key used twice", "imaging/store.go", []overlay.Snippet{
 		{"_, _ = rand.Read(digits[:])", "_, _ = rand.Read(digits[:])\n\tclear(digits[:])"},
 	}, renders, time.Minute},
-	{"version read at the end", "older picture", "imaging/store.go", []snippet{
+	{"version read at the end", "older picture", "imaging/store.go", []overlay.Snippet{
 		{"	var rows []thumb.Row\n", "	if again, err := r.database.Original(ctx, j.id); err == nil {\n\t\twork = &again\n\t}\n	var rows []thumb.Row\n"},
 	}, slow, time.Minute},
-	{"deletion without the last look", "file deleted too early", "resolver/postgres/files.go", []snippet{
+	{"deletion without the last look", "file deleted too early", "resolver/postgres/files.go", []overlay.Snippet{
 		{"f.Path).Scan(&named)", "f.Path).Scan(new(bool))"},
 	}, restored, 5 * time.Minute},
-	{"lease taken from whoever has it", "lease taken early", "resolver/postgres/lease.go", []snippet{
+	{"lease taken from whoever has it", "lease taken early", "resolver/postgres/lease.go", []overlay.Snippet{
 		{"OR l.until <= clock_timestamp()", "OR true"},
 	}, slow, time.Minute},
-	{"lease given up without its token", "lease of another given up", "resolver/postgres/lease.go", []snippet{
+	{"lease given up without its token", "lease of another given up", "resolver/postgres/lease.go", []overlay.Snippet{
 		{"AND holder = $2`, int64(id), holder)", "AND $2 <> ''`, int64(id), holder)"},
 	}, stopped, 3 * time.Minute},
-	{"upsert that ignores versions", "older over newer", "resolver/postgres/upsert.go", []snippet{
+	{"upsert that ignores versions", "older over newer", "resolver/postgres/upsert.go", []overlay.Snippet{
 		{"AND t.last_modified > g.last_modified", "AND false"},
 		{"AND t.last_modified > f.last_modified", "AND false"},
 	}, stopped, 3 * time.Minute},
-	{"entry kept after a notification", "old answer", "resolver/flight.go", []snippet{
+	{"entry kept after a notification", "old answer", "resolver/flight.go", []overlay.Snippet{
 		{"store.NewEntry(&f.known[i], f.seq,", "store.NewEntry(&f.known[i], w.flights.seq,"},
 	}, late, 2 * time.Minute},
-	{"entry believed while cut off", "old answer", "resolver/resolve.go", []snippet{
+	{"entry believed while cut off", "old answer", "resolver/resolve.go", []overlay.Snippet{
 		{"if connected && e.Standing() !=", "if e.Standing() !="},
 	}, deaf, 2 * time.Minute},
-	{"projects' notifications dropped", "old answer", "resolver/postgres/listen.go", []snippet{
+	{"projects' notifications dropped", "old answer", "resolver/postgres/listen.go", []overlay.Snippet{
 		{"l.sink.ChangedAll()", "// dropped"},
 	}, flipped, time.Minute},
-	{"storage left alone by the wall clock", "not healed", "imaging/store.go", []snippet{
+	{"storage left alone by the wall clock", "not healed", "imaging/store.go", []overlay.Snippet{
 		{"int64(time.Since(b.began)), b.retryAt.Load()", "time.Now().UnixNano(), b.retryAt.Load()"},
 		{"int64(time.Since(b.began) + breakerPause)", "time.Now().Add(breakerPause).UnixNano()"},
 	}, stepping, 30 * time.Second},
 }
 
-// overlay returns the sources of the mutant, for a checkout at root.
-func (m Mutant) overlay(root string) (map[string][]byte, error) {
+// files are the sources of the mutant, for a checkout at root.
+func (m Mutant) files(root string) (overlay.Files, error) {
 	source, err := os.ReadFile(filepath.Join(root, m.File))
 	if err != nil {
 		return nil, err
 	}
-	if source, err = substitute(source, m.Snippets); err != nil {
+	if source, err = overlay.Substitute(source, m.Snippets); err != nil {
 		return nil, fmt.Errorf("mutant %q: %s: %w", m.Name, m.File, err)
 	}
-	return map[string][]byte{m.File: source}, nil
+	return overlay.Files{m.File: source}, nil
 }

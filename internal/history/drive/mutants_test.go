@@ -4,6 +4,8 @@ import (
 	"flag"
 	"regexp"
 	"testing"
+
+	"github.com/thumbedge/thumbedge/internal/overlay"
 )
 
 var mutants = flag.String("history.mutants", "^(row before its file|storage not asked to confirm)$", "the mutants to look for, by name")
@@ -13,7 +15,7 @@ var mutants = flag.String("history.mutants", "^(row before its file|storage not 
 func TestMutantsStillExist(t *testing.T) {
 	t.Parallel()
 	for _, m := range Mutants {
-		if _, err := m.overlay(root); err != nil {
+		if _, err := m.files(root); err != nil {
 			t.Error(err)
 		}
 	}
@@ -29,14 +31,14 @@ func TestMutants(t *testing.T) {
 		}
 		looked++
 		t.Run(m.Name, func(t *testing.T) {
-			overlay, err := m.overlay(root)
+			files, err := m.files(root)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if m.Profile.clocks() {
-				addClock(t, overlay)
+				addClock(t, files)
 			}
-			run := Run{Binary: build(t, root, overlay), Seed: max(*seed, 1), Length: m.Length, Profile: m.Profile}
+			run := Run{Binary: overlay.Build(t, root, files), Seed: max(*seed, 1), Length: m.Length, Profile: m.Profile}
 			h, found := Make(t, run)
 			rules := map[string]int{}
 			for _, v := range found {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/admin"
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/explain"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -13,9 +14,25 @@ import (
 func (p *Program) explain(ctx context.Context, id thumb.ID) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
+	private := ExplainedPrivate(p.file, p.private.storage)
+	if private != nil {
+		private.Remembered = p.renderer.RememberedDraft
+	}
 	return explain.Explain(ctx, explain.Deps{
-		Database: p.store, URLs: p.storage.StorageURLs, Specs: p.file.Thumbnails, Remembered: p.renderer.Remembered,
+		Database: p.store, URLs: p.storage.StorageURLs, Specs: p.file.Thumbnails, Remembered: p.renderer.Remembered, Private: private,
 	}, id)
+}
+
+// ExplainedPrivate is what an explanation needs of private storage; nil: there is none.
+func ExplainedPrivate(file *config.File, storage Storage) *explain.Private {
+	if storage == nil {
+		return nil
+	}
+	private := &explain.Private{Exists: storage.Exists, Signs: file.Signing.Enabled()}
+	if file.Storage.Private.Driver == config.DriverS3 {
+		private.URLs = storage.StorageURLs
+	}
+	return private
 }
 
 // shownFailures is how many failures the status page lists.

@@ -132,7 +132,8 @@ func (s *site) resizesFromThePage(tab *testenv.Tab) {
 	tab.Wait(`document.getElementById("warm").innerText.includes("of 48 MiB")`)
 }
 
-// reconcile looks at every row and file, and changes nothing.
+// reconcile looks at every row and file, and changes nothing; in private storage too,
+// where there is one.
 func (s *site) reconcile() {
 	s.Helper()
 	cfg := s.file.Postgres()
@@ -140,14 +141,20 @@ func (s *site) reconcile() {
 	if err != nil {
 		s.Fatal(err)
 	}
-	storage, err := filesystem.New(s.file.Storage.Filesystem)
-	if err != nil {
-		s.Fatal(err)
+	run := func(rows reconcile.Database, files filesystem.Config, cfg reconcile.Config) {
+		storage, err := filesystem.New(files)
+		if err != nil {
+			s.Fatal(err)
+		}
+		defer storage.Close()
+		cfg.Specs, cfg.Rate, cfg.Grace = s.file.Thumbnails, 1_000_000, time.Hour
+		if _, err := reconcile.Run(s.Context(), cfg, rows, storage, func(reconcile.Progress) {}); err != nil {
+			s.Fatal(err)
+		}
 	}
-	defer storage.Close()
-	if _, err := reconcile.Run(s.Context(), reconcile.Config{Specs: s.file.Thumbnails, Keys: cfg.Keys, Rate: 1_000_000, Grace: time.Hour},
-		store, storage, func(reconcile.Progress) {}); err != nil {
-		s.Fatal(err)
+	run(store, s.file.Storage.Filesystem, reconcile.Config{Keys: cfg.Keys})
+	if private := &s.file.Storage.Private; private.Configured() {
+		run(store.Private(), private.FilesystemConfig(), reconcile.Config{Keys: private.Prefix, Private: true})
 	}
 }
 

@@ -38,21 +38,21 @@ func ExplainedPrivate(file *config.File, storage Storage) *explain.Private {
 // shownFailures is how many failures the status page lists.
 const shownFailures = 20
 
-// lastFailures are the captures that failed last, with the first of their causes.
-func (p *Program) lastFailures() []admin.Failure {
-	failures := []admin.Failure{}
+// lastFailures are the captures that failed last, each with its first cause.
+func (p *Program) lastFailures() admin.Failures {
+	failures := admin.Failures{}
 	for _, known := range p.renderer.LastFailures(shownFailures) {
-		f := admin.Failure{ID: int64(known.ID)}
-		for _, err := range known.Errs {
+		f := admin.Failure{ID: known.ID}
+		for i, err := range known.Errs {
 			if err != nil {
-				f.Cause = err.Error()
+				f.Label, f.Why = p.file.Thumbnails[i].Label, err.Error()
 				break
 			}
 		}
-		if f.Cause == "" && known.Unkept {
-			f.Cause = "storage did not take the picture"
+		if f.Why == "" && known.Unkept {
+			f.Why = "storage did not take the picture"
 		}
-		if f.Cause != "" {
+		if f.Why != "" {
 			failures = append(failures, f)
 		}
 	}

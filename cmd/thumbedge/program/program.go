@@ -27,6 +27,7 @@ import (
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/admin"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/machine"
+	"github.com/thumbedge/thumbedge/deploy"
 	"github.com/thumbedge/thumbedge/imaging"
 	"github.com/thumbedge/thumbedge/proxy"
 	"github.com/thumbedge/thumbedge/proxy/wire/upstream"
@@ -154,7 +155,7 @@ func (p *Program) build(ctx context.Context) error {
 	p.stored = newStorageProbe(p.store, storage, p.file.Storage.Prefix, registry)
 	deps := admin.Deps{
 		WarmSet: p.warm, Ready: p.ready, Reconciled: p.reconciled, Explain: p.explain, Failures: p.lastFailures, Registry: registry,
-		Version: p.opts.Version, Config: p.file.Masked(), Log: p.opts.Log, Memory: machine.ReadMemory(),
+		Version: p.opts.Version, Config: p.file.Masked(), Log: p.opts.Log, Memory: machine.ReadMemory(), Runbook: deploy.Runbook,
 	}
 	if cache := p.proxy.Responses(); cache != nil {
 		deps.Responses = cache

@@ -2,11 +2,10 @@ package proxy
 
 import (
 	"strings"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
+	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 // A page with a null that a member would see filled in is not kept, whoever asked for it
@@ -44,55 +43,31 @@ func TestPagesWithANullToFillAreNotKept(t *testing.T) {
 	}
 }
 
-// stale_if_error lets a page of which the app says nothing stand in while the app fails,
-// for those who show nothing of themselves, while notifications arrive.
-func TestAnonymousPagesStandIn(t *testing.T) {
+// A page is kept as the app wrote it, and shows each time what is warm by then.
+func TestPagesAreRewrittenOutOfMemory(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		failure      string // "": the connection breaks
-		pages, stale time.Duration
-		second       string
-		deaf         bool
-		dropped      bool
-		standsIn     bool
-	}{
-		"503":                             {sized("503 Service Unavailable", ""), 0, time.Hour, ask(pageTarget), false, false, true},
-		"500":                             {sized("500 Internal Server Error", ""), 0, time.Hour, ask(pageTarget), false, false, true},
-		"gone":                            {"", 0, time.Hour, ask(pageTarget), false, false, true},
-		"an answer that is no failure":    {sized("404 Not Found", ""), 0, time.Hour, ask(pageTarget), false, false, false},
-		"it is off":                       {sized("503 Service Unavailable", ""), time.Nanosecond, 0, ask(pageTarget), false, false, false},
-		"a session":                       {sized("503 Service Unavailable", ""), 0, time.Hour, ask(pageTarget, "Cookie: sessionid=x"), false, false, false},
-		"credentials":                     {sized("503 Service Unavailable", ""), 0, time.Hour, ask(pageTarget, "Authorization: x"), false, false, false},
-		"the client wants none":           {sized("503 Service Unavailable", ""), 0, time.Hour, ask(pageTarget, "Cache-Control: no-cache"), false, false, false},
-		"notifications do not arrive":     {sized("503 Service Unavailable", ""), 0, time.Hour, ask(pageTarget), true, false, false},
-		"somebody may see less meanwhile": {sized("503 Service Unavailable", ""), 0, time.Hour, ask(pageTarget), false, true, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			var connected, fails atomic.Bool
-			connected.Store(true)
-			p, a := startPages(t, warmCaptures(), func(cfg *Config, deps *Deps) {
-				anonymously(&connected)(cfg, deps)
-				cfg.Responses.AnonymousPages, cfg.Responses.StaleIfError = c.pages, c.stale
-			}, func(string) string {
-				if fails.Load() {
-					return c.failure
-				}
-				return jsonAnswer(thumbnailsOf(1))
-			})
-			first := p.Exchange(ask(pageTarget))
-			fails.Store(true)
-			connected.Store(!c.deaf)
-			if c.dropped {
-				p.server.DropPages()
-			}
-			second := p.Exchange(c.second)
-			if stands := statusOf(second) == "200" && wiretest.Body(second) == wiretest.Body(first); stands != c.standsIn {
-				t.Errorf("it stands in: %v; %.300q", stands, second)
-			}
-			if n := len(a.Seen()); n < 2 {
-				t.Errorf("the app was asked %d times: it was not given the chance", n)
-			}
-		})
+	captures := warmCaptures()
+	p, a := startPages(t, captures, func(cfg *Config, _ *Deps) { cfg.Server.DebugHeaders = true }, func(string) string {
+		return jsonAnswer(thumbnailsOf(1), "Cache-Control: max-age=60", `ETag: "app"`)
+	})
+	first := p.Exchange(ask(pageTarget))
+	again := p.Exchange(ask(pageTarget))
+	if wiretest.Body(first) != wiretest.Body(again) || !strings.Contains(joinedField(again, "Cache-Status"), "hit") || joinedField(again, "ETag") != joinedField(first, "ETag") {
+		t.Errorf("%q is another one than %q", again, first)
+	}
+	if answer := p.Exchange(ask(pageTarget, "If-None-Match: "+joinedField(first, "ETag"))); !strings.HasPrefix(answer, "HTTP/1.1 304 ") {
+		t.Errorf("%q", answer)
+	}
+	captures.set(1, thumb.Cold, thumb.Cold)
+	if cold := p.Exchange(ask(pageTarget)); wiretest.Body(cold) != thumbnailsOf(1) || joinedField(cold, "ETag") != `"app"` {
+		t.Errorf("a capture that is cold by now: %q", cold)
+	}
+	if n := len(a.Seen()); n != 1 {
+		t.Errorf("the app was asked %d times, want once", n)
+	}
+	p.Exchange("POST /api/v2/captures/7/star/ HTTP/1.1\r\nHost: site.test\r\nContent-Length: 0\r\n\r\n")
+	p.Exchange(ask(pageTarget))
+	if n := len(a.Seen()); n != 3 {
+		t.Errorf("the app was asked %d times, want 3: what changes a capture drops the pages", n)
 	}
 }

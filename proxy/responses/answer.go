@@ -26,6 +26,7 @@ type answer struct {
 	varyAll     bool // "*", or what a cache cannot know the value of
 	cookies     bool
 	eventStream bool
+	allows      bool // one origin may read it, which the request has named perhaps
 	encoding    []byte
 }
 
@@ -63,6 +64,8 @@ func (a *answer) read(status int, raw []byte) {
 			a.readVary(value)
 		case is(name, "set-cookie"), is(name, "set-cookie2"):
 			a.cookies = true
+		case is(name, "access-control-allow-origin"):
+			a.allows = string(value) != "*"
 		case is(name, "content-encoding"):
 			a.encoding = value
 		case is(name, "content-type"):

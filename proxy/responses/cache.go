@@ -117,12 +117,15 @@ func (c *Cache) Fetch(r *wire.Request, form wire.Form, page bool) Fetched {
 	v := c.visits.Get().(*visit)
 	*v = visit{c: c, r: r, form: form, raw: r.Header().RawHeaders(), page: page, now: time.Now(), key: v.key[:0]}
 	defer func() {
-		v.r, v.raw, v.form = nil, nil, wire.Form{}
+		v.r, v.raw, v.told, v.form = nil, nil, nil, wire.Form{}
 		c.visits.Put(v)
 	}()
 	v.q.read(v.raw, r.Header().IsHead())
 	if v.passes() {
 		return v.pass()
+	}
+	if v.q.tells {
+		v.told = appendTold(nil, v.raw)
 	}
 	if v.alike = page && c.anonymous.on() && c.anonymous.covers(v.raw); v.alike && v.q.cookie {
 		v.q.cookie, v.form = false, withoutCookies(form)

@@ -17,6 +17,7 @@ type Entry struct {
 	kept      wire.Kept
 	key       string
 	selectors selectors
+	told      string // see appendTold
 	target    uint64 // the hash of its target, on whichever site
 	began     uint64 // the clock's when the request for it was sent
 	page      int    // which of the paths of pages it is under, plus one; 0: none
@@ -115,7 +116,7 @@ func (e *Entry) finish(body []byte) {
 // cost is what the entry takes, in bytes.
 func (e *Entry) cost() int64 {
 	size := int64(unsafe.Sizeof(*e)) + overhead
-	for _, n := range [...]int{cap(e.kept.Body), cap(e.kept.Lines), len(e.key), len(e.kept.Reason)} {
+	for _, n := range [...]int{cap(e.kept.Body), cap(e.kept.Lines), len(e.key), len(e.told), len(e.kept.Reason)} {
 		size += int64(n)
 	}
 	for i := range e.selectors.names {

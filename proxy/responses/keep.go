@@ -31,7 +31,7 @@ func (v *visit) keep(a *wire.Answer) Reason {
 		return reason
 	}
 	e := newEntry(v.key, v.c.Page(v.r.Path()), said, v.raw, v.alike, &a.Header, v.asked, received)
-	e.began, e.target = v.began, xxhash.Sum64(v.r.Target())
+	e.began, e.target, e.told = v.began, xxhash.Sum64(v.r.Target()), string(v.told)
 	if nameless {
 		v.c.anonymous.keep(e, v.asked)
 	}

@@ -19,7 +19,7 @@ type recording struct {
 const firstBody = 8 << 10
 
 func newRecording(v *visit, e *Entry, length int) *recording {
-	rec := &recording{v: visit{c: v.c, raw: v.raw, key: []byte(e.key), hash: v.hash, lead: v.lead, alike: v.alike}, entry: e}
+	rec := &recording{v: visit{c: v.c, raw: v.raw, key: []byte(e.key), hash: v.hash, lead: v.lead, alike: v.alike, told: v.told}, entry: e}
 	v.lead = nil // it is the recording's to land
 	size := int64(length)
 	if length < 0 {

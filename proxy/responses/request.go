@@ -15,6 +15,7 @@ type request struct {
 	tags          [][]byte // If-None-Match, its lines
 	tagRoom       [2][]byte
 	overrides     bool // a header asks the app for something other than method and target say
+	tells         bool // a header says what apps answer by without a word, see unnamed.go
 }
 
 // condition says what the client's own conditions allow.
@@ -27,11 +28,6 @@ const (
 	// ifSame: If-Match or If-Unmodified-Since, which are the app's to answer.
 	ifSame
 )
-
-// overriding are headers by which some frameworks take a request for another one. A cache
-// that knows it by method and target alone must keep out of that.
-var overriding = field.NewSet("x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url",
-	"x-original-uri", "x-original-host", "x-http-host-override", "x-http-path-override")
 
 // watched are the headers that mean something to a cache.
 var watched = func() *field.Table[uint8] {
@@ -71,7 +67,12 @@ func (q *request) read(raw []byte, head bool) {
 			q.condition = ifSame
 		case 10: // counts with Range only
 		default:
-			q.overrides = q.overrides || overriding.Of(name)
+			switch bearingOf(name) {
+			case overrides:
+				q.overrides = true
+			case tells:
+				q.tells = true
+			}
 		}
 	}
 	// RFC 9111 section 5.4: Pragma counts where there is no Cache-Control.

@@ -12,6 +12,9 @@ import (
 const (
 	// mostVariants is how many answers of one URL are kept.
 	mostVariants = 32
+	// mostTold is how many of them are for requests that tell something (appendTold): who
+	// tells something else each time must not push out what is for all others.
+	mostTold = 8
 	// stripes is how many URLs can be added to at once.
 	stripes = 64
 )
@@ -78,11 +81,15 @@ func (s *store) add(hash uint64, e *Entry, superseded func(*Entry) bool) {
 	next := &variants{key: e.key, entries: []*Entry{e}, cost: e.cost()}
 	old := s.find(hash, []byte(e.key))
 	if old != nil {
+		told := count(e)
 		for _, o := range old.entries {
-			if cost := o.cost(); len(next.entries) < mostVariants && next.cost+cost <= s.size/4 && !superseded(o) {
-				next.entries = append(next.entries, o)
-				next.cost += cost
+			cost := o.cost()
+			if len(next.entries) == mostVariants || next.cost+cost > s.size/4 || told+count(o) > mostTold || superseded(o) {
+				continue
 			}
+			next.entries = append(next.entries, o)
+			next.cost += cost
+			told += count(o)
 		}
 	}
 	if old != nil && next.cost > old.cost && s.cache.RemainingCost() < next.cost-old.cost {
@@ -96,6 +103,14 @@ func (s *store) add(hash uint64, e *Entry, superseded func(*Entry) bool) {
 		return
 	}
 	s.cache.Wait()
+}
+
+// count counts an entry among those for requests that tell something.
+func count(e *Entry) int {
+	if e.told != "" {
+		return 1
+	}
+	return 0
 }
 
 // remove drops one entry of a URL, or all where e is nil.

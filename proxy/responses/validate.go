@@ -63,7 +63,7 @@ func (v *visit) validated(e *Entry, a *wire.Answer) *Entry {
 		return nil
 	}
 	// What the app says now holds from now on.
-	next.began, next.target = v.began, e.target
+	next.began, next.target, next.told = v.began, e.target, e.told
 	if !v.c.holds(v.hash, next) {
 		return nil
 	}

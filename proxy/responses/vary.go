@@ -118,7 +118,7 @@ func selectorsOf(a *answer, raw []byte, alike bool) selectors {
 		lower := bytes.ToLower(name)
 		s.names = append(s.names, string(lower))
 	}
-	if alike && !a.variesBy("origin") { // lest one that echoes it says nothing of that
+	if (alike || a.allows) && !a.variesBy("origin") { // lest one that echoes it says nothing of that
 		s.names = append(s.names, "origin")
 	}
 	for _, name := range s.names {

@@ -23,6 +23,7 @@ type visit struct {
 	lead  *flight // to be landed; nil: none
 	aside bool    // what is kept is not for this request
 	alike bool    // the request shows nothing of who made it, see anonymous
+	told  []byte  // see appendTold
 	said  answer  // of the app's answer in hand
 	match [128]byte
 }
@@ -106,7 +107,9 @@ func (v *visit) find() (found *Entry, others bool) {
 }
 
 // selects says whether the entry is the one for this request among those of its URL.
-func (v *visit) selects(e *Entry) bool { return e.selectors.match(v.raw, v.match[:0], v.alike) }
+func (v *visit) selects(e *Entry) bool {
+	return e.told == string(v.told) && e.selectors.match(v.raw, v.match[:0], v.alike)
+}
 
 // decodes says whether the client accepts the coding of an entry whose app did not say
 // that it depends on that. Codings that are not known here are the app's to answer for.

@@ -45,7 +45,9 @@ func (r *Request) AppendSite(dst []byte) []byte {
 }
 
 // addresses are claims about the client, not about the site.
-var addresses = field.NewSet("x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip", "cf-connecting-ip")
+var addresses = field.NewSet("x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip", "cf-connecting-ip",
+	"cf-connecting-ipv6", "cf-pseudo-ipv4", "cloudfront-viewer-address", "fastly-client-ip", "x-azure-clientip", "x-azure-socketip",
+	"x-appengine-user-ip", "x-envoy-external-address", "wl-proxy-client-ip", "proxy-client-ip")
 
 // appendForwardedSite appends the parts of a Forwarded (RFC 7239) that are not addresses.
 func appendForwardedSite(dst, list []byte) []byte {

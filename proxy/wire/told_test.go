@@ -78,6 +78,7 @@ func TestClaimsOfEveryForm(t *testing.T) {
 		"X-Forwarded-Ssl", "X-Forwarded-Protocol", "X-Forwarded-Scheme", "X-Scheme", "X-Url-Scheme", "Front-End-Https", "X-Forwarded-Prefix",
 		"X-Forwarded-Port", "X-Forwarded-Server", "X-Forwarded-Uri", "X-Forwarded-Anything", "X-Real-Ip", "X-Client-Ip", "True-Client-Ip",
 		"X-Original-Url", "X-Rewrite-Url", "X-Host", "X-Original-Host", "X-Cluster-Client-Ip", "Cf-Connecting-Ip",
+		"X-Script-Name", "X-Original-Uri", "X-Envoy-Original-Path", "Cf-Visitor", "Cf-Connecting-Ipv6", "Fastly-Client-Ip",
 	}
 	for _, trusted := range []bool{false, true} {
 		a := wiretest.StartApp(t, wiretest.Answering(wiretest.OK))

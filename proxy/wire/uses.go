@@ -43,8 +43,21 @@ var headerUses = func() *field.Table[headerUse] {
 	} {
 		t.Put(name, use)
 	}
+	for _, name := range furtherClaims {
+		t.Put(name, useClaim)
+	}
 	return t
 }()
+
+// furtherClaims are what balancers and CDNs of one kind say: where the app lies below their
+// site, what the client asked them for and how it came, and its address.
+var furtherClaims = [...]string{
+	"x-script-name", "x-path-info", "x-base-path", "x-ingress-path", "x-server-name", "x-real-host",
+	"x-original-uri", "x-original-path", "x-original-method", "x-envoy-original-path", "x-envoy-original-host",
+	"cf-visitor", "cloudfront-forwarded-proto", "fastly-ssl", "x-arr-ssl", "wl-proxy-ssl",
+	"cf-connecting-ipv6", "cf-pseudo-ipv4", "cloudfront-viewer-address", "fastly-client-ip", "x-azure-clientip", "x-azure-socketip",
+	"x-appengine-user-ip", "x-envoy-external-address", "wl-proxy-client-ip", "proxy-client-ip",
+}
 
 // useOf says what becomes of a request header. Every X-Forwarded-* is a claim, those that
 // nobody has thought of yet too.

@@ -81,7 +81,7 @@ func TestModelCatchesMutants(t *testing.T) {
 		name, file, is, becomes string
 		says                    string // the model, of an answer
 	}{
-		{"ignores Vary", "visit.go", "return e.selectors.match(v.raw, v.match[:0], v.alike)", "return true", " and is "},
+		{"ignores Vary", "visit.go", "e.selectors.match(v.raw, v.match[:0], v.alike)", "true", " and is "},
 		{"stores Set-Cookie", "storable.go", "case a.cookies:", "case false:", "cookie"},
 		{"forgets to invalidate", "invalidate.go", "if isSafe(r.Header().Method())", "if true", "was changed"},
 	} {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/thumbedge/thumbedge/proxy/coding"
 	"github.com/thumbedge/thumbedge/proxy/page"
+	"github.com/thumbedge/thumbedge/proxy/responses"
 	"github.com/thumbedge/thumbedge/proxy/wire"
 	"github.com/thumbedge/thumbedge/proxy/wire/field"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
@@ -99,7 +100,7 @@ func (p *pages) serve(r *wire.Request) {
 		p.passing.pass(r, reasonRange)
 		return
 	}
-	answer := p.passing.take(r, p.formOf(r.Header()))
+	answer, entry := p.passing.take(r, p.formOf(r.Header()))
 	if answer == nil {
 		return
 	}
@@ -120,7 +121,7 @@ func (p *pages) serve(r *wire.Request) {
 		if j.sought = j.place; answer.Watched() {
 			j.sought = p.filling.placeOfPath(r)
 		}
-		reason = p.rewrite(r, j, answer.Header.Peek(fasthttp.HeaderContentEncoding))
+		reason = p.rewrite(r, j, answer.Header.Peek(fasthttp.HeaderContentEncoding), entry)
 		if j.nulls { // what members see in their place is not in the page
 			answer.Unwatch()
 		} else {
@@ -186,40 +187,18 @@ func (p *pages) read(j *job, answer *wire.Answer) passReason {
 	return reasonBroken // passing it through will break off at the same place
 }
 
-// rewrite makes j.out of what was read. A reason is why it stays as it is.
-func (p *pages) rewrite(r *wire.Request, j *job, encoding []byte) passReason {
-	body := j.body
-	if len(encoding) > 0 && string(encoding) != "identity" {
-		if j.coding = p.codings.Of(encoding); j.coding == nil {
-			return reasonEncoding
-		}
-		switch err := j.decode(p.maxBody); {
-		case errors.Is(err, errTooLarge):
-			return reasonTooLarge
-		case errors.Is(err, errMemory):
-			return reasonMemory
-		case err != nil:
-			return reasonEncoding
-		}
-		body = j.text
+// rewrite makes j.out of what was read, and remembers with its entry in the response cache,
+// if there is one, what was found in it. A reason is why it stays as it is.
+func (p *pages) rewrite(r *wire.Request, j *job, encoding []byte, entry *responses.Entry) passReason {
+	body, reason := p.look(r, j, encoding, entry)
+	if reason != "" {
+		return reason
 	}
-	hosts := page.Hosts{r.AppHost(), r.ForwardedHost()}
-	weight := j.found.Weight()
-	whole := p.scanner.ScanAt(&j.found, body, hosts, j.sought)
-	if j.nulls = len(j.found.Nulls) > 0; j.place == page.Nowhere {
-		j.found.Nulls = j.found.Nulls[:0]
-	}
-	if whole {
-		j.findNeighbours(body)
-	}
-	fits := j.charge(j.found.Weight() - weight)
 	p.countOthers(&j.found)
 	switch {
-	case !whole:
-		return reasonNotJSON
 	case len(j.found.Refs) == 0 && len(j.found.Nulls) == 0 && len(j.ahead) == 0:
 		return reasonOfNone(j)
-	case !fits || !j.makeKnown():
+	case !j.makeKnown():
 		return reasonMemory
 	}
 	if err := p.resolver.Resolve(context.Background(), j.found.IDs, j.known); err != nil {

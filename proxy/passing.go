@@ -62,8 +62,9 @@ func (p passing) pass(r *wire.Request, reason passReason) {
 }
 
 // take returns the answer to a request for a page, from memory or from the app, as the app
-// wrote it; nil where the request is answered already.
-func (p passing) take(r *wire.Request, form wire.Form) *wire.Answer {
+// wrote it; nil where the request is answered already. The entry is what the cache has or
+// will have of it, nil where that is nothing.
+func (p passing) take(r *wire.Request, form wire.Form) (*wire.Answer, *responses.Entry) {
 	var got responses.Fetched
 	if p.cache != nil {
 		got = p.cache.Fetch(r, form, true)
@@ -79,12 +80,15 @@ func (p passing) take(r *wire.Request, form wire.Form) *wire.Answer {
 	switch {
 	case got.Elsewhere:
 		notStored(r)
-		return nil
+		return nil, nil
 	case got.Err != nil:
 		r.Fail(got.Err)
-		return nil
+		return nil, nil
 	}
-	return got.Answer
+	if got.Entry == nil {
+		return got.Answer, got.Keeps
+	}
+	return got.Answer, got.Entry
 }
 
 // passAlone passes a request whose answer is not kept, and which may change what is.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -57,9 +58,9 @@ func (c contestant) isBase() bool {
 	return strings.HasPrefix(c.name, "nginx, untouched") || c.name == "nginx, from its cache"
 }
 
-// chosen are the contestants whose name holds text, and what they are compared to.
-func chosen(text string) []contestant {
-	runs := func(c contestant) bool { return strings.Contains(c.name, text) }
+// chosen are the contestants whose name only finds, and what they are compared to.
+func chosen(only *regexp.Regexp) []contestant {
+	runs := func(c contestant) bool { return only.MatchString(c.name) }
 	return slices.DeleteFunc(slices.Clone(contestants), func(c contestant) bool {
 		return !runs(c) && !(c.isBase() && slices.ContainsFunc(contestants, func(other contestant) bool { return runs(other) && other.wide == c.wide }))
 	})

@@ -198,6 +198,10 @@ func checkScan(t *testing.T, s *Scanner, body []byte) {
 	var found Found
 	ok := s.Scan(&found, body, Hosts{[]byte("app.example.org")})
 	out := rewrite(&found, body)
+	var recalled Found
+	if recalled.Recall(found.Keep()); !bytes.Equal(rewrite(&recalled, body), out) || recalled.OtherHost != found.OtherHost || recalled.OtherLabel != found.OtherLabel {
+		t.Fatalf("found again, it is %v and not %v: %q", recalled, found, body)
+	}
 	if undone := undo(&found, body, out); !bytes.Equal(undone, body) {
 		t.Fatalf("undone, it is %q and not %q", undone, body)
 	}

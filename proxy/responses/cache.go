@@ -102,6 +102,7 @@ func (c *Cache) Page(path []byte) int {
 type Fetched struct {
 	Entry  *Entry
 	Answer *wire.Answer // its body is kept while it goes to the client, where it may be
+	Keeps  *Entry       // what Answer is kept as, once it is whole; nil: it is not
 	Err    error
 	// Status is what Cache-Status says (RFC 9211), Unkept why the answer is not kept.
 	Status string

@@ -3,19 +3,23 @@ package responses
 import (
 	"bytes"
 	"strconv"
+	"sync/atomic"
 	"time"
 	"unsafe"
+
+	"github.com/cespare/xxhash/v2"
 
 	"github.com/thumbedge/thumbedge/proxy/wire"
 	"github.com/thumbedge/thumbedge/proxy/wire/field"
 )
 
-// Entry is an answer that is kept. It is never changed: what validates it makes another
-// one, over the same body. It belongs to whoever has it in hand, also when the cache has
+// Entry is an answer that is kept. It is never changed, but that something made of its body
+// may be attached: what validates it makes another one, over the same body. It belongs to whoever has it in hand, also when the cache has
 // dropped it meanwhile.
 type Entry struct {
 	kept      wire.Kept
 	key       string
+	hash      uint64 // of the key
 	selectors selectors
 	told      string // see appendTold
 	target    uint64 // the hash of its target, on whichever site
@@ -33,6 +37,7 @@ type Entry struct {
 	coding       uint8
 	tag          []byte
 	modified     []byte
+	made         atomic.Pointer[made] // beside its body, see Attach
 }
 
 // overhead is what an entry takes beside its bytes: itself, ristretto's part, and what
@@ -43,7 +48,7 @@ const overhead = 1 << 10
 // request was sent and when its head came.
 func newEntry(key []byte, page int, a *answer, q []byte, alike bool, h *wire.Header, asked, received time.Time) *Entry {
 	e := &Entry{
-		key: string(key), page: page, selectors: selectorsOf(a, q, alike),
+		key: string(key), hash: xxhash.Sum64(key), page: page, selectors: selectorsOf(a, q, alike),
 		received: received, initialAge: a.initialAge(asked, received), life: a.lifetime(received),
 		forEveryone: a.forEveryone(), noCache: a.directives.noCache, coding: codingOf(a.encoding),
 	}
@@ -113,14 +118,19 @@ func (e *Entry) finish(body []byte) {
 	e.findValidators() // they lie in the lines
 }
 
-// cost is what the entry takes, in bytes.
-func (e *Entry) cost() int64 {
+// cost is what the entry takes, in bytes, with what was made of it.
+func (e *Entry) cost() int64 { return e.costWith(e.made.Load()) }
+
+func (e *Entry) costWith(m *made) int64 {
 	size := int64(unsafe.Sizeof(*e)) + overhead
 	for _, n := range [...]int{cap(e.kept.Body), cap(e.kept.Lines), len(e.key), len(e.told), len(e.kept.Reason)} {
 		size += int64(n)
 	}
 	for i := range e.selectors.names {
 		size += int64(len(e.selectors.names[i])+len(e.selectors.values[i])) + 32
+	}
+	if m != nil {
+		size += m.weight
 	}
 	return size
 }

@@ -9,8 +9,9 @@ import (
 	"github.com/thumbedge/thumbedge/proxy/wire"
 )
 
-// keep has the answer kept while it goes to the client, or says why it is not.
-func (v *visit) keep(a *wire.Answer) Reason {
+// keep has the answer kept while it goes to the client, as that entry, or says why it is
+// not.
+func (v *visit) keep(a *wire.Answer) (*Entry, Reason) {
 	received := time.Now()
 	said := &v.said
 	said.read(a.Header.StatusCode(), a.Header.Raw())
@@ -28,7 +29,7 @@ func (v *visit) keep(a *wire.Answer) Reason {
 		if reason != reasonAuthorization && reason != reasonCookie && said.status != http.StatusNotModified {
 			v.c.verdicts.note(v.known(), verdictUnstorable, v.now)
 		}
-		return reason
+		return nil, reason
 	}
 	e := newEntry(v.key, v.c.Page(v.r.Path()), said, v.raw, v.alike, &a.Header, v.asked, received)
 	e.began, e.target, e.told = v.began, xxhash.Sum64(v.r.Target()), string(v.told)
@@ -37,5 +38,5 @@ func (v *visit) keep(a *wire.Answer) Reason {
 	}
 	v.c.verdicts.note(v.known(), e.verdict(), v.now)
 	a.Watch(newRecording(v, e, a.Length()))
-	return ""
+	return e, ""
 }

@@ -92,6 +92,12 @@ func (s *store) add(hash uint64, e *Entry, superseded func(*Entry) bool) {
 			told += count(o)
 		}
 	}
+	s.replace(hash, old, next)
+}
+
+// replace keeps what there is of a URL from now on, in place of old, nil where there was
+// none. The caller holds the stripe.
+func (s *store) replace(hash uint64, old, next *variants) {
 	if old != nil && next.cost > old.cost && s.cache.RemainingCost() < next.cost-old.cost {
 		s.cache.Del(hash) // ristretto makes room for what is new, not for what has grown
 	}

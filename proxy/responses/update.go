@@ -44,6 +44,7 @@ func (e *Entry) updated(q *request, raw []byte, alike bool, h *wire.Header, aske
 		next.kept.Lines = slices.Concat(next.kept.Lines, i)
 	}
 	next.findValidators()
+	next.made.Store(e.made.Load()) // the body is the same
 	return next, true
 }
 

@@ -169,11 +169,11 @@ func (v *visit) ask(e *Entry, why string) Fetched {
 	if err != nil {
 		return Fetched{Err: err, Status: why}
 	}
-	unkept := v.keep(a)
+	keeps, unkept := v.keep(a)
 	if unkept == "" {
 		why += "; stored"
 	}
-	return Fetched{Answer: a, Status: why, Unkept: unkept}
+	return Fetched{Answer: a, Keeps: keeps, Status: why, Unkept: unkept}
 }
 
 // askApp asks the app, and takes note of when.

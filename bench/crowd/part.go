@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -9,89 +8,94 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
+	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/demo"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/program"
+	"github.com/thumbedge/thumbedge/internal/child"
 )
 
-// part is one of the processes: it serves on a free port, says which in a line on its
-// standard output, and ends when its standard input does.
-type part struct{ name, database, app string }
+// part is one of the processes.
+type part struct {
+	name          string
+	dir           string
+	database, app string // thumbedge's
+	at, target    string // the greedy client's
+	connections   int
+}
 
-func (p part) run(ctx context.Context) error {
-	if p.name == "app" {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return fmt.Errorf("listening: %w", err)
-		}
-		largest := page(1, captures)
-		server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			body := largest
-			if !strings.HasSuffix(r.URL.String(), "largest") {
-				first, _ := strconv.Atoi(r.URL.Query().Get("first"))
-				body = page(first, 40)
-			}
-			w.Header().Set("Content-Type", "application/json")
+func (p *part) start(ctx context.Context) (*child.Process, string, error) {
+	return child.Part(ctx, "-part", p.name, "-dir", p.dir, "-database", p.database, "-app", p.app,
+		"-at", p.at, "-target", p.target, "-greedy", strconv.Itoa(p.connections))
+}
+
+func (p *part) run(ctx context.Context) error {
+	switch p.name {
+	case "app":
+		return p.runApp()
+	case "greedy":
+		return p.runGreedy()
+	case "thumbedge":
+		return p.runThumbedge(ctx)
+	}
+	return fmt.Errorf("there is no part %q", p.name)
+}
+
+// runApp serves pages that it has made before. The largest is a file, which the kernel
+// sends without a copy: what the app takes of the machine is little beside those who pass
+// its page on.
+func (p *part) runApp() error {
+	path := filepath.Join(p.dir, "largest")
+	if err := os.WriteFile(path, page(1, captures), 0o600); err != nil {
+		return fmt.Errorf("writing the largest page: %w", err)
+	}
+	small := make([][]byte, 256)
+	for i := range small {
+		small[i] = page(1+i*(captures-40)/len(small), 40)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("listening: %w", err)
+	}
+	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if r.URL.RawQuery != "largest" {
+			n, _ := strconv.Atoi(r.URL.RawQuery)
+			body := small[n%len(small)]
 			w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 			_, _ = w.Write(body)
-		})}
-		go func() { _ = server.Serve(l) }() // until the process ends
-		untilEOF(l.Addr().String())
-		return nil
-	}
-	media, err := os.MkdirTemp("", "te-crowd-")
-	if err != nil {
-		return fmt.Errorf("making a folder: %w", err)
-	}
-	defer os.RemoveAll(media)
-	file := demo.Config(p.database, p.app, media)
+			return
+		}
+		file, err := os.Open(path)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		defer file.Close()
+		status, err := file.Stat()
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Length", strconv.FormatInt(status.Size(), 10))
+		_, _ = io.Copy(w, file)
+	})}
+	go func() { _ = server.Serve(l) }() // until the process ends
+	child.Announce(l.Addr().String())
+	return nil
+}
+
+func (p *part) runThumbedge(ctx context.Context) error {
+	file := demo.Config(p.database, p.app, p.dir)
 	file.Cache.MaxSize, file.Database.PageTimeout = 256<<20, 20*time.Second
 	edge, err := program.Start(file, program.Options{Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))})
 	if err != nil {
 		return err
 	}
-	untilEOF(edge.Addr())
+	child.Announce(edge.Addr())
 	return edge.Close(ctx)
-}
-
-func untilEOF(address string) {
-	fmt.Println(address)
-	_, _ = io.Copy(io.Discard, os.Stdin)
-}
-
-// start runs the part as a process, and returns its URL and what ends it.
-func (p part) start(ctx context.Context) (url string, end func(), err error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", nil, fmt.Errorf("finding this program: %w", err)
-	}
-	cmd := exec.CommandContext(ctx, self, "-part", p.name, "-database", p.database, "-app", p.app)
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return "", nil, fmt.Errorf("starting %s: %w", p.name, err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return "", nil, fmt.Errorf("starting %s: %w", p.name, err)
-	}
-	if err := cmd.Start(); err != nil {
-		return "", nil, fmt.Errorf("starting %s: %w", p.name, err)
-	}
-	end = func() {
-		_ = in.Close()
-		_ = cmd.Wait()
-	}
-	address, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		end()
-		return "", nil, fmt.Errorf("%s did not start: %w", p.name, err)
-	}
-	return "http://" + strings.TrimSpace(address), end, nil
 }
 
 // page is a list of captures with nothing but an id and thumbnails: as much of its bytes as

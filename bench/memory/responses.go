@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/thumbedge/thumbedge/internal/child"
 )
 
 // responsesSize is responses.max_size while responses are measured, and responsesMiB the
@@ -35,7 +37,7 @@ func (s *serve) measureResponses(ctx context.Context, body int) (taken int64, he
 	if err := s.poll(ctx, 10*time.Second); err != nil { // so that what any request needs is there
 		return 0, "", err
 	}
-	empty, err := s.resident()
+	empty, err := child.Resident(s.pid)
 	if err != nil {
 		return 0, "", err
 	}
@@ -47,7 +49,7 @@ func (s *serve) measureResponses(ctx context.Context, body int) (taken int64, he
 	if err := s.poll(ctx, 30*time.Second); err != nil {
 		return 0, "", err
 	}
-	full, err := s.resident()
+	full, err := child.Resident(s.pid)
 	if err != nil {
 		return 0, "", err
 	}

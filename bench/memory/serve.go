@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -15,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/thumbedge/thumbedge/internal/child"
 )
 
 const (
@@ -52,7 +53,7 @@ func (s *serve) measure(ctx context.Context, env string, rounds int) (m measured
 	if err := s.visit(ctx, 20*time.Second, s.captures+1, 1000); err != nil {
 		return m, err
 	}
-	if m.empty, err = s.resident(); err != nil {
+	if m.empty, err = child.Resident(s.pid); err != nil {
 		return m, err
 	}
 	for range rounds {
@@ -62,22 +63,22 @@ func (s *serve) measure(ctx context.Context, env string, rounds int) (m measured
 			}
 		}
 	}
-	if m.filled, err = s.resident(); err != nil {
+	if m.filled, err = child.Resident(s.pid); err != nil {
 		return m, err
 	}
-	before, err := s.cpu()
+	before, err := child.CPU(s.pid)
 	if err != nil {
 		return m, err
 	}
 	if err := s.visit(ctx, time.Minute, 1, s.captures-usual); err != nil {
 		return m, err
 	}
-	after, err := s.cpu()
+	after, err := child.CPU(s.pid)
 	if err != nil {
 		return m, err
 	}
 	m.cpu = after - before
-	if m.later, err = s.resident(); err != nil {
+	if m.later, err = child.Resident(s.pid); err != nil {
 		return m, err
 	}
 	m.held, err = s.held(ctx)
@@ -95,7 +96,11 @@ func (s *serve) visit(ctx context.Context, while time.Duration, first, captures 
 }
 
 func (s *serve) start(ctx context.Context, app, env string) (end func(), err error) {
-	s.url, s.admin = freeAddress(), freeAddress()
+	for _, address := range []*string{&s.url, &s.admin} {
+		if *address, err = child.FreeAddress(); err != nil {
+			return nil, err
+		}
+	}
 	media, file := filepath.Join(s.dir, "media"), filepath.Join(s.dir, "thumbedge.toml")
 	if err := os.MkdirAll(media, 0o755); err != nil {
 		return nil, fmt.Errorf("making a folder: %w", err)
@@ -130,14 +135,12 @@ access = false
 	if env != "" {
 		cmd.Env = append(os.Environ(), env)
 	}
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("starting thumbedge: %w", err)
+	process, err := child.Run(cmd)
+	if err != nil {
+		return nil, err
 	}
-	s.pid = cmd.Process.Pid
-	end = func() {
-		_ = cmd.Process.Signal(os.Interrupt)
-		_ = cmd.Wait()
-	}
+	s.pid = process.PID
+	end = func() { process.End() }
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		if body, err := get(ctx, "http://"+s.admin+"/metrics"); err == nil && strings.Contains(body, "thumbedge_warmset_connected 1") {
 			return end, nil
@@ -147,15 +150,6 @@ access = false
 			return nil, fmt.Errorf("thumbedge hears no notifications after a minute")
 		}
 	}
-}
-
-func freeAddress() string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "127.0.0.1:0"
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // page asks for a page of n captures, which must be rewritten where they exist.
@@ -183,38 +177,6 @@ func (s *serve) held(ctx context.Context) (int, error) {
 		}
 	}
 	return 0, fmt.Errorf("no metric says how many captures are held")
-}
-
-// resident returns the resident memory of the process, in bytes.
-func (s *serve) resident() (int64, error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.pid))
-	if err != nil {
-		return 0, fmt.Errorf("reading memory: %w", err)
-	}
-	_, rest, _ := bytes.Cut(status, []byte("VmRSS:"))
-	kib, err := strconv.ParseInt(string(bytes.Fields(rest)[0]), 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("reading memory: %w", err)
-	}
-	return kib << 10, nil
-}
-
-// cpu returns the processor time that the process has taken so far.
-func (s *serve) cpu() (time.Duration, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.pid))
-	if err != nil {
-		return 0, fmt.Errorf("reading processor time: %w", err)
-	}
-	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	var ticks int64 // of a hundredth of a second
-	for _, field := range fields[11:13] {
-		n, err := strconv.ParseInt(string(field), 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("reading processor time: %w", err)
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * 10 * time.Millisecond, nil
 }
 
 func get(ctx context.Context, url string) (string, error) {

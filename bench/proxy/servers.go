@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/thumbedge/thumbedge/internal/child"
 )
 
 // server is a running process under test.
@@ -159,7 +161,7 @@ func inHTTP(inLocation, memory string) string {
 }
 
 func runNginx(o options, dir, name string, http func(addr string) string) (*server, error) {
-	addr, err := freeAddr()
+	addr, err := child.FreeAddress()
 	if err != nil {
 		return nil, err
 	}
@@ -223,7 +225,7 @@ func startSelf(mode string) func(o options, dir, app string) (*server, error) {
 		if err != nil {
 			return nil, err
 		}
-		addr, err := freeAddr()
+		addr, err := child.FreeAddress()
 		if err != nil {
 			return nil, err
 		}
@@ -256,35 +258,10 @@ func (s *server) stop() {
 }
 
 // cpu is what the process has used, in the kernel too.
-func (s *server) cpu() (time.Duration, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.pid))
-	if err != nil {
-		return 0, err
-	}
-	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-	user, err := strconv.Atoi(fields[11])
-	if err != nil {
-		return 0, err
-	}
-	system, err := strconv.Atoi(fields[12])
-	return time.Duration(user+system) * time.Second / 100, err // USER_HZ
-}
+func (s *server) cpu() (time.Duration, error) { return child.CPU(s.pid) }
 
 // resident is the process's memory in MiB.
 func (s *server) resident() float64 {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", s.pid))
-	if err != nil {
-		return 0
-	}
-	pages, _ := strconv.Atoi(strings.Fields(string(text))[1])
-	return float64(pages*os.Getpagesize()) / (1 << 20)
-}
-
-func freeAddr() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer ln.Close()
-	return ln.Addr().String(), nil
+	bytes, _ := child.Resident(s.pid) // 0 where the system does not say
+	return float64(bytes) / (1 << 20)
 }

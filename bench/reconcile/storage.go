@@ -1,18 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
-	"syscall"
 	"time"
 
 	"github.com/thumbedge/thumbedge/internal/child"
@@ -48,23 +43,20 @@ func (s *storage) startGateway(dir string) error {
 	if err := errors.Join(os.Mkdir(folder, 0o755), os.Mkdir(metadata, 0o755)); err != nil {
 		return fmt.Errorf("making a bucket: %w", err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := child.FreeAddress()
 	if err != nil {
-		return fmt.Errorf("looking for a port: %w", err)
+		return err
 	}
-	address := listener.Addr().String()
-	_ = listener.Close()
 	access, secret := "AK"+rand.Text(), rand.Text()
-	cmd := exec.Command(".tools/versitygw", "--port", address, "--access", access, "--secret", secret, "--region", "us-east-1",
-		"--quiet", "--keep-alive", "posix", "--sidecar", metadata, s.root)
-	exited := make(chan struct{})
-	if err := child.Start(cmd, syscall.SIGKILL, exited); err != nil {
-		return fmt.Errorf("starting versitygw (make tools): %w", err)
+	gateway, err := child.Run(exec.Command(".tools/versitygw", "--port", address, "--access", access, "--secret", secret, "--region", "us-east-1",
+		"--quiet", "--keep-alive", "posix", "--sidecar", metadata, s.root))
+	if err != nil {
+		return fmt.Errorf("make tools: %w", err)
 	}
-	s.name, s.root, s.server = "versitygw", folder, cmd.Process.Pid
+	s.name, s.root, s.server = "versitygw", folder, gateway.PID
 	s.toml = fmt.Sprintf("[storage]\ndriver = \"s3\"\nbucket = %q\nregion = \"us-east-1\"\nendpoint = \"http://%s\"\naccess_key = %q\nsecret_key = %q\nlocation = \"\"\npath_style = true\n",
 		bucket, address, access, secret)
-	s.end = func() { _ = cmd.Process.Kill(); <-exited }
+	s.end = func() { gateway.Kill() }
 	for range 200 {
 		if response, err := http.Get("http://" + address); err == nil {
 			_ = response.Body.Close()
@@ -81,12 +73,6 @@ func (s *storage) serverCPU() time.Duration {
 	if s.server == 0 {
 		return 0
 	}
-	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.server))
-	var user, system int64 // hundredths of a second, after the name in brackets and eleven fields
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	if len(fields) > 12 {
-		user, _ = strconv.ParseInt(fields[11], 10, 64)
-		system, _ = strconv.ParseInt(fields[12], 10, 64)
-	}
-	return time.Duration(user+system) * 10 * time.Millisecond
+	used, _ := child.CPU(s.server) // 0 where the system does not say
+	return used
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -17,6 +18,11 @@ import (
 const parentVariable = "THUMBEDGE_TEST_CHILD_PARENT"
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "part" {
+		child.Announce(strings.Join(os.Args[2:], " "))
+		fmt.Println("ending")
+		return
+	}
 	if os.Getenv(parentVariable) == "" {
 		os.Exit(m.Run())
 	}
@@ -58,6 +64,31 @@ func TestChildEndsWithItsParent(t *testing.T) {
 		t.Errorf("the child goes on: %q", rest)
 	}
 	_ = parent.Wait()
+}
+
+// A part is another process of this program: it says that it is ready, what it prints is
+// read, and it ends when it is told to.
+func TestPart(t *testing.T) {
+	t.Parallel()
+	part, announced, err := child.Part(t.Context(), "part", "at", "home")
+	if err != nil || announced != "at home" {
+		t.Fatalf("announced %q, %v", announced, err)
+	}
+	if resident, err := child.Resident(part.PID); runtime.GOOS == "linux" && (err != nil || resident < 1<<20) {
+		t.Errorf("it has %d bytes, %v", resident, err)
+	}
+	if _, err := child.CPU(part.PID); runtime.GOOS == "linux" && err != nil {
+		t.Error(err)
+	}
+	if used := part.End(); used <= 0 {
+		t.Errorf("it took %v of the processor", used)
+	}
+	if line, err := part.Line(); line != "ending" || err != nil {
+		t.Errorf("it said %q, %v", line, err)
+	}
+	if _, err := part.Line(); err == nil {
+		t.Error("it goes on")
+	}
 }
 
 // exited is closed when the process is over.

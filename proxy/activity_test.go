@@ -43,9 +43,9 @@ func TestThumbnailsAreNoActivity(t *testing.T) {
 		deps.Renderer, deps.Resolver = &scriptedRenderer{made: Thumbnail{URL: "/media/x.jpg"}}, scripted()
 	})
 	noted := func(request string) bool {
-		p.server.router.activity.last.Store(-int64(time.Hour))
+		p.server.deps.Activity.last.Store(-int64(time.Hour))
 		p.Exchange(request)
-		return p.server.router.activity.last.Load() > -int64(time.Hour)
+		return p.server.deps.Activity.last.Load() > -int64(time.Hour)
 	}
 	for request, want := range map[string]bool{
 		"GET /api/v2/captures/ HTTP/1.1\r\nHost: site.test\r\n\r\n":                          true,

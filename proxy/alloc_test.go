@@ -29,8 +29,8 @@ func TestPassingThroughHardlyAllocates(t *testing.T) {
 		}
 	})
 	for logged, most := range map[bool]float64{false: 0, true: 2} {
-		p := startProxy(t, a.Addr, func(_ *Config, deps *Deps) {
-			deps.AccessLog = logged
+		p := startProxy(t, a.Addr, func(cfg *Config, deps *Deps) {
+			cfg.AccessLog = logged
 			deps.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 		})
 		conn, err := net.Dial("tcp", p.Addr)

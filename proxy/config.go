@@ -20,8 +20,10 @@ type Config struct {
 	Upstream wire.UpstreamConfig
 	Headers  wire.HeadersConfig
 	Limits   LimitsConfig
-	Rewrite  RewriteConfig
-	Specs    thumb.Specs
+	// AccessLog writes a line for each request, at level info.
+	AccessLog bool
+	Rewrite   RewriteConfig
+	Specs     thumb.Specs
 	// Responses is [responses]; the zero value is off.
 	Responses responses.Config
 	// FallbackQueue is how many requests of a kind wait for one of
@@ -37,13 +39,18 @@ type Config struct {
 
 // RewriteConfig is [rewrite].
 type RewriteConfig struct {
-	Paths    []string      `toml:"paths"`          // path prefixes of pages
-	Route    string        `toml:"route"`          // of thumbnails: "/api/v2/captures/thumbnails/"
-	Field    string        `toml:"field"`          // member whose object holds route URLs: "thumbnails"
-	Hosts    []string      `toml:"hosts"`          // further authorities that route URLs may have
-	MaxBody  int64         `toml:"max_body,bytes"` // of one page, decoded
-	Memory   int64         `toml:"memory,bytes"`   // of all pages in hand
-	Prefetch PrefetchRules `toml:"prefetch"`       // what to start rendering when a page shows it cold
+	Paths    []string      `toml:"paths"`                 // path prefixes of pages
+	Route    string        `toml:"route,reload"`          // of thumbnails: "/api/v2/captures/thumbnails/"
+	Field    string        `toml:"field,reload"`          // member whose object holds route URLs: "thumbnails"
+	Hosts    []string      `toml:"hosts,reload"`          // further authorities that route URLs may have
+	MaxBody  int64         `toml:"max_body,bytes,reload"` // of one page, decoded
+	Memory   int64         `toml:"memory,bytes,reload"`   // of all pages in hand
+	Prefetch PrefetchRules `toml:"prefetch,reload"`       // what to start rendering when a page shows it cold
+}
+
+// wire is the wire's part.
+func (c Config) wire() wire.Config {
+	return wire.Config{Server: c.Server, Upstream: c.Upstream, Headers: c.Headers, AccessLog: c.AccessLog}
 }
 
 // Defaults returns the configuration that an empty file stands for, but for the

@@ -3,6 +3,8 @@ package proxy
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,24 +31,36 @@ var fallbackNames = [fallbackKinds]string{"format", "private", "other"}
 // that wait get the places in the order in which they came.
 type fallbacks struct {
 	lines [fallbackKinds]fallbackLine
-	wait  time.Duration
 }
 
 // fallbackLine is the line of one kind.
 type fallbackLine struct {
-	places, waiting     chan struct{} // hold one for each that is in
 	atApp, waitingGauge prometheus.Gauge
+
+	mu            sync.Mutex
+	places, queue int             // the bounds
+	taken         int             // places
+	waiting       []chan struct{} // closed when it gets a place
 }
 
-func newFallbacks(places, queue int, wait time.Duration, metrics *fallbackMetrics) *fallbacks {
-	f := &fallbacks{wait: wait}
+func newFallbacks(metrics *fallbackMetrics) *fallbacks {
+	f := &fallbacks{}
 	for kind := range f.lines {
-		f.lines[kind] = fallbackLine{
-			places: make(chan struct{}, places), waiting: make(chan struct{}, queue),
-			atApp: metrics.atApp[kind], waitingGauge: metrics.waiting[kind],
-		}
+		f.lines[kind].atApp, f.lines[kind].waitingGauge = metrics.atApp[kind], metrics.waiting[kind]
 	}
 	return f
+}
+
+// bound sets how many places each line has, and how many may wait in it. Who has a place
+// or waits already keeps it.
+func (f *fallbacks) bound(places, queue int) {
+	for kind := range f.lines {
+		line := &f.lines[kind]
+		line.mu.Lock()
+		line.places, line.queue = places, queue
+		line.admit()
+		line.mu.Unlock()
+	}
 }
 
 var errTooManyFallbacks = errors.New("too many requests for thumbnails are at the app")
@@ -54,41 +68,85 @@ var errTooManyFallbacks = errors.New("too many requests for thumbnails are at th
 // enter waits for a place, which the caller leaves, for as long as the request's client
 // does. The error is errTooManyFallbacks where too many wait or the wait is over, else
 // the context's.
-func (f *fallbacks) enter(kind fallbackKind, client func() (context.Context, context.CancelFunc)) (leave func(), err error) {
+func (f *fallbacks) enter(kind fallbackKind, wait time.Duration, client func() (context.Context, context.CancelFunc)) (leave func(), err error) {
 	line := &f.lines[kind]
-	select {
-	case line.places <- struct{}{}:
-		return line.taken(), nil
-	default:
+	admitted, err := line.join()
+	if err != nil {
+		return nil, err
 	}
 	select {
-	case line.waiting <- struct{}{}:
+	case <-admitted:
+		return line.leave, nil
 	default:
-		return nil, errTooManyFallbacks
 	}
 	line.waitingGauge.Inc()
-	defer func() { <-line.waiting; line.waitingGauge.Dec() }()
+	defer line.waitingGauge.Dec()
 	ctx, cancel := client()
 	defer cancel()
-	over := time.NewTimer(f.wait)
+	over := time.NewTimer(wait)
 	defer over.Stop()
 	select {
-	case line.places <- struct{}{}:
-		return line.taken(), nil
+	case <-admitted:
+		return line.leave, nil
 	case <-over.C:
-		return nil, errTooManyFallbacks
+		err = errTooManyFallbacks
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		err = ctx.Err()
+	}
+	if line.giveUp(admitted) {
+		return nil, err
+	}
+	return line.leave, nil // it got one at that moment
+}
+
+// join takes a place, or stands in the line where none is free.
+func (l *fallbackLine) join() (admitted chan struct{}, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.taken >= l.places && len(l.waiting) >= l.queue {
+		return nil, errTooManyFallbacks
+	}
+	admitted = make(chan struct{})
+	l.waiting = append(l.waiting, admitted)
+	l.admit()
+	return admitted, nil
+}
+
+// admit gives the places that are free. The caller holds mu.
+func (l *fallbackLine) admit() {
+	for len(l.waiting) > 0 && l.taken < l.places {
+		l.taken++
+		l.atApp.Inc()
+		close(l.waiting[0])
+		l.waiting = slices.Delete(l.waiting, 0, 1)
 	}
 }
 
-// taken counts a place that was just taken.
-func (l *fallbackLine) taken() (leave func()) {
-	l.atApp.Inc()
-	return func() {
-		<-l.places
-		l.atApp.Dec()
+// giveUp leaves the line, and says false where the place has come.
+func (l *fallbackLine) giveUp(admitted chan struct{}) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i := slices.Index(l.waiting, admitted)
+	if i >= 0 {
+		l.waiting = slices.Delete(l.waiting, i, i+1)
 	}
+	return i >= 0
+}
+
+// leave gives a place back.
+func (l *fallbackLine) leave() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.taken--
+	l.atApp.Dec()
+	l.admit()
+}
+
+// length returns how many wait.
+func (l *fallbackLine) length() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.waiting)
 }
 
 // fallbackMetrics are the gauges of the lines.

@@ -29,9 +29,10 @@ func startProxy(t *testing.T, app string, edit func(*Config, *Deps)) *testProxy 
 	cfg := Defaults()
 	cfg.Upstream.URL = "http://" + app
 	cfg.Specs = thumb.Specs{{Label: "small", Width: 240}}
+	cfg.AccessLog = true
 	log := &wiretest.Log{}
 	deps := Deps{
-		Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})), AccessLog: true,
+		Log:     slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics: NewMetrics(prometheus.NewRegistry()),
 	}
 	if edit != nil {

@@ -39,8 +39,9 @@ type limits struct {
 // limitMetrics count what was refused.
 type limitMetrics struct{ requests, renders prometheus.Counter }
 
-func newLimits(cfg LimitsConfig, metrics limitMetrics) limits {
-	return limits{requests: rates.New(cfg.Requests), renders: rates.New(cfg.Renders), refused: metrics}
+// newLimits returns those of a configuration, with the tables that there are.
+func newLimits(cfg LimitsConfig, present *lasting, metrics limitMetrics) limits {
+	return limits{requests: tableOf(present.requests, cfg.Requests), renders: tableOf(present.renders, cfg.Renders), refused: metrics}
 }
 
 func newLimitMetrics(reg prometheus.Registerer) limitMetrics {

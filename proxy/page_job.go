@@ -19,12 +19,12 @@ const (
 // memory is rewrite.memory: how many bytes all pages in hand may hold. It never
 // waits. A page that does not get what it needs streams through.
 type memory struct {
-	limit int64
+	limit atomic.Int64
 	used  atomic.Int64
 }
 
 func (m *memory) reserve(n int64) bool {
-	if m.used.Add(n) > m.limit && n > 0 {
+	if m.used.Add(n) > m.limit.Load() && n > 0 {
 		m.used.Add(-n)
 		return false
 	}

@@ -33,8 +33,8 @@ type pages struct {
 	filling  *filling // nil: nulls stay
 	scanner  *page.Scanner
 	maxBody  int64 // of a page, decoded
-	memory   memory
-	jobs     sync.Pool
+	memory   *memory
+	jobs     *sync.Pool
 	codings  coding.Set
 	compress bool // towards clients, what the app did not
 	prefetch []prefetchRule
@@ -57,7 +57,7 @@ type prefetcher interface {
 	Prefetch(id thumb.ID, position int)
 }
 
-func newPages(cfg Config, deps Deps, passing passing) (*pages, error) {
+func newPages(cfg Config, deps Deps, lasting *lasting, passing passing) (*pages, error) {
 	hosts := append([]string{}, cfg.Rewrite.Hosts...)
 	for _, address := range []string{cfg.Upstream.URL, cfg.Server.PublicURL} {
 		if u, err := url.Parse(address); err == nil && u.Host != "" {
@@ -70,13 +70,11 @@ func newPages(cfg Config, deps Deps, passing passing) (*pages, error) {
 	}
 	p := &pages{
 		resolver: deps.Resolver, renderer: deps.Renderer, scanner: scanner, maxBody: cfg.Rewrite.MaxBody,
-		codings: coding.All(), compress: cfg.Server.Compress,
+		memory: lasting.memory, jobs: lasting.jobs, codings: coding.All(), compress: cfg.Server.Compress,
 		form:    wire.Form{Without: field.NewSet("if-none-match", "if-modified-since", "if-range")},
 		passing: passing, metrics: deps.Metrics.pages, log: deps.Log,
 	}
-	p.memory.limit = cfg.Rewrite.Memory
 	p.filling = newFilling(cfg, deps)
-	p.jobs.New = func() any { return &job{memory: &p.memory} }
 	p.prefetch, p.specs = newPrefetch(cfg.Rewrite.Prefetch, cfg.Specs), cfg.Specs
 	for position, spec := range cfg.Specs {
 		p.decides[position] = xxhash.Sum64String(spec.Label)

@@ -187,11 +187,11 @@ func TestPageMemory(t *testing.T) {
 		}
 		return jsonAnswer(page)
 	})
-	memory := &p.server.router.pages.memory
+	memory := p.server.lasting.memory
 	passed := 0
 	for left := int64(0); left < 60<<10; left += 3000 {
 		w := p.Dial()
-		if !memory.reserve(memory.limit - left) {
+		if !memory.reserve(memory.limit.Load() - left) {
 			t.Fatal("the memory is not free")
 		}
 		for _, kind := range []string{"sized", "chunked", "encoded"} {
@@ -209,8 +209,8 @@ func TestPageMemory(t *testing.T) {
 				t.Fatalf("%s, with %d bytes free: %q", kind, left, body)
 			}
 		}
-		eventually.Holds(t, "the memory is given back", func() bool { return memory.used.Load() == memory.limit-left })
-		memory.reserve(left - memory.limit)
+		eventually.Holds(t, "the memory is given back", func() bool { return memory.used.Load() == memory.limit.Load()-left })
+		memory.reserve(left - memory.limit.Load())
 	}
 	if got := count(metrics.passed[reasonMemory]); got != passed || passed < 3 || count(metrics.pages.rewritten) < 3 {
 		t.Errorf("%d pages passed for want of memory (the client saw %d), %d were rewritten", got, passed, count(metrics.pages.rewritten))

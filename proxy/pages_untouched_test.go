@@ -88,7 +88,7 @@ func TestPageStaysAsTheAppSentIt(t *testing.T) {
 			if got := count(metrics.passed[c.reason]); got != 2 {
 				t.Errorf("%d answers are counted as passed through for that reason, want 2", got)
 			}
-			eventually.Holds(t, "the memory is given back", func() bool { return p.server.router.pages.memory.used.Load() == 0 })
+			eventually.Holds(t, "the memory is given back", func() bool { return p.server.lasting.memory.used.Load() == 0 })
 		})
 	}
 }

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,25 +15,6 @@ import (
 type passing struct {
 	passed map[passReason]prometheus.Counter
 	cache  *responses.Cache // nil: off
-}
-
-func newPassing(cfg Config, deps Deps) (passing, error) {
-	p := passing{passed: deps.Metrics.passed}
-	if !cfg.Responses.Enabled {
-		return p, nil
-	}
-	var err error
-	if p.cache, err = responses.New(cfg.Responses, cfg.Rewrite.Paths, deps.Connected, deps.Metrics.responses); err != nil {
-		return p, fmt.Errorf("making the response cache: %w", err)
-	}
-	return p, nil
-}
-
-// close ends the cache. No request may be in hand.
-func (p passing) close() {
-	if p.cache != nil {
-		p.cache.Close()
-	}
 }
 
 // pass answers a request that is for no other part.

@@ -13,14 +13,19 @@
 //   - A storage URL only takes the place of a route URL in an answer of the app to the
 //     same client.
 //   - Every answer of our own goes through router.OwnAnswer (own.go).
+//   - A request is answered by one configuration: that of the router that it came to. A
+//     router never changes; Server.Prepare makes another, and what has a state of its own
+//     outlives it (lasting.go).
 package proxy
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/thumbedge/thumbedge/proxy/responses"
 	"github.com/thumbedge/thumbedge/proxy/signing"
 	"github.com/thumbedge/thumbedge/proxy/wire"
 )
@@ -35,11 +40,10 @@ type Deps struct {
 	PrivateFiles Files
 	// Signer returns what signs private URLs and verifies them; nil as long as it is not
 	// known which site this is. Signer itself is nil where signing.keys is not set.
-	Signer    func() *signing.Signer
-	Log       *slog.Logger // nil: nothing is logged
-	Metrics   *Metrics     // nil: counted where nobody looks
-	Activity  *Activity    // is told of requests; nil: nobody is
-	AccessLog bool         // a line for each request, at level info
+	Signer   func() *signing.Signer
+	Log      *slog.Logger // nil: nothing is logged
+	Metrics  *Metrics     // nil: counted where nobody looks
+	Activity *Activity    // is told of requests; nil: nobody is
 	// Connected says whether notifications of changes arrive, so that DropPages would be
 	// called at once; nil: they never do.
 	Connected func() bool
@@ -49,7 +53,8 @@ type Deps struct {
 // goroutine.
 type Server struct {
 	*wire.Server
-	router *router
+	deps    Deps
+	lasting *lasting
 }
 
 // New returns a proxy that is ready to Serve. It refuses a configuration that
@@ -67,16 +72,54 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	routes, err := newRouter(cfg, deps)
+	s := &Server{deps: deps, lasting: newLasting(deps)}
+	var err error
+	if cfg.Responses.Enabled {
+		if s.lasting.cache, err = responses.New(cfg.Responses, cfg.Rewrite.Paths, deps.Connected, deps.Metrics.responses); err != nil {
+			return nil, fmt.Errorf("making the response cache: %w", err)
+		}
+	}
+	routes, err := newRouter(cfg, deps, s.lasting)
+	if err == nil {
+		s.Server, err = wire.New(cfg.wire(), routes, deps.Log, deps.Metrics.wire)
+	}
+	if err != nil {
+		s.lasting.close()
+		return nil, err
+	}
+	s.lasting.adopt(cfg, routes.limits)
+	return s, nil
+}
+
+// Changed are the parts of Deps that go with a configuration.
+type Changed struct {
+	Resolver Resolver
+	Renderer Renderer
+	Signer   func() *signing.Signer
+}
+
+// Prepare makes everything for another configuration, and returns what puts that in force:
+// for each request whose head comes from then on, while those in hand are answered by the
+// one that they began with. It changes nothing itself, and an error says what cannot be.
+// One configuration is prepared, and applied, at a time.
+func (s *Server) Prepare(cfg Config, parts Changed) (apply func(), err error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	deps := s.deps
+	deps.Resolver, deps.Renderer, deps.Signer = parts.Resolver, parts.Renderer, parts.Signer
+	routes, err := newRouter(cfg, deps, s.lasting)
 	if err != nil {
 		return nil, err
 	}
-	server, err := wire.New(wire.Config{Server: cfg.Server, Upstream: cfg.Upstream, Headers: cfg.Headers, AccessLog: deps.AccessLog}, routes, deps.Log, deps.Metrics.wire)
+	swap, err := s.Server.Prepare(cfg.wire(), routes)
 	if err != nil {
-		routes.passing.close()
 		return nil, err
 	}
-	return &Server{server, routes}, nil
+	return func() {
+		s.lasting.adopt(cfg, routes.limits)
+		swap()
+	}, nil
 }
 
 // Shutdown is the wire's. Once no request is left it ends the response cache; where some
@@ -84,7 +127,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 func (s *Server) Shutdown(ctx context.Context) error {
 	err := s.Server.Shutdown(ctx)
 	if err == nil {
-		s.router.passing.close()
+		s.lasting.close()
 	}
 	return err
 }

@@ -86,7 +86,7 @@ func TestReadingsOfTheThumbnailRoute(t *testing.T) {
 				if (direct.Route == "thumbnail") != want {
 					t.Errorf("the app itself reads %q as %q: this table says otherwise", r.line, direct.Route)
 				}
-				leave, err := p.server.router.thumbnails.fallbacks.enter(fallbackOther, nil)
+				leave, err := p.server.lasting.fallbacks.enter(fallbackOther, 0, nil)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -35,28 +35,27 @@ type router struct {
 	activity   *Activity
 }
 
-func newRouter(cfg Config, deps Deps) (*router, error) {
+// newRouter makes the router of a configuration. It changes nothing of what lasts.
+func newRouter(cfg Config, deps Deps, lasting *lasting) (*router, error) {
 	rt := &router{
 		activity: deps.Activity,
 		route:    []byte(cfg.Rewrite.Route), filesPath: []byte(cfg.FilesPath), origins: cfg.Server.CORSOrigins,
 		signatures: deps.Signer != nil,
 	}
 	var err error
-	if rt.passing, err = newPassing(cfg, deps); err != nil {
-		return nil, err
-	}
+	rt.passing = passing{passed: deps.Metrics.passed, cache: lasting.cache}
 	if rt.errorPage, err = newErrorPage(cfg); err != nil {
 		return nil, err
 	}
-	rt.limits = newLimits(cfg.Limits, deps.Metrics.limits)
+	rt.limits = newLimits(cfg.Limits, lasting, deps.Metrics.limits)
 	for _, path := range cfg.Rewrite.Paths {
 		rt.pagePaths = append(rt.pagePaths, []byte(path))
 	}
-	rt.thumbnails = newThumbnails(cfg, deps, rt.passing, rt.limits)
+	rt.thumbnails = newThumbnails(cfg, deps, lasting, rt.passing, rt.limits)
 	if deps.Files != nil && cfg.FilesPath != "" {
 		rt.files = newFiles(cfg, deps, rt.passing)
 	}
-	rt.pages, err = newPages(cfg, deps, rt.passing)
+	rt.pages, err = newPages(cfg, deps, lasting, rt.passing)
 	return rt, err
 }
 

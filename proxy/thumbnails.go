@@ -28,6 +28,7 @@ type thumbnails struct {
 	renderer  thumbnailRenderer
 	specs     thumb.Specs
 	fallbacks *fallbacks
+	wait      time.Duration // for a place among them
 	passing   passing
 	outcomes  map[thumbnailOutcome]prometheus.Counter
 	signed    *signed // nil: no signature is one
@@ -43,10 +44,10 @@ type thumbnailRenderer interface {
 	AppFailed(id thumb.ID, position int, refused bool)
 }
 
-func newThumbnails(cfg Config, deps Deps, passing passing, limits limits) *thumbnails {
+func newThumbnails(cfg Config, deps Deps, lasting *lasting, passing passing, limits limits) *thumbnails {
 	return &thumbnails{
 		resolver: deps.Resolver, renderer: deps.Renderer, specs: cfg.Specs, passing: passing,
-		fallbacks: newFallbacks(cfg.Upstream.MaxFallbacks, cfg.FallbackQueue, cfg.FallbackWait, deps.Metrics.fallbacks), outcomes: deps.Metrics.thumbnails,
+		fallbacks: lasting.fallbacks, wait: cfg.FallbackWait, outcomes: deps.Metrics.thumbnails,
 		signed: newSigned(deps), limits: limits, log: deps.Log,
 	}
 }

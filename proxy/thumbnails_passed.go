@@ -19,7 +19,7 @@ func (t *thumbnails) pass(r *wire.Request, reason passReason) {
 // passBounded hands the request to the app where that could make the app render, when
 // there is a place for it.
 func (t *thumbnails) passBounded(r *wire.Request, w *wanted, reason passReason) {
-	leave, err := t.fallbacks.enter(kindOf(reason), r.Context)
+	leave, err := t.fallbacks.enter(kindOf(reason), t.wait, r.Context)
 	switch {
 	case errors.Is(err, errTooManyFallbacks) && t.redirectToWider(r, w):
 		return

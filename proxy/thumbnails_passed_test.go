@@ -120,8 +120,8 @@ func TestFallbacksWaitInLinesOfTheirOwn(t *testing.T) {
 	all := []*wiretest.Client{send(p, "2/")}
 	<-arrived
 	all = append(all, send(p, "3/"), send(p, "5/"))
-	line := &p.server.router.thumbnails.fallbacks.lines[fallbackFormat]
-	eventually.Holds(t, "two wait", func() bool { return len(line.waiting) == 2 })
+	line := &p.server.lasting.fallbacks.lines[fallbackFormat]
+	eventually.Holds(t, "two wait", func() bool { return line.length() == 2 })
 	if got := p.Exchange(wiretest.Get(testRoute + "2/")); statusOf(got) != "503" || joinedField(got, "Retry-After") == "" {
 		t.Errorf("one that finds the line full: %s", got)
 	}
@@ -133,10 +133,10 @@ func TestFallbacksWaitInLinesOfTheirOwn(t *testing.T) {
 		t.Errorf("%d more requests of a kind are at the app", n)
 	}
 	leaving := send(p, "4/")
-	private := &p.server.router.thumbnails.fallbacks.lines[fallbackPrivate]
-	eventually.Holds(t, "it waits", func() bool { return len(private.waiting) == 1 })
+	private := &p.server.lasting.fallbacks.lines[fallbackPrivate]
+	eventually.Holds(t, "it waits", func() bool { return private.length() == 1 })
 	leaving.Close()
-	eventually.Holds(t, "its place in the line is free when it leaves", func() bool { return len(private.waiting) == 0 })
+	eventually.Holds(t, "its place in the line is free when it leaves", func() bool { return private.length() == 0 })
 
 	hurried := start(10 * time.Millisecond)
 	all = append(all, send(hurried, "2/"))

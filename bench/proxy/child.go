@@ -71,9 +71,10 @@ func serveThumbedge(ctx context.Context, ln net.Listener, app string, log *slog.
 	cfg := proxy.Defaults()
 	cfg.Upstream.URL = "http://" + app
 	cfg.Specs = labels
+	cfg.AccessLog = true
 	cfg.Responses.MaxSize = 256 << 20 // all the pages
 	server, err := proxy.New(cfg, proxy.Deps{
-		Resolver: warmSet, Renderer: noRenderer{}, Log: log, Metrics: proxy.NewMetrics(reg), AccessLog: true,
+		Resolver: warmSet, Renderer: noRenderer{}, Log: log, Metrics: proxy.NewMetrics(reg),
 	})
 	if err != nil {
 		return err

@@ -53,10 +53,9 @@ func (r Rate) Validate() error {
 
 // Limit is one rate for every client. It may be used from any goroutine.
 type Limit struct {
-	rate  rate.Limit
-	burst int
-
 	mu             sync.Mutex
+	rate           rate.Limit
+	burst          int
 	younger, elder map[uint64]*rate.Limiter
 }
 
@@ -69,15 +68,36 @@ func New(r Rate) *Limit {
 	return &Limit{rate: limit, burst: burst, younger: map[uint64]*rate.Limiter{}}
 }
 
+// Change sets another rate, which is valid and not "". Clients keep their buckets, with what
+// is in them, up to the new size.
+func (l *Limit) Change(r Rate) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	limit, burst, _ := r.parse()
+	if limit == l.rate && burst == l.burst {
+		return
+	}
+	l.rate, l.burst = limit, burst
+	for _, generation := range []map[uint64]*rate.Limiter{l.younger, l.elder} {
+		for _, bucket := range generation {
+			bucket.SetLimit(limit)
+			bucket.SetBurst(burst)
+		}
+	}
+}
+
 // Take takes one of a client's tokens, and otherwise says how long the client has to wait
 // for the next one.
 func (l *Limit) Take(client uint64, now time.Time) (wait time.Duration, ok bool) {
-	bucket := l.bucket(client)
+	bucket, filling := l.bucket(client)
 	if bucket.AllowN(now, 1) {
 		return 0, true
 	}
 	missing := 1 - bucket.TokensAt(now)
-	return max(time.Duration(missing/float64(l.rate)*float64(time.Second)), time.Millisecond), false
+	return max(time.Duration(missing/float64(filling)*float64(time.Second)), time.Millisecond), false
 }
 
 // Clients returns how many clients are known.
@@ -87,12 +107,13 @@ func (l *Limit) Clients() int {
 	return len(l.younger) + len(l.elder)
 }
 
-func (l *Limit) bucket(client uint64) *rate.Limiter {
+// bucket returns a client's, and the rate at which it fills.
+func (l *Limit) bucket(client uint64) (*rate.Limiter, rate.Limit) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	bucket := l.younger[client]
 	if bucket != nil {
-		return bucket
+		return bucket, l.rate
 	}
 	if bucket = l.elder[client]; bucket == nil {
 		bucket = rate.NewLimiter(l.rate, l.burst)
@@ -103,5 +124,5 @@ func (l *Limit) bucket(client uint64) *rate.Limiter {
 		l.younger, l.elder = map[uint64]*rate.Limiter{}, l.younger
 	}
 	l.younger[client] = bucket
-	return bucket
+	return bucket, l.rate
 }

@@ -20,7 +20,7 @@ func (c *client) observe() {
 		m.waits[r.route].Observe(r.waited.Seconds())
 	}
 	m.bodyBytes.Add(float64(r.sent))
-	if !c.s.cfg.AccessLog || !c.s.log.Enabled(context.Background(), slog.LevelInfo) {
+	if !c.now.AccessLog || !c.s.log.Enabled(context.Background(), slog.LevelInfo) {
 		return
 	}
 	method := c.header.Method()

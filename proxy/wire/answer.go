@@ -53,10 +53,10 @@ func (r *Answer) readFraming() error {
 	if h.named {
 		r.removeNamed()
 	}
-	for _, name := range c.s.headers.removed {
+	for _, name := range c.now.headers.removed {
 		h.Del(name)
 	}
-	if !c.s.cfg.Upstream.PreserveHost || len(c.s.pool.prefix) > 0 {
+	if !c.now.Upstream.PreserveHost || len(c.s.pool.prefix) > 0 {
 		c.leadToSite(h)
 	}
 	return nil

@@ -53,7 +53,7 @@ func (a *appConn) attach(c *client) {
 	a.client, a.answer.client = c, c
 	a.got, a.written, a.lastErr, a.bounded = 0, 0, nil, false
 	now := time.Now()
-	a.headBy = now.Add(a.pool.cfg.ResponseTimeout)
+	a.headBy = now.Add(a.client.now.Upstream.ResponseTimeout)
 	a.wait(now)
 	c.app.Store(a)
 }
@@ -140,7 +140,7 @@ func (a *appConn) Read(p []byte) (int, error) {
 // lookAround says why the wait for the app is over; nil: it is not.
 func (a *appConn) lookAround(now time.Time) error {
 	if u := a.client.req.upload; u != nil && !a.headBy.IsZero() && !u.isDone() {
-		a.headBy = now.Add(a.pool.cfg.ResponseTimeout) // the wait begins when the upload ends
+		a.headBy = now.Add(a.client.now.Upstream.ResponseTimeout) // the wait begins when the upload ends
 	}
 	switch {
 	case a.client.left():

@@ -19,7 +19,7 @@ func (c *client) awaitHead(first bool) ([]byte, error) {
 	if err := c.awaitByte(first); err != nil {
 		return nil, err
 	}
-	limit := c.s.cfg.Server.MaxHeader
+	limit := c.now.Server.MaxHeader
 	for timed := first; ; {
 		buf, _ := c.br.Peek(c.br.Buffered())
 		for bytes.HasPrefix(buf, []byte("\r\n")) { // RFC 9112 section 2.2
@@ -44,7 +44,7 @@ func (c *client) awaitHead(first bool) ([]byte, error) {
 		}
 		if !timed {
 			timed = true
-			c.readBy(time.Now().Add(c.s.cfg.Server.HeaderTimeout))
+			c.readBy(time.Now().Add(c.now.Server.HeaderTimeout))
 		}
 		if len(buf) == c.br.Size() {
 			c.growReader(buf)
@@ -64,7 +64,7 @@ func (c *client) awaitByte(first bool) error {
 		return nil // the client sent the next request along with the last one
 	}
 	now := time.Now()
-	cfg := &c.s.cfg.Server
+	cfg := &c.now.Server
 	c.idle.Store(true)
 	switch {
 	case first:
@@ -112,7 +112,7 @@ func (c *client) fillFrom(fd uintptr) bool {
 func (c *client) growReader(buffered []byte) {
 	c.pending = bytes.Clone(buffered)
 	c.s.readers.Put(c.br)
-	c.br = bufio.NewReaderSize(c, c.s.cfg.Server.MaxHeader)
+	c.br = bufio.NewReaderSize(c, c.now.Server.MaxHeader)
 }
 
 func (c *client) releaseReader() {

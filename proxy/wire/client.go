@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"sync/atomic"
 	"syscall"
@@ -24,6 +25,7 @@ const (
 type client struct {
 	streamConn
 	s   *Server
+	now *settings // of the request in hand
 	raw syscall.RawConn
 
 	header fasthttp.RequestHeader // of the request in hand
@@ -31,7 +33,8 @@ type client struct {
 	req    Request
 	*scratch
 
-	peer    []byte // the address, as headers and logs have it
+	remote  net.Addr
+	peer    []byte // its address, as headers and logs have it
 	trusted bool   // it is one of server.trusted_proxies
 	mute    bool   // there is none: what it is sent is lost
 
@@ -67,9 +70,9 @@ func (s *Server) newClient(conn streamConn) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &client{streamConn: conn, s: s, raw: raw}
+	c := &client{streamConn: conn, s: s, now: s.settings.Load(), raw: raw}
 	c.req.client = c
-	c.peer, c.trusted = s.peers.of(conn.RemoteAddr())
+	c.meet(conn.RemoteAddr())
 	c.fill = c.fillFrom
 	c.outlet.init(raw)
 	return c, nil
@@ -128,7 +131,7 @@ func (c *client) Read(p []byte) (int, error) {
 
 // readSlow reads bytes of a body, for which the client has body_timeout.
 func (c *client) readSlow(p []byte) (int, error) {
-	began, stall := time.Now(), c.s.cfg.Server.BodyTimeout
+	began, stall := time.Now(), c.now.Server.BodyTimeout
 	if left := c.readUntil.Sub(began); left < stall/2 || left > stall {
 		c.readBy(began.Add(stall))
 	}

@@ -41,7 +41,7 @@ func (r *Request) clientAddr() netip.Addr {
 			return addr
 		}
 		addr, list = hop, list[:max(0, comma)]
-		if !c.s.peers.trust(addr) {
+		if !c.now.peers.trust(addr) {
 			return addr
 		}
 	}

@@ -10,9 +10,10 @@ import (
 // their clients counts.
 func TestClientKey(t *testing.T) {
 	t.Parallel()
-	s := &Server{peers: parsePeers([]string{"127.0.0.0/8", "10.0.0.0/8"}), seed: maphash.MakeSeed()}
+	s := &Server{seed: maphash.MakeSeed()}
+	now := &settings{peers: parsePeers([]string{"127.0.0.0/8", "10.0.0.0/8"})}
 	key := func(peer, forwardedFor string) uint64 {
-		c := &client{s: s, peer: []byte(peer), trusted: s.peers.trust(netip.MustParseAddr(peer))}
+		c := &client{s: s, now: now, peer: []byte(peer), trusted: now.peers.trust(netip.MustParseAddr(peer))}
 		c.req.client = c
 		c.req.facts = facts{read: true, forwardedFor: []byte(forwardedFor)}
 		return c.req.ClientKey()
@@ -35,13 +36,13 @@ func TestClientKey(t *testing.T) {
 		{"one /64 behind a proxy", "10.0.0.1", "[2001:db8:1:2::1]:80", "2001:db8:1:2::7"},
 		{"IPv4 as IPv6", "127.0.0.1", "::ffff:203.0.113.7", "203.0.113.7"},
 	} {
-		if key(c.peer, c.forwardedFor) != key(c.client, "") && !s.peers.trust(netip.MustParseAddr(c.client)) ||
+		if key(c.peer, c.forwardedFor) != key(c.client, "") && !now.peers.trust(netip.MustParseAddr(c.client)) ||
 			key(c.peer, c.forwardedFor) != key("127.0.0.1", c.client) {
 			t.Errorf("%s: %s with X-Forwarded-For %q is not %s", c.name, c.peer, c.forwardedFor, c.client)
 		}
 	}
 	forwarded := func(list string) uint64 {
-		c := &client{s: s, peer: []byte("127.0.0.1"), trusted: true}
+		c := &client{s: s, now: now, peer: []byte("127.0.0.1"), trusted: true}
 		c.req.client = c
 		c.req.facts = facts{read: true, forwarded: []byte(list)}
 		return c.req.ClientKey()

@@ -21,20 +21,20 @@ type Config struct {
 
 // ServerConfig is [server], as far as the proxy's own listener goes.
 type ServerConfig struct {
-	PublicURL      string        `toml:"public_url"`      // the site's address as browsers see it; "": unknown
-	TrustedProxies []string      `toml:"trusted_proxies"` // CIDR prefixes whose X-Forwarded-* are believed
-	ProxyProtocol  bool          `toml:"proxy_protocol"`  // every connection begins by saying whose it is
-	ErrorPage      string        `toml:"error_page"`      // a file of HTML that people see while the app is down
-	CORSOrigins    []string      `toml:"cors_origins"`    // origins that may read the proxy's own answers
-	Compress       bool          `toml:"compress"`        // gzip, br or zstd rewritten pages towards clients
-	DebugHeaders   bool          `toml:"debug_headers"`   // Cache-Status on every answer (RFC 9211)
-	HeaderTimeout  time.Duration `toml:"header_timeout"`
-	BodyTimeout    time.Duration `toml:"body_timeout"` // in which a client sends some of a body, or takes some
-	IdleTimeout    time.Duration `toml:"idle_timeout"`
-	MaxConns       int           `toml:"max_conns"`
-	MaxHeader      int           `toml:"max_header,bytes"`       // request line and headers together
-	MaxRequestBody int64         `toml:"max_request_body,bytes"` // 0: no limit
-	ShutdownGrace  time.Duration `toml:"shutdown_grace"`         // that requests in flight are given at shutdown
+	PublicURL      string        `toml:"public_url"`             // the site's address as browsers see it; "": unknown
+	TrustedProxies []string      `toml:"trusted_proxies,reload"` // CIDR prefixes whose X-Forwarded-* are believed
+	ProxyProtocol  bool          `toml:"proxy_protocol"`         // every connection begins by saying whose it is
+	ErrorPage      string        `toml:"error_page,reload"`      // a file of HTML that people see while the app is down
+	CORSOrigins    []string      `toml:"cors_origins,reload"`    // origins that may read the proxy's own answers
+	Compress       bool          `toml:"compress,reload"`        // gzip, br or zstd rewritten pages towards clients
+	DebugHeaders   bool          `toml:"debug_headers,reload"`   // Cache-Status on every answer (RFC 9211)
+	HeaderTimeout  time.Duration `toml:"header_timeout,reload"`
+	BodyTimeout    time.Duration `toml:"body_timeout,reload"` // in which a client sends some of a body, or takes some
+	IdleTimeout    time.Duration `toml:"idle_timeout,reload"`
+	MaxConns       int           `toml:"max_conns,reload"`
+	MaxHeader      int           `toml:"max_header,bytes,reload"`       // request line and headers together
+	MaxRequestBody int64         `toml:"max_request_body,bytes,reload"` // 0: no limit
+	ShutdownGrace  time.Duration `toml:"shutdown_grace,reload"`         // that requests in flight are given at shutdown
 }
 
 // UpstreamConfig is [upstream]: the app.
@@ -42,24 +42,24 @@ type UpstreamConfig struct {
 	URL             string        `toml:"url"`     // http://host:port, https://host, either with a path, or unix:/path
 	CAFile          string        `toml:"ca_file"` // see upstream.Config
 	ServerName      string        `toml:"server_name"`
-	PreserveHost    bool          `toml:"preserve_host"` // send the client's Host on, rather than URL's
-	ConnectTimeout  time.Duration `toml:"connect_timeout"`
-	ResponseTimeout time.Duration `toml:"response_timeout"` // from a request's last byte to the head of the response
-	IdleTimeout     time.Duration `toml:"idle_timeout"`     // that a connection to the app is kept unused
+	PreserveHost    bool          `toml:"preserve_host,reload"` // send the client's Host on, rather than URL's
+	ConnectTimeout  time.Duration `toml:"connect_timeout,reload"`
+	ResponseTimeout time.Duration `toml:"response_timeout,reload"` // from a request's last byte to the head of the response
+	IdleTimeout     time.Duration `toml:"idle_timeout,reload"`     // that a connection to the app is kept unused
 	MaxConns        int           `toml:"max_conns"`
-	MaxUpgrades     int           `toml:"max_upgrades"`  // web sockets at once, among MaxConns
-	RestartGrace    time.Duration `toml:"restart_grace"` // that requests wait for an app that nothing listens for
+	MaxUpgrades     int           `toml:"max_upgrades,reload"`  // web sockets at once, among MaxConns
+	RestartGrace    time.Duration `toml:"restart_grace,reload"` // that requests wait for an app that nothing listens for
 	// AllowUnderscores sends header names with underscores on, which WSGI apps cannot tell
 	// from those with dashes.
-	AllowUnderscores bool `toml:"allow_underscores"`
-	MaxFallbacks     int  `toml:"max_fallbacks"` // thumbnail requests at the app at once that could make it render
+	AllowUnderscores bool `toml:"allow_underscores,reload"`
+	MaxFallbacks     int  `toml:"max_fallbacks,reload"` // thumbnail requests at the app at once that could make it render
 
-	Spool       bool     `toml:"spool"`              // read uploads whole before the app hears of them, and answers as fast as it gives them
-	SpoolMemory int64    `toml:"spool_memory,bytes"` // of all bodies
-	SpoolDisk   int64    `toml:"spool_disk,bytes"`   // of all bodies
-	SpoolMax    int64    `toml:"spool_max,bytes"`    // of one body
-	SpoolDir    string   `toml:"spool_dir"`          // "": $CACHE_DIRECTORY, else /var/tmp
-	StreamPaths []string `toml:"stream_paths"`       // prefixes of paths whose bodies are not spooled
+	Spool       bool     `toml:"spool"`               // read uploads whole before the app hears of them, and answers as fast as it gives them
+	SpoolMemory int64    `toml:"spool_memory,bytes"`  // of all bodies
+	SpoolDisk   int64    `toml:"spool_disk,bytes"`    // of all bodies
+	SpoolMax    int64    `toml:"spool_max,bytes"`     // of one body
+	SpoolDir    string   `toml:"spool_dir"`           // "": $CACHE_DIRECTORY, else /var/tmp
+	StreamPaths []string `toml:"stream_paths,reload"` // prefixes of paths whose bodies are not spooled
 }
 
 // Defaults returns the configuration that an empty file stands for, but for the app's

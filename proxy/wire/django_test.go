@@ -130,7 +130,7 @@ func TestEventsAreNotHeldBack(t *testing.T) {
 					t.Fatalf("event %d came as %q", i, got)
 				}
 				if i == 3 { // a silent app is no client that takes nothing
-					<-time.After(4 * p.server.cfg.Server.BodyTimeout)
+					<-time.After(4 * p.server.settings.Load().Server.BodyTimeout)
 				}
 			}
 			pipe.Close()

@@ -62,7 +62,7 @@ func (r *Request) Ask(form Form) (*Answer, error) {
 			// A fresh connection that dies without an answer died of the request, most
 			// likely: a query that kills one worker is not to kill another. Where the app
 			// itself has gone it restarts, and what waited in its queue died of that.
-			again = isSafe(c.header.Method()) && (a.reused || !r.outlived && s.pool.appIsGone())
+			again = isSafe(c.header.Method()) && (a.reused || !r.outlived && s.pool.appIsGone(c))
 			r.outlived = !a.reused
 			repeated = true
 		}
@@ -190,7 +190,7 @@ func (a *appConn) send() error {
 	})
 	_ = a.SetWriteDeadline(time.Time{})
 	now := time.Now()
-	a.headBy = now.Add(a.pool.cfg.ResponseTimeout)
+	a.headBy = now.Add(a.client.now.Upstream.ResponseTimeout)
 	a.wait(now)
 	return err
 }

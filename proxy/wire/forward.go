@@ -34,7 +34,7 @@ func (c *client) appendHead(dst []byte, form Form) []byte {
 		line, raw, _ = field.CutLine(raw)
 		name, _, _ := field.Cut(line)
 		use := useOf(name)
-		if hasUnderscore(name) && (use != useCopy || !c.s.cfg.Upstream.AllowUnderscores) {
+		if hasUnderscore(name) && (use != useCopy || !c.now.Upstream.AllowUnderscores) {
 			c.s.metrics.headersDropped.Inc()
 			continue
 		}

@@ -154,7 +154,7 @@ func (r *Answer) passKept() {
 func (r *Request) Later(work func(*Request)) {
 	from := r.client
 	s := from.s
-	c := &client{s: s, peer: bytes.Clone(from.peer), trusted: from.trusted, mute: true}
+	c := &client{s: s, now: from.now, remote: from.remote, peer: bytes.Clone(from.peer), trusted: from.trusted, mute: true}
 	from.header.CopyTo(&c.header)
 	c.req = Request{
 		client: c, started: r.started, target: bytes.Clone(r.target), host: bytes.Clone(r.host),

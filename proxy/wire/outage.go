@@ -30,7 +30,7 @@ func (o *outage) turn(now time.Time) bool {
 func (p *pool) dialAgain(c *client, refused error) (*appConn, error) {
 	r := &c.req
 	if r.waitUntil.IsZero() { // it may die with one app and wait for the next
-		r.waitUntil = time.Now().Add(p.cfg.RestartGrace)
+		r.waitUntil = time.Now().Add(c.now.Upstream.RestartGrace)
 		c.s.metrics.restartWaits.Inc()
 	}
 	again := time.NewTicker(outageTick)
@@ -50,7 +50,7 @@ func (p *pool) dialAgain(c *client, refused error) (*appConn, error) {
 		case p.outage.ended.Load() == ended && !p.outage.turn(now):
 			continue
 		}
-		a, err := p.dial()
+		a, err := p.dial(c)
 		if err == nil {
 			p.outage.ended.Add(1)
 			return a, nil
@@ -64,11 +64,11 @@ func (p *pool) dialAgain(c *client, refused error) (*appConn, error) {
 
 // appIsGone says whether nothing listens for the app, where requests wait for one that
 // restarts.
-func (p *pool) appIsGone() bool {
-	if p.cfg.RestartGrace <= 0 {
+func (p *pool) appIsGone(c *client) bool {
+	if c.now.Upstream.RestartGrace <= 0 {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.ConnectTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), c.now.Upstream.ConnectTimeout)
 	defer cancel()
 	conn, err := p.app.Dial(ctx, "", "")
 	if err == nil {

@@ -30,8 +30,8 @@ func (r *Request) AnswerDetail(status int, detail string) {
 // respond sends the answer of our own.
 func (c *client) respond() {
 	r, own := &c.req, &c.own
-	c.s.handler.OwnAnswer(r)
-	for _, name := range c.s.headers.added {
+	c.now.handler.OwnAnswer(r)
+	for _, name := range c.now.headers.added {
 		own.Header.Del(name)
 	}
 	if !r.body.done && (r.body.kind == bodyChunked || r.body.left > maxDrain) {

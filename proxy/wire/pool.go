@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/thumbedge/thumbedge/proxy/wire/upstream"
@@ -34,15 +35,15 @@ var (
 
 // pool keeps the connections to the app.
 type pool struct {
-	app     *upstream.App
-	host    []byte // Host of the app's own URL
-	prefix  []byte // of every target at the app
-	cfg     UpstreamConfig
-	stall   time.Duration // in which the app takes some of a request
-	oldest  time.Duration // that a connection is used for, where the app is at a name
-	slots   chan struct{} // one for each connection in use
-	buffers sync.Pool     // *bufio.Reader of appBuffer
-	outage  outage
+	app         *upstream.App
+	host        []byte        // Host of the app's own URL
+	prefix      []byte        // of every target at the app
+	idleTimeout atomic.Int64  // a time.Duration, that a connection is kept unused
+	stall       time.Duration // in which the app takes some of a request
+	oldest      time.Duration // that a connection is used for, where the app is at a name
+	slots       chan struct{} // one for each connection in use
+	buffers     sync.Pool     // *bufio.Reader of appBuffer
+	outage      outage
 
 	mu     sync.Mutex
 	idle   []*appConn // the one used last at the end
@@ -55,10 +56,11 @@ func newPool(cfg UpstreamConfig) (*pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pool{app: app, host: []byte(app.Host()), prefix: []byte(app.Prefix()), cfg: cfg, stall: appStall, oldest: math.MaxInt64}
+	p := &pool{app: app, host: []byte(app.Host()), prefix: []byte(app.Prefix()), stall: appStall, oldest: math.MaxInt64}
 	if app.Named() {
 		p.oldest = nameLifetime
 	}
+	p.idleTimeout.Store(int64(cfg.IdleTimeout))
 	p.slots = make(chan struct{}, cfg.MaxConns)
 	p.buffers.New = func() any { return bufio.NewReaderSize(nil, appBuffer) }
 	return p, nil
@@ -75,14 +77,14 @@ func (p *pool) acquire(c *client, fresh bool) (*appConn, error) {
 		if a == nil {
 			break
 		}
-		if now := time.Now(); now.Sub(a.idleSince) < p.cfg.IdleTimeout && now.Sub(a.made) < p.oldest && !a.stale() {
+		if now := time.Now(); now.Sub(a.idleSince) < c.now.Upstream.IdleTimeout && now.Sub(a.made) < p.oldest && !a.stale() {
 			a.reused = true
 			return a, nil
 		}
 		_ = a.streamConn.Close()
 	}
-	a, err := p.dial()
-	if err != nil && p.cfg.RestartGrace > 0 && upstream.Refuses(err) {
+	a, err := p.dial(c)
+	if err != nil && c.now.Upstream.RestartGrace > 0 && upstream.Refuses(err) {
 		a, err = p.dialAgain(c, err)
 	}
 	if err != nil {
@@ -100,7 +102,7 @@ func (p *pool) acquireSlot(c *client) error {
 		return nil
 	default:
 	}
-	timer := time.NewTimer(p.cfg.ConnectTimeout)
+	timer := time.NewTimer(c.now.Upstream.ConnectTimeout)
 	defer timer.Stop()
 	look := time.NewTicker(tick)
 	defer look.Stop()
@@ -118,8 +120,8 @@ func (p *pool) acquireSlot(c *client) error {
 	}
 }
 
-func (p *pool) dial() (*appConn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.ConnectTimeout)
+func (p *pool) dial(c *client) (*appConn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), c.now.Upstream.ConnectTimeout)
 	defer cancel()
 	conn, err := p.app.Connect(ctx)
 	if err != nil {
@@ -158,7 +160,7 @@ func (p *pool) put(a *appConn) {
 	if keep {
 		p.idle = append(p.idle, a)
 		if p.reaper == nil {
-			p.reaper = time.AfterFunc(p.cfg.IdleTimeout, p.reap)
+			p.reaper = time.AfterFunc(p.keptFor(), p.reap)
 		}
 	}
 	p.mu.Unlock()
@@ -173,7 +175,7 @@ func (p *pool) put(a *appConn) {
 func (p *pool) reap() {
 	p.mu.Lock()
 	old := 0
-	for old < len(p.idle) && time.Since(p.idle[old].idleSince) >= p.cfg.IdleTimeout {
+	for old < len(p.idle) && time.Since(p.idle[old].idleSince) >= p.keptFor() {
 		_ = p.idle[old].streamConn.Close()
 		old++
 	}
@@ -183,10 +185,13 @@ func (p *pool) reap() {
 	if kept == 0 || p.closed {
 		p.reaper = nil
 	} else {
-		p.reaper.Reset(max(p.cfg.IdleTimeout-time.Since(p.idle[0].idleSince), time.Millisecond))
+		p.reaper.Reset(max(p.keptFor()-time.Since(p.idle[0].idleSince), time.Millisecond))
 	}
 	p.mu.Unlock()
 }
+
+// keptFor is how long a connection is kept unused.
+func (p *pool) keptFor() time.Duration { return time.Duration(p.idleTimeout.Load()) }
 
 // close closes the idle connections, and each other one when its request ends.
 func (p *pool) close() {

@@ -20,7 +20,7 @@ func (c *client) readProxyHead() error {
 	}
 	c.idle.Store(true) // a shutdown need not wait for it
 	defer c.idle.Store(false)
-	c.readBy(time.Now().Add(c.s.cfg.Server.HeaderTimeout))
+	c.readBy(time.Now().Add(c.now.Server.HeaderTimeout))
 	br := bufio.NewReaderSize(c.streamConn, clientBuffer) // which the head has to fit into
 	head, err := proxyproto.Read(br)
 	if err != nil {
@@ -35,13 +35,13 @@ func (c *client) readProxyHead() error {
 	if !ok {
 		return fmt.Errorf("the connection of %v is none of TCP", head.SourceAddr)
 	}
-	c.peer, c.trusted = c.s.peers.of(source)
+	c.meet(source)
 	return nil
 }
 
 // welcome reads what comes before the first request, and says whether to go on.
 func (c *client) welcome() bool {
-	if !c.s.cfg.Server.ProxyProtocol {
+	if !c.now.Server.ProxyProtocol {
 		return true
 	}
 	err := c.readProxyHead()

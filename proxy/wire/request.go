@@ -107,7 +107,7 @@ func (r *Request) Query() []byte {
 
 // AppHost is the Host that the app is sent.
 func (r *Request) AppHost() []byte {
-	if r.client.s.cfg.Upstream.PreserveHost && len(r.host) > 0 {
+	if r.client.now.Upstream.PreserveHost && len(r.host) > 0 {
 		return r.host
 	}
 	return r.client.s.pool.host

@@ -54,7 +54,7 @@ func TestLateAnswerIsNotTheNextOne(t *testing.T) {
 			}
 		}
 	})
-	p := startServer(t, a.Addr, nil, func(s *Server) { s.pool.cfg.ResponseTimeout = 100 * time.Millisecond })
+	p := startServer(t, a.Addr, func(cfg *Config) { cfg.Upstream.ResponseTimeout = 100 * time.Millisecond })
 	w := p.Dial()
 	if raw := w.Send(wiretest.Get("/late")).Answer(); !strings.HasPrefix(raw, "HTTP/1.1 504 ") {
 		t.Errorf("answer %q", raw)
@@ -86,7 +86,7 @@ func TestResponseTimeoutBeginsAfterTheUpload(t *testing.T) {
 	u := &upload{done: make(chan struct{})}
 	client.req.upload = u
 	start := time.Now()
-	limit := p.server.cfg.Upstream.ResponseTimeout
+	limit := p.server.settings.Load().Upstream.ResponseTimeout
 	for i := range 3 {
 		start = start.Add(limit + time.Second)
 		if err := conn.lookAround(start); err != nil {

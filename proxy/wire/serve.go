@@ -14,6 +14,7 @@ import (
 // connection is over.
 func (c *client) serveNext(first bool) bool {
 	raw, err := c.awaitHead(first)
+	c.refreshSettings()
 	c.req = Request{client: c, started: time.Now(), length: -1, body: body{trailer: c.req.body.trailer[:0]}}
 	c.acquireScratch()
 	defer c.releaseScratch()
@@ -64,12 +65,12 @@ func (c *client) readRequest(raw []byte) error {
 	default:
 		r.body.reset(c.br, bodyNone, 0)
 	}
-	r.body.dashes = !c.s.cfg.Upstream.AllowUnderscores
+	r.body.dashes = !c.now.Upstream.AllowUnderscores
 	if h.connection && h.upgrade != nil && !h.http10 && r.body.done && !isH2C(h.upgrade) {
 		r.upgrade = header.Peek("Upgrade")
 	}
 	r.expect = h.expect && !h.http10
-	if most := c.s.cfg.Server.MaxRequestBody; most > 0 && h.length > most {
+	if most := c.now.Server.MaxRequestBody; most > 0 && h.length > most {
 		return rejectBodySize
 	}
 	return nil
@@ -100,7 +101,7 @@ func (c *client) handle() {
 		c.req.closing = true
 		c.req.aborted = c.req.answered
 	}()
-	c.s.handler.Serve(&c.req)
+	c.now.handler.Serve(&c.req)
 }
 
 // panicked counts and logs a panic, from the function that recovered it.

@@ -30,14 +30,11 @@ type Handler interface {
 
 // Server serves clients. Its methods may be called from any goroutine.
 type Server struct {
-	cfg       Config
-	handler   Handler
+	settings  atomic.Pointer[settings]
 	log       *slog.Logger
 	metrics   *Metrics
-	peers     peers
 	seed      maphash.Seed // of ClientKey
 	pool      *pool
-	headers   headers
 	loopID    string // by which CDN-Loop tells that a request has been here
 	spool     *spool.Store
 	readers   sync.Pool // *bufio.Reader of clientBuffer
@@ -73,16 +70,16 @@ func New(cfg Config, handler Handler, log *slog.Logger, metrics *Metrics) (*Serv
 		return nil, err
 	}
 	s := &Server{
-		cfg: cfg, handler: handler, log: log, metrics: metrics,
-		peers: parsePeers(cfg.Server.TrustedProxies), seed: maphash.MakeSeed(), pool: pool, headers: newHeaders(cfg.Headers),
+		log: log, metrics: metrics, seed: maphash.MakeSeed(), pool: pool,
 		listeners: map[net.Listener]struct{}{}, clients: map[*client]struct{}{}, none: make(chan struct{}),
 	}
+	s.settings.Store(newSettings(cfg, handler))
 	// Replicas have the same app, and know a loop by one another; a chain of proxies, each
 	// the next one's client, is none.
 	id := fnv.New32a()
 	_, _ = id.Write([]byte(cfg.Upstream.URL))
 	s.loopID = fmt.Sprintf("thumbedge-%08x", id.Sum32())
-	if s.startSpool(); s.spool != nil {
+	if s.startSpool(&cfg.Upstream); s.spool != nil {
 		metrics.spool.Store(s.spool)
 	}
 	s.readers.New = func() any { return bufio.NewReaderSize(nil, clientBuffer) }
@@ -93,8 +90,8 @@ func New(cfg Config, handler Handler, log *slog.Logger, metrics *Metrics) (*Serv
 }
 
 // startSpool makes the store of bodies, and says what is wrong with its place.
-func (s *Server) startSpool() {
-	if cfg := &s.cfg.Upstream; cfg.Spool {
+func (s *Server) startSpool(cfg *UpstreamConfig) {
+	if cfg.Spool {
 		s.spool = spool.New(spool.Config{Memory: cfg.SpoolMemory, Disk: cfg.SpoolDisk, Max: cfg.SpoolMax, Dir: cfg.SpoolDir})
 		if notice := s.spool.Notice(); notice != "" {
 			s.log.Warn("bodies cannot be spooled to disk as they should be", slog.String("reason", notice))
@@ -156,7 +153,7 @@ func (s *Server) accept(conn net.Conn) {
 		return
 	}
 	s.mu.Lock()
-	full := len(s.clients) >= s.cfg.Server.MaxConns
+	full := len(s.clients) >= s.settings.Load().Server.MaxConns
 	late := s.draining.Load()
 	if !full && !late {
 		s.clients[c] = struct{}{}

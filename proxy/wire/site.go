@@ -33,7 +33,7 @@ func (c *client) leadToSite(h *Header) {
 // onSite returns where on the site a URL leads that leads to the app's own address or
 // below its path; not ok: it is right as it is.
 func (c *client) onSite(url []byte) (place []byte, ok bool) {
-	if !c.s.cfg.Upstream.PreserveHost {
+	if !c.now.Upstream.PreserveHost {
 		if path, ok := c.belowApp(url); ok {
 			path, _ = c.withoutPrefix(path)
 			return path, true
@@ -94,7 +94,7 @@ func (c *client) siteCookie(cookie []byte) []byte {
 		if path, ok := c.withoutPrefix(bytes.Trim(value, " \t")); ok && len(attributes) > 0 && field.Is(bytes.Trim(name, " \t"), "path") {
 			changed, attribute = true, slices.Concat(name, []byte{'='}, path)
 		}
-		if len(attributes) > 0 && !c.s.cfg.Upstream.PreserveHost && field.Is(bytes.Trim(name, " \t"), "domain") && bytes.EqualFold(domain, hostname(c.s.pool.host)) {
+		if len(attributes) > 0 && !c.now.Upstream.PreserveHost && field.Is(bytes.Trim(name, " \t"), "domain") && bytes.EqualFold(domain, hostname(c.s.pool.host)) {
 			changed = true
 			site := c.req.ForwardedHost()
 			if site == nil {

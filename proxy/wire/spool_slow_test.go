@@ -47,7 +47,7 @@ func TestSlowClientsLeaveTheAppAlone(t *testing.T) {
 	if n := len(p.server.pool.slots); n != 0 {
 		t.Errorf("%d connections to the app are in use", n)
 	}
-	if used := p.server.spool.Memory(); used > p.server.cfg.Upstream.SpoolMemory {
+	if used := p.server.spool.Memory(); used > p.server.settings.Load().Upstream.SpoolMemory {
 		t.Errorf("%d bytes of memory are used", used)
 	}
 }

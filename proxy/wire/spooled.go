@@ -9,7 +9,7 @@ import (
 // spools says whether the bodies of the request and of its answer are kept until the
 // other side takes them.
 func (r *Request) spools() bool {
-	return r.client.s.cfg.Upstream.Spool && !r.Streams()
+	return r.client.now.Upstream.Spool && !r.Streams()
 }
 
 // readBody reads the request's body before the app hears of it: a slow client then
@@ -25,7 +25,7 @@ func (c *client) readBody() error {
 		return nil
 	case r.body.kind == bodySized && r.body.left <= tinyBody, !spools && r.body.kind == bodySized && r.body.left <= smallBody:
 		return nil // it is read behind the head
-	case !spools, r.body.kind == bodySized && r.body.left > c.s.cfg.Upstream.SpoolMax:
+	case !spools, r.body.kind == bodySized && r.body.left > c.now.Upstream.SpoolMax:
 		r.streamed = true
 		return nil
 	}
@@ -52,7 +52,7 @@ func (c *client) spoolBody(b *spool.Body) error {
 	if err := c.startBody(); err != nil {
 		return err
 	}
-	r, limit := &c.req, c.s.cfg.Server.MaxRequestBody
+	r, limit := &c.req, c.now.Server.MaxRequestBody
 	for {
 		room := b.Room()
 		direct := room != nil

@@ -76,7 +76,7 @@ func (r *Request) HasBody() bool {
 
 // Streams says whether the request is under one of upstream.stream_paths.
 func (r *Request) Streams() bool {
-	for _, path := range r.client.s.cfg.Upstream.StreamPaths {
+	for _, path := range r.client.now.Upstream.StreamPaths {
 		if bytes.HasPrefix(r.Path(), []byte(path)) {
 			return true
 		}
@@ -85,7 +85,7 @@ func (r *Request) Streams() bool {
 }
 
 // ShowsCache says whether MarkCache's words are sent to the client.
-func (r *Request) ShowsCache() bool { return r.client.s.cfg.Server.DebugHeaders }
+func (r *Request) ShowsCache() bool { return r.client.now.Server.DebugHeaders }
 
 // SentAsItCame says whether the app is sent a header of this name as the client sent it.
 func SentAsItCame(name []byte) bool { return useOf(name) == useCopy }

@@ -54,7 +54,7 @@ func carry(to streamConn, ahead *bufio.Reader, from streamConn) {
 // admitUpgrade takes one of upstream.max_upgrades places, which is given back when the
 // request is over.
 func (s *Server) admitUpgrade(r *Request) bool {
-	if s.upgrades.Add(1) > int64(s.cfg.Upstream.MaxUpgrades) {
+	if s.upgrades.Add(1) > int64(r.client.now.Upstream.MaxUpgrades) {
 		s.upgrades.Add(-1)
 		return false
 	}

@@ -113,7 +113,7 @@ func (u *upload) stream() bool {
 	buf := u.c.s.buffers.Get().(*[]byte)
 	defer u.c.s.buffers.Put(buf)
 	b := &u.c.req.body
-	limit := u.c.s.cfg.Server.MaxRequestBody
+	limit := u.c.now.Server.MaxRequestBody
 	for {
 		n, err := readSome(b, *buf)
 		if limit > 0 && u.sent.Load()+int64(n) > limit {

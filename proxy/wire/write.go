@@ -28,7 +28,7 @@ func (c *client) write(parts ...[]byte) error {
 // refreshDeadline sees to it that a write may take a while. It seldom sets a deadline,
 // which costs more than most writes.
 func (c *client) refreshDeadline() {
-	now, stall := time.Now(), c.s.cfg.Server.BodyTimeout
+	now, stall := time.Now(), c.now.Server.BodyTimeout
 	if c.writeUntil.Sub(now) < stall/2 {
 		c.writeUntil = now.Add(stall)
 		_ = c.SetWriteDeadline(c.writeUntil)
@@ -45,7 +45,7 @@ func (c *client) writeOn() error {
 
 // persist writes to a client that takes its time.
 func (c *client) persist(write func() (int64, error)) error {
-	return persist(c.raw, c.s.cfg.Server.BodyTimeout, func(t time.Time) error {
+	return persist(c.raw, c.now.Server.BodyTimeout, func(t time.Time) error {
 		c.writeUntil = t
 		return c.SetWriteDeadline(t)
 	}, write)
@@ -71,14 +71,14 @@ var requestIDName = []byte("X-Request-Id")
 // appendHeadEnd appends what holds for this hop only.
 func (c *client) appendHeadEnd(dst []byte, length int64) []byte {
 	r := &c.req
-	if r.cache != "" && c.s.cfg.Server.DebugHeaders {
+	if r.cache != "" && c.now.Server.DebugHeaders {
 		dst = append(append(dst, "Cache-Status: thumbedge; "...), r.cache...)
 		if r.detail != "" {
 			dst = append(append(dst, "; detail="...), r.detail...)
 		}
 		dst = append(dst, "\r\n"...)
 	}
-	dst = append(dst, c.s.headers.lines...)
+	dst = append(dst, c.now.headers.lines...)
 	if length == lengthChunked {
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
 	}

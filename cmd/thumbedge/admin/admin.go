@@ -60,8 +60,6 @@ type Part struct {
 	State string `json:"state"`
 	// Effect says what a state that is not "ok" means for users, and the way out.
 	Effect string `json:"effect,omitempty"`
-	// Since is when it was first seen to be so; only the status page knows it.
-	Since *time.Time `json:"since,omitempty"`
 }
 
 // Deps are what the admin listener is plugged into.
@@ -74,14 +72,16 @@ type Deps struct {
 	Reconciled func(ctx context.Context) json.RawMessage
 	// Explain says what is known of a capture, as JSON's value; Failures what failed last.
 	Explain  func(ctx context.Context, id thumb.ID) (any, error)
-	Failures func() Failures
-	// Runbook is the text of deploy/RUNBOOK.md, to which sentences lead.
-	Runbook  string
+	Failures func() []Failure
 	Registry *prometheus.Registry // /metrics tells it; the listener adds its own
 	Version  string
-	Config   []Setting      // without secrets
-	Memory   machine.Memory // that the warm set may not be resized above
-	Log      *slog.Logger
+	Config   func() []Setting // in force, without secrets
+	// Changes returns what a reload would change now, and why it would fail; File is what
+	// it reads.
+	File    string
+	Changes func() ([]Change, error)
+	Memory  machine.Memory // that the warm set may not be resized above
+	Log     *slog.Logger
 }
 
 // Server is the admin listener's HTTP server.
@@ -90,16 +90,17 @@ type Server struct {
 	deps      Deps
 	http      *http.Server
 	started   time.Time
-	pages     pages
 	history   history
-	parts     standing
 	formToken string // of the status page's form; another with each process
 }
 
 // New makes the server; Serve starts it, and Sample what the status page shows of
 // the last hour.
 func New(cfg Config, deps Deps) *Server {
-	s := &Server{cfg: cfg, deps: deps, started: time.Now(), pages: newPages(), formToken: rand.Text()}
+	s := &Server{cfg: cfg, deps: deps, started: time.Now(), formToken: rand.Text()}
+	if s.deps.Config == nil {
+		s.deps.Config = func() []Setting { return nil }
+	}
 	open := http.NewServeMux()
 	open.Handle("GET /metrics", promhttp.HandlerFor(deps.Registry, promhttp.HandlerOpts{}))
 	open.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, map[string]bool{"alive": true}) })
@@ -116,8 +117,8 @@ func New(cfg Config, deps Deps) *Server {
 	guarded.HandleFunc("GET /cache/captures/{id}", s.captureState)
 	guarded.HandleFunc("DELETE /cache/captures/{id}", s.captureForget)
 	guarded.HandleFunc("GET /explain/{id}", s.explain)
-	guarded.HandleFunc("GET /explain", s.explainForm)
-	guarded.HandleFunc("GET /runbook", s.runbook)
+	guarded.HandleFunc("GET /config", s.config)
+	guarded.HandleFunc("GET /config/changes", s.changes)
 	guarded.HandleFunc("/debug/pprof/", pprof.Index)
 	guarded.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	guarded.HandleFunc("/debug/pprof/profile", pprof.Profile)

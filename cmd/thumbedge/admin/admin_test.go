@@ -14,7 +14,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/admin"
-	"github.com/thumbedge/thumbedge/cmd/thumbedge/explain"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/machine"
 	"github.com/thumbedge/thumbedge/resolver"
 	"github.com/thumbedge/thumbedge/resolver/curve"
@@ -73,9 +72,8 @@ func newListenerOn(t *testing.T, listen, token string) *listener {
 	l.server = admin.New(admin.Config{Listen: listen, Token: token}, admin.Deps{
 		WarmSet: warm, Registry: l.registry, Log: slog.New(slog.DiscardHandler),
 		Memory:  machine.Memory{Bytes: memory, Whose: "this machine"},
-		Version: "test", Config: []admin.Setting{{Key: "cache.max_size", Value: "64MiB"}},
+		Version: "test", Config: func() []admin.Setting { return []admin.Setting{{Key: "cache.max_size", Value: "64MiB"}} },
 		Reconciled: func(context.Context) json.RawMessage { return nil },
-		Explain:    func(context.Context, thumb.ID) (any, error) { return explain.Capture{Standing: "missing"}, nil },
 		Ready: func(context.Context) admin.Readiness {
 			return admin.Readiness{Ready: l.ready, Parts: []admin.Part{{Name: "app", State: "ok"}}}
 		},

@@ -3,6 +3,7 @@ package admin
 import (
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 )
 
@@ -40,6 +41,55 @@ func (c Config) onLoopback() bool {
 type Setting struct {
 	Key   string `json:"key"`
 	Value string `json:"value"`
+}
+
+// Change is a key whose value is another in the file than in what is in force. Both are fit
+// to be shown: a secret's say only whether there is one.
+type Change struct {
+	Key     string `json:"key"`
+	Old     string `json:"old"`
+	New     string `json:"new"`
+	Reloads bool   `json:"reloads"` // it changes while serving; otherwise it needs a restart
+}
+
+// String returns the change as a line: key: old -> new (reload).
+func (c Change) String() string {
+	needs := "restart"
+	if c.Reloads {
+		needs = "reload"
+	}
+	if c.Old == c.New {
+		return fmt.Sprintf("%s: changed (%s)", c.Key, needs)
+	}
+	return fmt.Sprintf("%s: %s -> %s (%s)", c.Key, Written(c.Old), Written(c.New), needs)
+}
+
+// Written is a value as a line shows it.
+func Written(value string) string {
+	if value == "" {
+		return `""`
+	}
+	return value
+}
+
+// Changes is what /config/changes tells.
+type Changes struct {
+	File    string   `json:"file"` // that a reload reads
+	Changes []Change `json:"changes"`
+	Error   string   `json:"error"` // why a reload would fail; "": it would not
+}
+
+func (s *Server) config(w http.ResponseWriter, _ *http.Request) {
+	reply(w, http.StatusOK, map[string][]Setting{"config": s.deps.Config()})
+}
+
+func (s *Server) changes(w http.ResponseWriter, _ *http.Request) {
+	changes, err := s.deps.Changes()
+	told := Changes{File: s.deps.File, Changes: changes}
+	if err != nil {
+		told.Error = err.Error()
+	}
+	reply(w, http.StatusOK, told)
 }
 
 // isLoopback says whether a host, a name or an address, is this machine's own.

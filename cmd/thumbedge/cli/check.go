@@ -12,7 +12,7 @@ import (
 func checkCommand() command {
 	return command{
 		name:     "check",
-		synopsis: "--config FILE [--via URL]",
+		synopsis: "--config FILE [--via URL | --diff]",
 		summary:  "try a configuration and each part it names, or the site as browsers see it",
 		text: `
 Reads the configuration, then tries each real part in turn: the app, the database with
@@ -23,16 +23,25 @@ fails. It is safe beside a running proxy.
 With --via it looks at the site instead, from anywhere: it fetches a page through the
 site's public address, as a browser does, and finds redirect loops, a wrong Host or
 X-Forwarded-Proto, whether the page came through thumbedge, and how many of its route
-URLs were rewritten. A URL without a path means the first of rewrite.paths.`,
+URLs were rewritten. A URL without a path means the first of rewrite.paths.
+
+With --diff it asks the thumbedge that serves, at server.admin_listen, what a reload
+(SIGHUP) would change: one line each, key: old -> new, and whether it takes a reload or a
+restart. A secret's line says only that it changed. Exit status 1 when the reload would
+fail, and then it changes nothing.`,
 		run: func(ctx context.Context, env Env, flags *flag.FlagSet, parse func() (string, error)) error {
 			path := configFlag(env, flags)
 			via := flags.String("via", "", "the site's public `URL`, or a page's: look at that instead")
+			differs := flags.Bool("diff", false, "say what a reload would change instead")
 			if _, err := parse(); err != nil {
 				return err
 			}
 			file, err := load(env, *path)
 			if err != nil {
 				return err
+			}
+			if *differs {
+				return diff(ctx, env, *path, file)
 			}
 			say(env, "ok", "configuration", *path)
 			failed := false

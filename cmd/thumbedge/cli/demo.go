@@ -37,7 +37,7 @@ thumbedge that is started apart: deploy/compose.yaml does.`,
 			if *verbose {
 				level = "debug"
 			}
-			log, flush := newLog(env.Stderr, config.Log{Level: level, Format: "text"})
+			log, _, flush := newLog(env.Stderr, config.Log{Level: level, Format: "text"})
 			defer flush()
 			opts := demo.Options{Dir: *dir, Listen: *listen, Progress: env.Stderr, Log: log, Version: env.Version, Width: *width}
 			if *appOn != "" {

@@ -2,16 +2,13 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
-	"net/http"
 	"time"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/explain"
-	"github.com/thumbedge/thumbedge/cmd/thumbedge/program"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -53,25 +50,8 @@ Where none does, the database is asked alone. Nothing is rendered, fetched or ch
 
 // askServing asks the process that serves.
 func askServing(ctx context.Context, file *config.File, id thumb.ID) (*explain.Capture, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s/explain/%d", file.Server.Admin.Listen, id), nil)
-	if err != nil {
-		return nil, err
-	}
-	if token := file.Server.Admin.Token; token != "" {
-		request.Header.Set("Authorization", "Bearer "+token)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
 	var told explain.Capture
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the admin listener answers %s", response.Status)
-	}
-	return &told, json.NewDecoder(response.Body).Decode(&told)
+	return &told, askAdmin(ctx, file, fmt.Sprintf("/explain/%d", id), &told)
 }
 
 // askDatabase asks the database alone.
@@ -81,8 +61,7 @@ func askDatabase(ctx context.Context, file *config.File, id thumb.ID) (told *exp
 		return nil, err
 	}
 	defer parts.close(&err)
-	return explain.Explain(ctx, explain.Deps{Database: parts.store, URLs: parts.storage.StorageURLs, Specs: file.Thumbnails,
-		Private: program.ExplainedPrivate(file, parts.private)}, id)
+	return explain.Explain(ctx, explain.Deps{Database: parts.store, URLs: parts.storage.StorageURLs, Specs: file.Thumbnails}, id)
 }
 
 func printExplanation(w io.Writer, e *explain.Capture) {
@@ -100,9 +79,6 @@ func printExplanation(w io.Writer, e *explain.Capture) {
 		fmt.Fprintf(w, "\n%s (%d)\n  %-8s %s\n", l.Label, l.Width, l.Verdict, l.Why)
 		if l.Row != nil {
 			fmt.Fprintf(w, "  row      %s, width %d\n", l.Row.Path, l.Row.Width)
-			if l.Row.File != "" {
-				fmt.Fprintf(w, "  file     %s\n", l.Row.File)
-			}
 		}
 		if l.Failure != "" {
 			fmt.Fprintf(w, "  failed   %s\n", l.Failure)

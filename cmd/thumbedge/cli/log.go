@@ -16,11 +16,11 @@ import (
 const flushEvery = 100 * time.Millisecond
 
 // newLog makes the configured logger on w. Lines are buffered for flushEvery, but
-// warnings and errors are written at once, with all before them. The returned
-// function writes what is left and stops the flushing.
-func newLog(w io.Writer, cfg config.Log) (log *slog.Logger, stop func()) {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(cfg.Level)) // validated
+// warnings and errors are written at once, with all before them. Its level may be set
+// later. The returned function writes what is left and stops the flushing.
+func newLog(w io.Writer, cfg config.Log) (log *slog.Logger, level *slog.LevelVar, stop func()) {
+	level = new(slog.LevelVar)
+	level.Set(cfg.SlogLevel())
 	buffer := &buffer{w: bufio.NewWriterSize(w, 64<<10), done: make(chan struct{})}
 	options := &slog.HandlerOptions{Level: level}
 	var inner slog.Handler = slog.NewTextHandler(buffer, options)
@@ -29,7 +29,7 @@ func newLog(w io.Writer, cfg config.Log) (log *slog.Logger, stop func()) {
 		inner = slog.NewJSONHandler(buffer, options)
 	}
 	buffer.running.Go(buffer.flushing)
-	return slog.New(urgent{inner, buffer}), buffer.stop
+	return slog.New(urgent{inner, buffer}), level, buffer.stop
 }
 
 // buffer is a writer that many goroutines share.

@@ -16,7 +16,7 @@ import (
 func TestJSONLogHasOpenTelemetrysNames(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	log, stop := newLog(&out, config.Log{Level: "info", Format: "json"})
+	log, _, stop := newLog(&out, config.Log{Level: "info", Format: "json"})
 	log.Info("request", "method", "GET", "uri", "/a/?b=1&c", "status", 200, "bytes", int64(7), "took", 1500*time.Millisecond,
 		"remote", "127.0.0.1", "client", "203.0.113.7", "request_id", "mine", "route", "page", "trace_id", "4bf9",
 		slog.Group("kept", "status", "x"))

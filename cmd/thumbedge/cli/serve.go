@@ -3,10 +3,14 @@ package cli
 import (
 	"context"
 	"flag"
+	"os"
+	"os/signal"
+	"path/filepath"
 	"sync"
-	"time"
+	"syscall"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/collector"
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/program"
 )
 
@@ -17,7 +21,8 @@ func serve() command {
 		summary:  "run the proxy",
 		text: `
 Runs the proxy until SIGTERM or SIGINT, then drains: requests and renders in flight
-have server.shutdown_grace to finish. A second signal ends it at once.
+have server.shutdown_grace to finish. A second signal ends it at once. SIGHUP reads the
+file again and puts it in force, all of it or, where something is wrong with it, nothing.
 
 It starts with the database, the storage or the app away, and says on the admin
 listener's /readyz what is degraded meanwhile. It never changes the database's
@@ -31,15 +36,24 @@ schema: that is thumbedge migrate.`,
 			if err != nil {
 				return err
 			}
-			log, flush := newLog(env.Stderr, file.Log)
+			hangups, end := hangups()
+			defer end()
+			log, level, flush := newLog(env.Stderr, file.Log)
 			defer flush()
-			p, err := program.Start(file, program.Options{Log: log, Version: env.Version, Hook: hook(env)})
+			own, err := filepath.Abs(*path)
+			if err != nil {
+				return err
+			}
+			p, err := program.Start(file, program.Options{
+				Log: log, Level: level, Version: env.Version, Hook: hook(env),
+				Path: own, Load: func() (*config.File, error) { return config.Load(own) },
+			})
 			if err != nil {
 				return err
 			}
 			defer collect(ctx)()
 			log.Info("serving", "listen", p.Addr(), "admin_listen", p.AdminAddr(), "upstream", file.Upstream.URL, "version", env.Version)
-			return untilDone(ctx, p, file.Server.ShutdownGrace, log.Info)
+			return untilDone(ctx, p, hangups, log.Info)
 		},
 	}
 }
@@ -55,13 +69,30 @@ func collect(ctx context.Context) (end func()) {
 	}
 }
 
-// untilDone waits for the end of ctx, or for a listener that fails, then drains.
-func untilDone(ctx context.Context, p *program.Program, grace time.Duration, say func(string, ...any)) error {
+// hangups are the signals to reload; end lets them end the process again.
+func hangups() (signals chan os.Signal, end func()) {
+	signals = make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	return signals, func() { signal.Stop(signals) }
+}
+
+// untilDone reloads at each hangup. It waits for the end of ctx, or for a listener that
+// fails, then drains.
+func untilDone(ctx context.Context, p *program.Program, hangups <-chan os.Signal, say func(string, ...any)) error {
 	var failed error
-	select {
-	case <-ctx.Done():
+	for done := false; !done; {
+		select {
+		case <-hangups:
+			_ = p.Reload() // which says what came of it
+			continue
+		case <-ctx.Done():
+		case failed = <-p.Failed():
+		}
+		done = true
+	}
+	grace := p.File().Server.ShutdownGrace
+	if failed == nil {
 		say("draining", "grace", grace)
-	case failed = <-p.Failed():
 	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()

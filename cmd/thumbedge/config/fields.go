@@ -13,6 +13,7 @@ import (
 //	MaxBody int64         `toml:"max_body,bytes"`  a size such as "64MiB"
 //	Presign time.Duration `toml:"presign,empty"`   "" stands for 0
 //	Token   string        `toml:"token,secret"`    never shown
+//	Level   string        `toml:"level,reload"`    changes while serving; other keys need a restart
 //
 // A field without a tag is no key: wiring (file.go) or the package itself sets it.
 type field struct {
@@ -26,6 +27,8 @@ const (
 	asBytes  = "bytes"
 	mayEmpty = "empty"
 	isSecret = "secret"
+	// mayReload: a reload changes it. Of a table it stands for all keys in it.
+	mayReload = "reload"
 )
 
 func (f field) is(option string) bool { return slices.Contains(f.options, option) }

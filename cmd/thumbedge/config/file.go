@@ -10,6 +10,8 @@
 package config
 
 import (
+	"log/slog"
+
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/admin"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/reconcile"
 	"github.com/thumbedge/thumbedge/imaging"
@@ -38,9 +40,9 @@ type File struct {
 	Storage    Storage              `toml:"storage"`
 	Cache      resolver.Config      `toml:"cache"`
 	Responses  responses.Config     `toml:"responses"`
-	Headers    wire.HeadersConfig   `toml:"headers"`
-	Limits     proxy.LimitsConfig   `toml:"limits"`
-	Signing    signing.Config       `toml:"signing"`
+	Headers    wire.HeadersConfig   `toml:"headers,reload"`
+	Limits     proxy.LimitsConfig   `toml:"limits,reload"`
+	Signing    signing.Config       `toml:"signing,reload"`
 	Reconcile  reconcile.Config     `toml:"reconcile"`
 	Log        Log                  `toml:"log"`
 }
@@ -80,9 +82,15 @@ const (
 
 // Log is [log].
 type Log struct {
-	Level  string `toml:"level"`
+	Level  string `toml:"level,reload"`
 	Format string `toml:"format"`
-	Access bool   `toml:"access"` // a line for each request
+	Access bool   `toml:"access,reload"` // a line for each request
+}
+
+// SlogLevel is Level as the log's library has it.
+func (l Log) SlogLevel() (level slog.Level) {
+	_ = level.UnmarshalText([]byte(l.Level)) // validated
+	return level
 }
 
 // Defaults returns what an empty file stands for. Labels, upstream.url,

@@ -40,11 +40,12 @@ var keyLine = regexp.MustCompile(`^([a-z_]+) = (.*?)\s*(?:# (.*))?$`)
 // writeKeys writes the page: types are the code's, values and words the example's.
 func writeKeys(t *testing.T, example string) string {
 	t.Helper()
-	types := map[string]string{}
-	typesOf(types, "", reflect.ValueOf(Defaults()).Elem())
+	types, reloads := map[string]string{}, map[string]bool{}
+	typesOf(types, reloads, "", reflect.ValueOf(Defaults()).Elem(), false)
 	var page strings.Builder
 	page.WriteString("# Configuration\n\nEvery key of the file, its type, its default, and when to change it. A test writes this page from the code and from\n" +
-		"[config.example.toml](../config.example.toml), and compares it. `${NAME}` in a string is taken from the environment.\n")
+		"[config.example.toml](../config.example.toml), and compares it. `${NAME}` in a string is taken from the environment.\n" +
+		"Keys that change by *reload* are taken from the changed file by `SIGHUP`, see [Reload](RUNBOOK.md#reload).\n")
 	section, above := "", []string(nil)
 	seen := map[string]bool{}
 	for line := range strings.Lines(example) {
@@ -63,7 +64,7 @@ func writeKeys(t *testing.T, example string) string {
 				if len(above) > 0 {
 					page.WriteString(strings.Join(above, "\n") + "\n\n")
 				}
-				page.WriteString("| key | type | default | |\n|---|---|---|---|\n")
+				page.WriteString("| key | type | default | changes by | |\n|---|---|---|---|---|\n")
 			}
 			above = nil
 		case match != nil:
@@ -73,7 +74,7 @@ func writeKeys(t *testing.T, example string) string {
 			}
 			if !seen[key] {
 				said := strings.ReplaceAll(strings.Join(append(above, match[3]), " "), "|", `\|`)
-				fmt.Fprintf(&page, "| `%s` | %s | `%s` | %s |\n", match[1], types[key], strings.ReplaceAll(match[2], "|", `\|`), strings.TrimSpace(said))
+				fmt.Fprintf(&page, "| `%s` | %s | `%s` | %s | %s |\n", match[1], types[key], strings.ReplaceAll(match[2], "|", `\|`), needs(reloads[key]), strings.TrimSpace(said))
 			}
 			seen[key], above = true, nil
 		case strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "# driver ="):
@@ -90,15 +91,25 @@ func writeKeys(t *testing.T, example string) string {
 	return page.String()
 }
 
-// typesOf collects the type of each key.
-func typesOf(types map[string]string, at string, table reflect.Value) {
+// needs says how a key changes.
+func needs(reloads bool) string {
+	if reloads {
+		return "reload"
+	}
+	return "restart"
+}
+
+// typesOf collects the type of each key, and which keys a reload changes.
+func typesOf(types map[string]string, reloads map[string]bool, at string, table reflect.Value, all bool) {
 	for _, f := range fieldsOf(table) {
 		key, kind := join(at, f.name), f.value.Kind()
+		reload := all || f.is(mayReload)
+		reloads[key] = reload
 		switch {
 		case kind == reflect.Struct:
-			typesOf(types, key, f.value)
+			typesOf(types, reloads, key, f.value, reload)
 		case kind == reflect.Slice && f.value.Type().Elem().Kind() == reflect.Struct:
-			typesOf(types, key, reflect.Zero(f.value.Type().Elem()))
+			typesOf(types, reloads, key, reflect.Zero(f.value.Type().Elem()), reload)
 			if _, plain := f.value.Addr().Interface().(plainItems); plain {
 				types[key] = "list"
 			}

@@ -22,33 +22,37 @@ func (f *File) Masked() []admin.Setting { return settings(nil, reflect.ValueOf(*
 func settings(into []admin.Setting, table reflect.Value, at string) []admin.Setting {
 	for _, f := range fieldsOf(table) {
 		key := join(at, f.name)
-		switch f.value.Kind() {
-		case reflect.Struct:
+		switch {
+		case f.value.Kind() == reflect.Struct:
 			into = settings(into, f.value, key)
-		case reflect.Slice:
-			if f.value.Type().Elem().Kind() == reflect.Struct && f.value.Len() > 0 {
-				for i := range f.value.Len() {
-					into = settings(into, f.value.Index(i), fmt.Sprintf("%s[%d]", key, i))
-				}
-				continue
+		case isTables(f.value) && f.value.Len() > 0:
+			for i := range f.value.Len() {
+				into = settings(into, f.value.Index(i), fmt.Sprintf("%s[%d]", key, i))
 			}
-			items := make([]string, f.value.Len())
-			for i := range items {
-				items[i] = shown(f.at(f.value.Index(i)))
-			}
-			into = append(into, admin.Setting{Key: key, Value: strings.Join(items, ", ")})
-		case reflect.Map:
-			names := make([]string, 0, f.value.Len())
-			for _, name := range f.value.MapKeys() {
-				names = append(names, name.String()) // a value may be a secret
-			}
-			slices.Sort(names)
-			into = append(into, admin.Setting{Key: key, Value: strings.Join(names, ", ")})
 		default:
-			into = append(into, admin.Setting{Key: key, Value: shown(f)})
+			into = append(into, admin.Setting{Key: key, Value: text(f)})
 		}
 	}
 	return into
+}
+
+// text writes the value of a key that is no table, without what nobody should read.
+func text(f field) string {
+	var parts []string
+	switch f.value.Kind() {
+	case reflect.Slice:
+		for i := range f.value.Len() {
+			parts = append(parts, shown(f.at(f.value.Index(i))))
+		}
+	case reflect.Map:
+		for _, name := range f.value.MapKeys() {
+			parts = append(parts, name.String()) // a value may be a secret
+		}
+		slices.Sort(parts)
+	default:
+		return shown(f)
+	}
+	return strings.Join(parts, ", ")
 }
 
 // shown writes a value as the file would, without what nobody should read.

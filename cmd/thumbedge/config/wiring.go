@@ -15,7 +15,7 @@ import (
 
 // Proxy returns what the proxy needs to know.
 func (f *File) Proxy() proxy.Config {
-	cfg := proxy.Config{Server: f.Server.ServerConfig, Upstream: f.Upstream, Rewrite: f.Rewrite, Specs: f.Thumbnails, Responses: f.Responses, Headers: f.Headers, Limits: f.Limits,
+	cfg := proxy.Config{Server: f.Server.ServerConfig, Upstream: f.Upstream, Rewrite: f.Rewrite, Specs: f.Thumbnails, Responses: f.Responses, Headers: f.Headers, Limits: f.Limits, AccessLog: f.Log.Access,
 		FallbackQueue: f.Render.Queue, FallbackWait: f.Render.MaxWait}
 	if f.Storage.Driver == DriverFilesystem && f.Storage.Serve {
 		cfg.FilesPath, cfg.FilesKey = f.Storage.URLPath+string(f.Storage.Prefix), string(f.Storage.Prefix)

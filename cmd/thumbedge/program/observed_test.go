@@ -45,7 +45,7 @@ func (s *site) caughtUp() {
 
 // logger is quiet, and keeps what was said.
 func (s *site) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(io.MultiWriter(s.Output(), s.log), &slog.HandlerOptions{Level: slog.LevelInfo}))
+	return slog.New(slog.NewTextHandler(io.MultiWriter(s.Output(), s.log), &slog.HandlerOptions{Level: s.level}))
 }
 
 // transcript is what was logged.

@@ -27,7 +27,6 @@ import (
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/admin"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/machine"
-	"github.com/thumbedge/thumbedge/deploy"
 	"github.com/thumbedge/thumbedge/imaging"
 	"github.com/thumbedge/thumbedge/proxy"
 	"github.com/thumbedge/thumbedge/proxy/wire/upstream"
@@ -39,6 +38,11 @@ import (
 type Options struct {
 	Log     *slog.Logger
 	Version string
+	// Load reads the configuration file again, for a reload, and Path is where it lies; nil
+	// and "": there is none. Level is the log's, which a reload sets; nil: it stays as it is.
+	Load  func() (*config.File, error)
+	Path  string
+	Level *slog.LevelVar
 	// Tracer sees every database query; nil for none.
 	Tracer pgx.QueryTracer
 	// Hook is called between the steps of a cold thumbnail; nil for none.
@@ -50,8 +54,8 @@ type Options struct {
 // Program is a running thumbedge. Its methods may be called from any goroutine;
 // Close once.
 type Program struct {
-	file *config.File
-	opts Options
+	reloads reloads
+	opts    Options
 
 	pool            *pgxpool.Pool
 	store           *postgres.Store
@@ -66,7 +70,7 @@ type Program struct {
 	app             *appProbe
 	schema          *schemaProbe
 	stored          *storageProbe
-	signer          *signerProbe // nil: signing.keys is not set
+	signer          *signerProbe
 
 	listener, adminListener net.Listener
 
@@ -78,10 +82,10 @@ type Program struct {
 // Start makes a thumbedge from a valid configuration and serves at once. It fails
 // only on what will not come by itself: an address in use, an impossible storage.
 func Start(file *config.File, opts Options) (*Program, error) {
-	p := &Program{file: file, opts: opts, failed: make(chan error, 2)}
+	p := &Program{opts: opts, failed: make(chan error, 2)}
 	background, stop := context.WithCancel(context.Background())
 	p.stop = stop
-	if err := p.build(background); err != nil {
+	if err := p.build(background, file); err != nil {
 		return nil, errors.Join(err, p.closeParts(background))
 	}
 	p.run(background)
@@ -101,71 +105,75 @@ func (p *Program) WarmSet() *resolver.WarmSet { return p.warm }
 func (p *Program) Failed() <-chan error { return p.failed }
 
 // build makes every part, from the ones that need nothing to those that need all.
-func (p *Program) build(ctx context.Context) error {
+func (p *Program) build(ctx context.Context, file *config.File) error {
 	registry := prometheus.NewRegistry()
 	p.registry = registry
 	registerProcess(registry, p.opts.Version)
+	p.reloads.begin(file, registry)
 	var err error
-	if p.listener, err = listen(p.file.Server.Listen, "server.listen"); err != nil {
+	if p.listener, err = listen(file.Server.Listen, "server.listen"); err != nil {
 		return err
 	}
-	if p.adminListener, err = listen(p.file.Server.Admin.Listen, "server.admin_listen"); err != nil {
+	if p.adminListener, err = listen(file.Server.Admin.Listen, "server.admin_listen"); err != nil {
 		return err
 	}
-	if err := p.buildDatabase(registry); err != nil {
+	if err := p.buildDatabase(file, registry); err != nil {
 		return err
 	}
-	storage, buckets, files, err := NewStorage(ctx, p.file, p.opts.Log)
+	storage, buckets, files, err := NewStorage(ctx, file, p.opts.Log)
 	if err != nil {
 		return err
 	}
 	p.storage = storage
-	if p.private, err = newPrivateParts(ctx, p.file, p.store, registry, p.opts.Log); err != nil {
+	if p.private, err = newPrivateParts(ctx, file, p.store, registry, p.opts.Log); err != nil {
 		return err
 	}
-	app, err := upstream.New(p.file.Upstream.Place())
+	app, err := upstream.New(file.Upstream.Place())
 	if err != nil {
 		return err
 	}
-	if p.warm, err = resolver.New(p.file.Resolver(), resolver.Deps{
+	if p.warm, err = resolver.New(file.Resolver(), resolver.Deps{
 		Database: p.store, URLs: storage, PrivateURLs: p.private.urls(), Log: p.opts.Log, Metrics: resolver.NewMetrics(registry),
 	}); err != nil {
 		return fmt.Errorf("making the warm set: %w", err)
 	}
 	activity := proxy.NewActivity()
-	if p.renderer, err = imaging.New(p.file.Imaging(), imaging.Deps{
+	if p.renderer, err = imaging.New(file.Imaging(), imaging.Deps{
 		Database: p.store, Storage: storage, Private: p.private.imaging(p.store), Buckets: buckets, Log: p.opts.Log, Metrics: imaging.NewMetrics(registry),
 		Stored: p.warm.Forget, Busy: activity.Recent, Hook: p.opts.Hook, DialApp: app.Dial, AppTLS: app.TLS(),
-		MayDelete: func(ctx context.Context) error { return mayDelete(ctx, p.store, storage, p.file.Storage.Prefix) },
+		MayDelete: func(ctx context.Context) error { return mayDelete(ctx, p.store, storage, file.Storage.Prefix) },
 	}); err != nil {
 		return fmt.Errorf("making the renderer: %w", err)
 	}
-	if p.file.Signing.Enabled() {
-		p.signer = &signerProbe{cfg: p.file.Signing, sites: p.store, log: p.opts.Log}
+	p.signer = newSignerProbe(p.store, p.opts.Log)
+	signer, useSigner, err := p.signer.prepare(file.Signing)
+	if err != nil {
+		return err
 	}
-	if p.proxy, err = proxy.New(p.file.Proxy(), proxy.Deps{
+	useSigner()
+	if p.proxy, err = proxy.New(file.Proxy(), proxy.Deps{
 		Resolver: p.warm, Renderer: renderer{p.renderer, p.private.probe}, Files: files, PrivateFiles: p.private.files, Log: p.opts.Log,
-		Signer:  p.signer.source(),
-		Metrics: proxy.NewMetrics(registry), Activity: activity, AccessLog: p.file.Log.Access, Connected: p.warm.Connected,
+		Signer:  signer,
+		Metrics: proxy.NewMetrics(registry), Activity: activity, Connected: p.warm.Connected,
 	}); err != nil {
 		return fmt.Errorf("making the proxy: %w", err)
 	}
 	p.app = &appProbe{app: app}
 	p.schema = &schemaProbe{store: p.store, log: p.opts.Log}
-	p.stored = newStorageProbe(p.store, storage, p.file.Storage.Prefix, registry)
+	p.stored = newStorageProbe(p.store, storage, file.Storage.Prefix, registry)
 	deps := admin.Deps{
 		WarmSet: p.warm, Ready: p.ready, Reconciled: p.reconciled, Explain: p.explain, Failures: p.lastFailures, Registry: registry,
-		Version: p.opts.Version, Config: p.file.Masked(), Log: p.opts.Log, Memory: machine.ReadMemory(), Runbook: deploy.Runbook,
+		Version: p.opts.Version, Config: p.configuration, Changes: p.changes, File: p.opts.Path, Log: p.opts.Log, Memory: machine.ReadMemory(),
 	}
 	if cache := p.proxy.Responses(); cache != nil {
 		deps.Responses = cache
 	}
-	p.admin = admin.New(p.file.Server.Admin, deps)
+	p.admin = admin.New(file.Server.Admin, deps)
 	return nil
 }
 
-func (p *Program) buildDatabase(registry *prometheus.Registry) error {
-	cfg := p.file.Postgres()
+func (p *Program) buildDatabase(file *config.File, registry *prometheus.Registry) error {
+	cfg := file.Postgres()
 	var err error
 	if p.pool, err = postgres.Open(cfg, p.opts.Tracer); err != nil {
 		return err
@@ -181,13 +189,11 @@ func (p *Program) buildDatabase(registry *prometheus.Registry) error {
 func (p *Program) run(ctx context.Context) {
 	p.warnOnce()
 	p.background("notifications", func() error {
-		return postgres.Listen(ctx, p.file.Postgres(), sink{p.warm, p.renderer, p.proxy}, p.opts.Log, p.databaseMetrics)
+		return postgres.Listen(ctx, p.File().Postgres(), sink{p.warm, p.renderer, p.proxy}, p.opts.Log, p.databaseMetrics)
 	})
 	p.background("schema", func() error { p.schema.watch(ctx); return nil })
 	p.background("storage", func() error { p.stored.watch(ctx); return nil })
-	if p.signer != nil {
-		p.background("signing", func() error { p.signer.watch(ctx); return nil })
-	}
+	p.background("signing", func() error { p.signer.watch(ctx); return nil })
 	if p.private.probe != nil {
 		p.background("private storage", func() error { p.private.probe.watch(ctx); return nil })
 	}

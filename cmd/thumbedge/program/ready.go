@@ -35,9 +35,10 @@ func (p *Program) ready(ctx context.Context) admin.Readiness {
 		p.spoolState(),
 		p.responsesState(),
 		engineState(),
+		p.reloads.state(),
 	}
-	if p.signer != nil {
-		parts = append(parts, p.signer.state())
+	if part, shown := p.signer.state(); shown {
+		parts = append(parts, part)
 	}
 	if p.private.probe != nil {
 		parts = append(parts, p.private.probe.state())
@@ -82,7 +83,7 @@ func (p *Program) spoolState() admin.Part {
 
 // responsesState says whether pages of which the app says nothing are shared as configured.
 func (p *Program) responsesState() admin.Part {
-	cfg := p.file.Responses
+	cfg := p.File().Responses
 	if cfg.Enabled && cfg.AnonymousPages+cfg.StaleIfError > 0 && !p.warm.Connected() {
 		return admin.Part{Name: "responses", State: degraded,
 			Effect: "responses.anonymous_pages and stale_if_error are off while no notification would tell of a project that turns draft: each page costs the app a request"}
@@ -188,7 +189,7 @@ func (p *Program) warnOnce() {
 	if engine := engineState(); engine.State != ok {
 		p.opts.Log.Warn("rendering in pure Go", "effect", engine.Effect)
 	}
-	if err := p.file.FitsDescriptors(machine.Descriptors()); err != nil {
+	if err := p.File().FitsDescriptors(machine.Descriptors()); err != nil {
 		p.opts.Log.Warn("too few file descriptors", "effect", err.Error())
 	}
 }

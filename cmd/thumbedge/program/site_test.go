@@ -44,10 +44,12 @@ type site struct {
 	steps     *steps
 	url       string
 	queries   *queryCounter
-	bucket    *testenv.Bucket    // nil on the file system
-	recorded  *recordedApp       // nil without
-	render    sampleapp.Renderer // the app's
-	log       *transcript        // of thumbedge
+	bucket    *testenv.Bucket              // nil on the file system
+	recorded  *recordedApp                 // nil without
+	render    sampleapp.Renderer           // the app's
+	log       *transcript                  // of thumbedge
+	level     *slog.LevelVar               // of the log
+	changed   func() (*config.File, error) // what a reload reads
 	project   int64
 	unstarted bool // replicas serve it, in processes of their own
 	// unlistened: no notification is to be expected.
@@ -131,7 +133,11 @@ func migrateUp(t *testing.T, database string) {
 // start starts thumbedge; it is stopped when the test ends.
 func (s *site) start() {
 	s.Helper()
-	p, err := program.Start(s.file, program.Options{Log: s.logger(), Tracer: s.queries, Hook: s.steps.over, HistoryStep: s.historyStep})
+	s.level, s.changed = new(slog.LevelVar), nil
+	load := func() (*config.File, error) { return s.changed() }
+	p, err := program.Start(s.file, program.Options{
+		Log: s.logger(), Level: s.level, Load: load, Tracer: s.queries, Hook: s.steps.over, HistoryStep: s.historyStep,
+	})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -146,6 +152,21 @@ func (s *site) start() {
 	if !s.unlistened {
 		s.eventually("notifications arrive", func() bool { return p.WarmSet().State().Connected })
 	}
+}
+
+// reload has thumbedge take a file that is edited.
+func (s *site) reload(edit func(*config.File)) error {
+	s.Helper()
+	next := *s.program.File()
+	next.Thumbnails = slices.Clone(next.Thumbnails)
+	edit(&next)
+	return s.reloadFrom(func() (*config.File, error) { return &next, nil })
+}
+
+// reloadFrom has thumbedge take what is read.
+func (s *site) reloadFrom(read func() (*config.File, error)) error {
+	s.changed = read
+	return s.program.Reload()
 }
 
 // another is the same site behind another thumbedge, whose configuration is edited.

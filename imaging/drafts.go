@@ -109,19 +109,22 @@ func (d *drafts) step(ctx context.Context, w *draftWalk) (removed int, more bool
 	switch {
 	case w.project != 0:
 		removed, w.capture, err = d.private.Drafts.RemovePublic(ctx, w.project, w.capture, draftPortion, d.r.cfg.DeleteAfter)
-		d.count("public", removed, err)
+		d.removed("public", removed, err)
 		if err == nil && w.capture == 0 {
 			err = d.private.Drafts.DraftDone(ctx, w.project, max(d.r.cfg.DeleteAfter, draftsEvery))
 			w.project = 0
 		}
 	case w.orphans:
 		removed, w.row, err = d.private.Rows.RemoveOrphans(ctx, w.row, orphanPortion, d.r.cfg.DeleteAfter)
-		d.count("private", removed, err)
+		d.removed("private", removed, err)
 		w.orphans = w.row != 0
 	case w.projects:
 		w.capture = 0
 		w.project, err = d.private.Drafts.ClaimDraft(ctx, d.r.cfg.DeleteAfter)
 		w.projects = w.project != 0
+		if w.projects {
+			d.r.hook("draft claimed")
+		}
 	}
 	if err != nil { // the next round begins anew; what was claimed is free again by then
 		*w = draftWalk{}
@@ -150,12 +153,14 @@ func (d *drafts) removeChanged(ctx context.Context) {
 		return
 	}
 	removed, err := d.private.Rows.RemoveOrphansOf(ctx, ids, d.r.cfg.DeleteAfter)
-	d.count("private", removed, err)
+	d.removed("private", removed, err)
 	d.note(ctx, err)
 }
 
-func (d *drafts) count(rows string, removed int, err error) {
+// removed says that rows were removed.
+func (d *drafts) removed(rows string, removed int, err error) {
 	if err == nil && removed > 0 {
+		d.r.hook(rows + " rows removed")
 		d.r.metrics.outdated.WithLabelValues(rows).Add(float64(removed))
 		d.r.log.Info("thumbnail rows removed: their captures are gone, or have turned public or draft",
 			slog.String("rows", rows), slog.Int("removed", removed))

@@ -93,7 +93,9 @@ type Deps struct {
 	// render.workers is 0, one core is left to those while it does. It may be nil.
 	Busy func() bool
 	// Hook is called between the steps of a job, with the name of the step that is
-	// over: "leased", "fetched", "rendered", "recorded", "stored", "upserted".
+	// over: "leased", "fetched", "rendered", "recorded", "stored", "upserted"; of a
+	// sweep: "file claimed", "file deleted"; and of what follows a project that turned
+	// draft or public: "draft claimed", "public rows removed", "private rows removed".
 	// Tests stop or kill the process there. It may be nil.
 	Hook func(step string)
 }

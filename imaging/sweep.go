@@ -67,10 +67,12 @@ func (r *Renderer) remove(ctx context.Context, on *shelf, id thumb.ID, path stri
 		r.log.Warn("file left alone, it is not in its capture's folder", slog.Int64("capture", int64(id)), slog.String("path", path))
 		return nil
 	}
+	r.hook("file claimed")
 	if err := on.storage.Delete(ctx, path); err != nil {
 		r.metrics.swept.WithLabelValues("failed").Inc()
 		return fmt.Errorf("deleting %s: %w", path, err)
 	}
+	r.hook("file deleted")
 	r.metrics.swept.WithLabelValues("deleted").Inc()
 	r.log.Debug("file swept", slog.Int64("capture", int64(id)), slog.String("path", path))
 	return nil

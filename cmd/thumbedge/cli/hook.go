@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// hookVariable is for tests that kill a replica in the middle of a cold thumbnail:
+// hookVariable is for tests that kill a replica in the middle of a cold thumbnail, or of
+// removing one:
 // "STEP" makes the process end there as SIGKILL would end it, "STEP:FILE" makes it
 // write FILE and wait there to be killed.
 const hookVariable = "THUMBEDGE_TEST_STOP_AT"

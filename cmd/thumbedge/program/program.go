@@ -45,7 +45,8 @@ type Options struct {
 	Level *slog.LevelVar
 	// Tracer sees every database query; nil for none.
 	Tracer pgx.QueryTracer
-	// Hook is called between the steps of a cold thumbnail; nil for none.
+	// Hook is called between the steps of a cold thumbnail, and of what removes rows and
+	// files; nil for none.
 	Hook func(step string)
 	// HistoryStep is how often the status page's history is sampled; 0: ten seconds.
 	HistoryStep time.Duration

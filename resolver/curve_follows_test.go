@@ -7,12 +7,11 @@ import (
 	"time"
 
 	"github.com/thumbedge/thumbedge/resolver"
-	"github.com/thumbedge/thumbedge/resolver/curve"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 // curveAt asks for the page of captures that begins at first, and returns the curve.
-func curveAt(t *testing.T, w *resolver.WarmSet, first thumb.ID) curve.Curve {
+func curveAt(t *testing.T, w *resolver.WarmSet, first thumb.ID) resolver.Curve {
 	t.Helper()
 	page(t, w, idRange(first, first+pageSize-1)...)
 	synctest.Wait()

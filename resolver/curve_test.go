@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/thumbedge/thumbedge/resolver"
-	"github.com/thumbedge/thumbedge/resolver/curve"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -135,7 +134,7 @@ func TestCurveIsOfAPart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				drawn := func(show func(*resolver.WarmSet)) []curve.Size {
+				drawn := func(show func(*resolver.WarmSet)) []resolver.CurveSize {
 					w := newWarmSet(t, &everyCapture{}, expiring, sized(32<<20))
 					show(w)
 					askFor(t, w, trace(30_000, 1))

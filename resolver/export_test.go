@@ -1,7 +1,7 @@
 package resolver
 
 import (
-	"github.com/thumbedge/thumbedge/resolver/curve"
+	"github.com/thumbedge/thumbedge/internal/curve"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 

@@ -46,7 +46,7 @@ func (w *WarmSet) ChangedAll() { w.changeAll(scopeEverything) }
 // change marks the captures, and shuts the flights that carry one of them.
 func (w *WarmSet) change(ids []thumb.ID, scope int) {
 	w.metrics.invalidations[scope].Inc()
-	w.curve.Changed(ids, w.now())
+	w.curve.Changed(len(ids), func(i int) uint64 { return ids[i].Hash() }, w.now())
 	for some := range slices.Chunk(ids, atOnce) {
 		w.changeSome(some)
 	}

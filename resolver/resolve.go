@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/thumbedge/thumbedge/resolver/curve"
+	"github.com/thumbedge/thumbedge/internal/curve"
 	"github.com/thumbedge/thumbedge/resolver/store"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -59,17 +59,21 @@ func (w *WarmSet) Resolve(ctx context.Context, ids []thumb.ID, known []thumb.Kno
 
 // tellCurve tells the size curve of a page, and what was not in memory of it.
 func (w *WarmSet) tellCurve(ids []thumb.ID, known []thumb.Known, missing []int) {
-	if len(ids) == 0 || !w.curve.Count(ids[0], len(ids), len(missing)) {
+	if len(ids) == 0 {
 		return
 	}
-	p := curve.Page{
-		IDs: ids, Known: known, Missing: missing, Now: w.now(),
+	hood := curve.Hood(uint64(ids[0] >> hoodWidth))
+	if !w.curve.Count(hood, len(ids), len(missing)) {
+		return
+	}
+	l := curve.Lookup{
+		Hood: hood, Keys: len(ids), Missing: missing, Now: w.now(),
 		Trust: w.cfg.TTLUnlistened, TrustMissing: w.cfg.TTLUnlistened, Cost: w.meanCost(),
 	}
-	if w.connected(p.Now) {
-		p.Trust = w.cfg.TTL
+	if w.connected(l.Now) {
+		l.Trust = w.cfg.TTL
 	}
-	w.curve.Show(p)
+	w.curve.Show(l, func(i int) (uint64, curve.Standing) { return ids[i].Hash(), standingOf(known[i].Standing) })
 }
 
 func pageSource(own *flight, shared int, err error) int {

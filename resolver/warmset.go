@@ -7,7 +7,7 @@
 // (resolver/store: ristretto). What is missing boards a flight (flight.go: one query on
 // its way, shared), which goes to the pages that wait for it and into the
 // store. Notifications (notifications.go) raise the marks of the captures that
-// changed. What other sizes would bring is told by resolver/curve.
+// changed. What other sizes would bring is told by internal/curve (curve.go).
 //
 // What always holds:
 //
@@ -29,7 +29,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/thumbedge/thumbedge/resolver/curve"
+	"github.com/thumbedge/thumbedge/internal/curve"
 	"github.com/thumbedge/thumbedge/resolver/store"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -108,17 +108,6 @@ func New(cfg Config, deps Deps) (*WarmSet, error) {
 	w.metrics.state.Store(w)
 	return w, nil
 }
-
-// imitated is what the size curve has to know of the store.
-func imitated() curve.Imitated {
-	return curve.Imitated{
-		MinSize: MinSize, Room: store.Room, Counters: store.Counters, Batch: store.Batch,
-		OfferAgain: store.OfferAgain, Cost: store.UsualCost,
-	}
-}
-
-// Curve returns the present size curve.
-func (w *WarmSet) Curve() curve.Curve { return w.curve.Curve() }
 
 // now is the time since the warm set was made, by the monotonic clock.
 func (w *WarmSet) now() time.Duration { return time.Since(w.start) }

@@ -26,14 +26,13 @@ import (
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/machine"
 	"github.com/thumbedge/thumbedge/proxy/responses"
 	"github.com/thumbedge/thumbedge/resolver"
-	"github.com/thumbedge/thumbedge/resolver/curve"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 // WarmSet is what the admin listener shows and steers of the warm set.
 type WarmSet interface {
 	State() resolver.State
-	Curve() curve.Curve
+	Curve() resolver.Curve
 	Lookup(id thumb.ID) (resolver.Entry, bool)
 	Forget(id thumb.ID)
 	Clear()

@@ -16,7 +16,6 @@ import (
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/admin"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/machine"
 	"github.com/thumbedge/thumbedge/resolver"
-	"github.com/thumbedge/thumbedge/resolver/curve"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -185,7 +184,7 @@ func TestCacheIsShownAndEmptied(t *testing.T) {
 	l.warmUp(7)
 	var state struct {
 		resolver.State
-		Curve curve.Curve
+		Curve resolver.Curve
 	}
 	if l.into(l.request("GET", "/cache", ""), &state); state.Captures != 1 || state.MaxSize != 64<<20 || state.Used == 0 {
 		t.Errorf("%+v", state)

@@ -12,14 +12,13 @@ import (
 
 	"github.com/thumbedge/thumbedge/proxy/responses"
 	"github.com/thumbedge/thumbedge/resolver"
-	"github.com/thumbedge/thumbedge/resolver/curve"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 // cache is what /cache tells.
 type cache struct {
 	resolver.State
-	Curve     curve.Curve      `json:"curve"`     // what other sizes would do
+	Curve     resolver.Curve   `json:"curve"`     // what other sizes would do
 	Responses *responses.State `json:"responses"` // null: responses.enabled is off
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"github.com/thumbedge/thumbedge/proxy/responses"
 	"github.com/thumbedge/thumbedge/resolver"
-	"github.com/thumbedge/thumbedge/resolver/curve"
 )
 
 // statusHTML is the status page, all of it: it asks for nothing but /status and
@@ -26,7 +25,7 @@ type status struct {
 	Now       time.Time        `json:"now"`
 	Readiness Readiness        `json:"readiness"`
 	WarmSet   resolver.State   `json:"warm_set"`
-	Curve     curve.Curve      `json:"curve"`
+	Curve     resolver.Curve   `json:"curve"`
 	Responses *responses.State `json:"responses"` // null: off
 	Reconcile json.RawMessage  `json:"reconcile"` // the last run's summary; null: none is known
 	Failures  []Failure        `json:"failures"`  // the last ones, the youngest first

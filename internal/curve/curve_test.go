@@ -4,9 +4,9 @@ import "testing"
 
 // shares makes a curve of 64 MiB.
 func shares(pages int64, of ...float64) Curve {
-	c := Curve{Pages: pages}
+	c := Curve{Lookups: pages}
 	for i, times := range []float64{1. / 16, 1. / 8, 1. / 4, 3. / 8, 1. / 2, 3. / 4, 1, 1.5, 2, 3, 4, 8} {
-		c.Sizes = append(c.Sizes, Size{Times: times, MaxSize: int64(times * (64 << 20)), Pages: of[i]})
+		c.Sizes = append(c.Sizes, Size{Times: times, MaxSize: int64(times * (64 << 20)), Lookups: of[i]})
 	}
 	return c
 }
@@ -25,7 +25,7 @@ func TestCurveAdvises(t *testing.T) {
 		{shares(9999, .1, .3, .8, .9, .908, .909, .91, .91, .91, .91, .91, .91),
 			"At 64 MiB 91 % of pages need no query; 32 MiB would make it 90.8 %: that would do, too."},
 	} {
-		if got := c.curve.advice(2 << 20); got != c.want {
+		if got := c.curve.Advice(2<<20, "pages", "need no query"); got != c.want {
 			t.Errorf("it says  %s\nshould be %s", got, c.want)
 		}
 	}

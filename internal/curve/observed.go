@@ -5,37 +5,37 @@ import (
 	"time"
 )
 
-// told counts every page that the warm set was asked for, shown or not.
-type told struct{ pages, captures, pagesMissed, capturesMissed atomic.Uint64 }
+// told counts every look-up of the cache, shown or not.
+type told struct{ lookups, keys, lookupsMissed, keysMissed atomic.Uint64 }
 
-func (t *told) add(captures, lacked int) {
-	t.pages.Add(1)
-	t.captures.Add(uint64(captures))
+func (t *told) add(keys, lacked int) {
+	t.lookups.Add(1)
+	t.keys.Add(uint64(keys))
 	if lacked > 0 {
-		t.pagesMissed.Add(1)
-		t.capturesMissed.Add(uint64(lacked))
+		t.lookupsMissed.Add(1)
+		t.keysMissed.Add(uint64(lacked))
 	}
 }
 
 func (t *told) total() total {
 	return total{
-		pages: float64(t.pages.Load()), captures: float64(t.captures.Load()),
-		missed: missed{float64(t.pagesMissed.Load()), float64(t.capturesMissed.Load())},
+		lookups: float64(t.lookups.Load()), keys: float64(t.keys.Load()),
+		missed: missed{float64(t.lookupsMissed.Load()), float64(t.keysMissed.Load())},
 	}
 }
 
-// observed is what the warm set itself has done while the miniatures counted.
+// observed is what the cache itself has done while the miniatures counted.
 type observed struct {
 	total         // up to the last fade
 	counted total // what was told by then
 	fadeAt  time.Duration
 }
 
-// total is how many pages there were and captures on them, and how many of each the
-// warm set did not have.
+// total is how many look-ups there were and keys in them, and how many of each the cache
+// did not have.
 type total struct {
-	pages, captures float64
-	missed          missed
+	lookups, keys float64
+	missed        missed
 }
 
 // Every fadeEvery, what was counted so far comes to weigh less: half after 2 h 50.
@@ -44,7 +44,7 @@ const (
 	fadeTo    = 0.96
 )
 
-// catchUp adds what the warm set has done since the last time. The caller holds mu.
+// catchUp adds what the cache has done since the last time. The caller holds mu.
 func (e *Estimator) catchUp() {
 	now := e.told.total()
 	since := now
@@ -57,7 +57,7 @@ func (e *Estimator) catchUp() {
 		}
 	}
 	for i := range e.windows {
-		e.windows[i].queried += since.missed.captures
+		e.windows[i].queried += since.missed.keys
 	}
 }
 
@@ -74,19 +74,19 @@ func (e *Estimator) fade(now uint32) {
 
 // add adds another total so many times.
 func (t *total) add(other total, times float64) {
-	t.pages += times * other.pages
-	t.captures += times * other.captures
-	t.missed.pages += times * other.missed.pages
-	t.missed.captures += times * other.missed.captures
+	t.lookups += times * other.lookups
+	t.keys += times * other.keys
+	t.missed.lookups += times * other.missed.lookups
+	t.missed.keys += times * other.missed.keys
 }
 
 func (t *total) fade() {
-	t.pages *= fadeTo
-	t.captures *= fadeTo
+	t.lookups *= fadeTo
+	t.keys *= fadeTo
 	t.missed.fade()
 }
 
 func (m *missed) fade() {
-	m.pages *= fadeTo
-	m.captures *= fadeTo
+	m.lookups *= fadeTo
+	m.keys *= fadeTo
 }

@@ -1,6 +1,6 @@
 package curve
 
-// known says how often a capture was read lately, as far as counters tell.
+// known says how often a key was read lately, as far as counters tell.
 func (m *miniature) known(key uint32) int {
 	n := int(*m.counter(key) >> (key & 1 * 4) & 0xf)
 	if a, b := m.doors(key); m.passed(a) && m.passed(b) {

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"testing"
 	"time"
-
-	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 // imitated is about what a warm set is like.
@@ -18,33 +16,56 @@ func imitated() Imitated {
 	}
 }
 
-// pageOf is a page of n public captures, none of which was in memory.
-func pageOf(first thumb.ID, n int) Page {
-	p := Page{Trust: time.Hour, TrustMissing: time.Hour}
+// page is a look-up of keys that follow each other, and what it tells of them.
+type page struct {
+	Lookup
+	first uint64
+}
+
+// pageOf is a page of n captures, none of which was in memory.
+func pageOf(first uint64, n int) page {
+	p := page{Lookup{Hood: hood(first), Keys: n, Trust: time.Hour, TrustMissing: time.Hour}, first}
 	for i := range n {
-		p.IDs = append(p.IDs, first+thumb.ID(i))
-		p.Known = append(p.Known, thumb.Known{Standing: thumb.Public})
 		p.Missing = append(p.Missing, i)
 	}
 	return p
+}
+
+func hash0(i int) uint64 { return hash(uint64(i)) }
+
+func hood(first uint64) uint32 { return Hood(first >> 5) }
+
+func (p page) key(i int) (uint64, Standing) { return hash(p.first + uint64(i)), There }
+
+// hash is SplitMix64.
+func hash(n uint64) uint64 {
+	n = (n ^ n>>30) * 0xbf58476d1ce4e5b9
+	n = (n ^ n>>27) * 0x94d049bb133111eb
+	return n ^ n>>31
+}
+
+func emptyEvent() event {
+	return event{kind: lookupShown, keys: make([]uint32, 0, mostShown)}
+}
+
+func (ev *event) show(e *Estimator, p page) {
+	ev.keys, ev.standings = ev.keys[:0], ev.standings[:0]
+	ev.fill(&p.Lookup, p.key)
+	e.take(ev)
 }
 
 // full returns an estimator that was shown more captures than any of its miniatures
 // can hold.
 func full(size int64) *Estimator {
 	e := New(size, imitated())
-	var ev event
-	for first := thumb.ID(1); len(e.minis) < len(sizes) && first < 1<<40; first += 1 << 20 {
-		if e.Count(first, mostShown, mostShown) {
-			ev.keys = ev.room[:0]
-			ev.fill(ptr(pageOf(first, mostShown)))
-			e.take(&ev)
+	ev := emptyEvent()
+	for first := uint64(1); len(e.minis) < len(sizes) && first < 1<<40; first += 1 << 20 {
+		if e.Count(hood(first), mostShown, mostShown) {
+			ev.show(e, pageOf(first, mostShown))
 		}
 	}
 	return e
 }
-
-func ptr[T any](v T) *T { return &v }
 
 // Whatever there is to be held, and however large the warm set.
 func TestMemoryIsBounded(t *testing.T) {
@@ -75,11 +96,11 @@ func TestNobodyWaits(t *testing.T) {
 	e.mu.Lock()
 	small, large := pageOf(1, 20), pageOf(1, 100_000)
 	for range queued {
-		e.Show(small)
-		e.Show(large)
-		e.Changed(large.IDs, 0)
+		e.Show(small.Lookup, small.key)
+		e.Show(large.Lookup, large.key)
+		e.Changed(large.Keys, hash0, 0)
 		e.ChangedAll(0)
-		e.Count(1, 100_000, 1)
+		e.Count(large.Hood, 100_000, 1)
 	}
 	// All but those that the goroutine took off the queue before it was held up.
 	if dropped := e.feed.dropped.Load(); dropped < queued/2 {
@@ -96,11 +117,12 @@ func TestWhatIsDroppedCounts(t *testing.T) {
 	e.Close() // the test is the goroutine
 	p := pageOf(1, 3*mostShown)
 	for range queued + 9 {
-		e.Show(p)
+		e.Show(p.Lookup, p.key)
 	}
 	e.take(<-e.feed.queue)
-	e.feed.free <- &event{}
-	e.Show(p)
+	another := emptyEvent()
+	e.feed.free <- &another
+	e.Show(p.Lookup, p.key)
 	for len(e.feed.queue) > 1 {
 		<-e.feed.queue
 	}
@@ -119,21 +141,17 @@ func TestWhatIsDroppedCounts(t *testing.T) {
 func TestLargestPageIsBoundedWork(t *testing.T) {
 	e := full(64 << 20)
 	e.Close()
-	first := thumb.ID(1 << 41)
+	first := uint64(1 << 41)
 	times := func(n int) time.Duration {
 		p, took := pageOf(0, n), make([]time.Duration, 0, 15)
 		for ; len(took) < cap(took); first += 1 << 20 {
-			if !e.minis[0].shows(hoodOf(first)) {
+			if !e.minis[0].shows(hood(first)) {
 				continue
 			}
-			for i := range p.IDs {
-				p.IDs[i] = first + thumb.ID(i)
-			}
-			ev := event{kind: pageShown}
-			ev.keys = ev.room[:0]
+			p.first, p.Hood = first, hood(first)
+			ev := emptyEvent()
 			began := time.Now()
-			ev.fill(&p)
-			e.take(&ev)
+			ev.show(e, p)
 			took = append(took, time.Since(began))
 		}
 		slices.Sort(took)

@@ -10,14 +10,14 @@ type windows [hoodBits + 1]window
 type window struct {
 	used  bool
 	first uint32 // its first neighbourhood
-	// queried is how many captures the warm set has missed since its turn began.
+	// queried is how many keys the cache has missed since its turn began.
 	queried float64
 	// filling says that what miniatures miss does not count yet: they began its turn
-	// with nothing, which the warm set did not.
+	// with nothing, which the cache did not.
 	filling bool
 }
 
-// A turn is over when the warm set has missed so many times what the largest of its
+// A turn is over when the cache has missed so many times what the largest of its
 // miniatures has room for, undiminished. What the miniatures miss is no measure: the
 // neighbourhoods with the most to miss would have the shortest turns. Longer turns
 // leave out too many windows for hours; shorter ones make the curve too high, as a

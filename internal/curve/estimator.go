@@ -5,33 +5,35 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-// Imitated is how the warm set goes about its memory: what miniatures need to know to
-// do as it does.
+// Imitated is how a cache goes about its memory: what miniatures need to know to do as it
+// does.
 type Imitated struct {
-	// MinSize is the smallest size that a warm set may have, in bytes.
+	// MinSize is the smallest size that the cache may have, in bytes.
 	MinSize int64
-	// Room is what a warm set of size bytes has for its captures, Counters how many
+	// Room is what a cache of size bytes has for what it holds, Counters how many
 	// counters of reads it has.
 	Room, Counters func(size int64) int64
 	// Batch is how many reads are gathered before they are counted.
 	Batch int
-	// OfferAgain says whether a capture that was refused is offered once more.
+	// OfferAgain says whether a key that was refused is offered once more; nil: never.
 	OfferAgain func() bool
-	// Cost is what a capture takes, in bytes, until Page.Cost tells.
+	// Cost is what a key takes, in bytes, until Lookup.Cost tells.
 	Cost float64
+	// Sized: a look-up has one key, and Lookup.Cost is what that one takes.
+	Sized bool
 }
+
+func (c *Imitated) offersAgain() bool { return c.OfferAgain != nil && c.OfferAgain() }
 
 // Estimator draws the size curve. Every method may be called from many goroutines.
 // Count, Show, Changed and ChangedAll, which belong on the path of a request, never
 // wait for anything.
 type Estimator struct {
-	warm Imitated
-	feed feed
-	told told
+	cache Imitated
+	feed  feed
+	told  told
 
 	// shown has a bit for each neighbourhood that any miniature is shown.
 	shown [1 << hoodBits / 64]atomic.Uint64
@@ -46,9 +48,9 @@ type Estimator struct {
 	counted  [len(sizes)]counted
 	windows  windows
 	scale    func(size int64, cost float64) uint // of miniatures, to begin with
-	limit    int                                 // of captures that a miniature holds
-	cost     float64                             // of a capture, on average
-	pages    int                                 // shown
+	limit    int                                 // of keys that a miniature holds
+	cost     float64                             // of a key, on average; 1 where they are sized
+	lookups  int                                 // shown
 	scratch  [mostShown]bool
 	observed observed
 }
@@ -56,24 +58,28 @@ type Estimator struct {
 // sizes are the sizes of a curve, in 48ths of the present one.
 var sizes = [...]int64{3, 6, 12, 18, 24, 36, 48, 72, 96, 144, 192, 384}
 
-const (
-	present   = 6 // of sizes
-	hoodWidth = 5 // bits of a capture's id
-)
+const present = 6 // of sizes
 
-// New makes the estimator of a warm set of size bytes. The caller closes it.
-func New(size int64, warm Imitated) *Estimator {
-	e := &Estimator{warm: warm, size: size, limit: maxHeld, cost: warm.Cost, observed: observed{fadeAt: fadeEvery}}
-	e.scale = e.usualScale
+// New makes the estimator of a cache of size bytes. The caller closes it.
+func New(size int64, cache Imitated) *Estimator {
+	e := &Estimator{cache: cache, size: size, limit: maxHeld, cost: cache.Cost, observed: observed{fadeAt: fadeEvery}}
+	if e.scale = e.usualScale; cache.Sized {
+		// How many keys a size is worth is not known: miniatures shrink once they hold so many.
+		e.scale, e.limit, e.cost = undiminished, maxSized, 1
+	}
 	e.start()
 	return e
 }
 
-// NewExhaustive makes one whose miniatures are shown every page, whatever memory and
+func undiminished(int64, float64) uint { return 0 }
+
+// NewExhaustive makes one whose miniatures are shown every look-up, whatever memory and
 // processor time that takes: tests hold the others against it.
-func NewExhaustive(size int64, warm Imitated) *Estimator {
-	e := &Estimator{warm: warm, size: size, limit: 1 << 20, cost: warm.Cost, observed: observed{fadeAt: fadeEvery}}
-	e.scale = func(int64, float64) uint { return 0 }
+func NewExhaustive(size int64, cache Imitated) *Estimator {
+	e := &Estimator{cache: cache, size: size, limit: 1 << 20, cost: cache.Cost, scale: undiminished, observed: observed{fadeAt: fadeEvery}}
+	if cache.Sized {
+		e.cost = 1
+	}
 	e.start()
 	return e
 }
@@ -81,7 +87,7 @@ func NewExhaustive(size int64, warm Imitated) *Estimator {
 func (e *Estimator) start() {
 	e.minis = []*miniature{e.miniature(0, nil)}
 	e.publish()
-	e.feed.start(e.take)
+	e.feed.start(e.take, e.cache.Sized)
 }
 
 // Close ends the estimator's goroutine. The curve stays as it is.
@@ -92,16 +98,16 @@ func (e *Estimator) sizeAt(i int) int64 { return e.size * sizes[i] / sizes[prese
 // miniature makes the one of a size, which takes over from another.
 func (e *Estimator) miniature(i int, from *miniature) *miniature {
 	size := e.sizeAt(i)
-	return newMiniature(&e.warm, size, e.scale(size, e.cost), e.limit, e.cost, &e.windows, from)
+	return newMiniature(&e.cache, size, e.scale(size, e.cost), e.limit, e.cost, &e.windows, from)
 }
 
 // at returns the miniature that stands for a size.
 func (e *Estimator) at(i int) *miniature { return e.minis[min(i, len(e.minis)-1)] }
 
 // grow adds the miniature of the next size once the last one is full.
-func (e *Estimator) grow(page int) {
+func (e *Estimator) grow(keys, cost int) {
 	last := e.minis[len(e.minis)-1]
-	if n := len(e.minis); n < len(sizes) && last.full(page) {
+	if n := len(e.minis); n < len(sizes) && last.full(keys, cost) {
 		e.minis = append(e.minis, e.miniature(n, last))
 	}
 }
@@ -121,11 +127,11 @@ func (e *Estimator) publish() {
 	}
 }
 
-// Count counts a page that begins with a capture, and how many captures the warm set
-// lacked of it. It says whether the page is one of those to Show.
-func (e *Estimator) Count(first thumb.ID, captures, lacked int) (show bool) {
-	e.told.add(captures, lacked)
-	hood := hoodOf(first)
+// Count counts a look-up in a neighbourhood (Hood), its keys, and how many of those the
+// cache lacked; of a sized key, its weight instead. It says whether the look-up is one of
+// those to Show.
+func (e *Estimator) Count(hood uint32, keys, lacked int) (show bool) {
+	e.told.add(keys, lacked)
 	return e.shown[hood/64].Load()>>(hood%64)&1 != 0
 }
 
@@ -138,27 +144,33 @@ func (e *Estimator) take(ev *event) {
 		e.outdateAll(at)
 	}
 	switch ev.kind {
-	case pageShown:
-		e.page(ev)
-	case capturesChanged:
+	case lookupShown:
+		e.lookup(ev)
+	case keysChanged:
 		e.outdate(ev)
 	}
 }
 
-// page shows a page to the miniatures.
-func (e *Estimator) page(p *event) {
+// lookup shows a look-up to the miniatures.
+func (e *Estimator) lookup(p *event) {
 	p.costOf, p.absent = e.cost, e.scratch[:len(p.keys)]
-	e.grow(len(p.keys))
+	p.units = 1
+	if e.cache.Sized {
+		p.units = int(p.cost)
+	}
+	e.grow(len(p.keys), p.units)
 	for _, m := range e.minis {
 		if m.lacked = notShown; m.shows(p.hood) {
-			m.lacked = m.page(p)
+			m.lacked = m.lookup(p)
 		}
 	}
 	e.count(p)
-	if e.pages++; e.pages%turnEvery == 0 {
+	if e.lookups++; e.lookups%turnEvery == 0 {
 		e.catchUp()
 		e.turn()
-		e.fit(p.cost)
+		if !e.cache.Sized {
+			e.fit(p.cost)
+		}
 		e.publish()
 	}
 	if p.now >= inSeconds(e.observed.fadeAt) {
@@ -166,18 +178,18 @@ func (e *Estimator) page(p *event) {
 	}
 }
 
-// missed is how many pages needed a query, and how many captures were not found.
-type missed struct{ pages, captures float64 }
+// missed is how many look-ups lacked something, and how many keys were not found.
+type missed struct{ lookups, keys float64 }
 
-// counted is what the miniature of a size missed of the pages that it was shown, and
-// what the warm set itself missed of them; each stands for as many as the miniature
+// counted is what the miniature of a size missed of the look-ups that it was shown, and
+// what the cache itself missed of them; each stands for as many as the miniature
 // says. And how much there was, in all, while that was counted.
 type counted struct {
 	own, real missed
 	of        total
 }
 
-// count counts what was missing of a page, and what of it the warm set lacked.
+// count counts what was missing of a look-up, and what of it the cache lacked.
 func (e *Estimator) count(p *event) {
 	for i := range e.counted {
 		if m := e.at(i); m.lacked != notShown && !e.windows[m.shift].filling {
@@ -187,12 +199,12 @@ func (e *Estimator) count(p *event) {
 	}
 }
 
-// add counts so many pages that lacked some captures in the part that was shown, of
-// which there was so many times as much.
-func (m *missed) add(captures int, pages, larger float64) {
-	if captures > 0 {
-		m.pages += pages
-		m.captures += float64(captures) * pages * larger
+// add counts so many look-ups that lacked some keys in the part that was shown, of which
+// there was so many times as much.
+func (m *missed) add(keys int, lookups, larger float64) {
+	if keys > 0 {
+		m.lookups += lookups
+		m.keys += float64(keys) * lookups * larger
 	}
 }
 
@@ -212,12 +224,12 @@ func (e *Estimator) turn() {
 	}
 }
 
-// turnEvery is after how many shown pages.
+// turnEvery is after how many shown look-ups.
 const turnEvery = 256
 
 func inSeconds(d time.Duration) uint32 { return uint32(d / time.Second) }
 
-// outdate tells the miniatures that captures have changed.
+// outdate tells the miniatures that what some keys stand for has changed.
 func (e *Estimator) outdate(changed *event) {
 	for _, key := range changed.keys {
 		for _, m := range e.minis {
@@ -228,7 +240,7 @@ func (e *Estimator) outdate(changed *event) {
 	}
 }
 
-// outdateAll tells them that every capture may have changed.
+// outdateAll tells them that all may have changed.
 func (e *Estimator) outdateAll(now uint32) {
 	for _, m := range e.minis {
 		for i := range m.table {
@@ -237,8 +249,8 @@ func (e *Estimator) outdateAll(now uint32) {
 	}
 }
 
-// Resize makes the miniatures those of a warm set of size bytes. Each takes over
-// from the one that was nearest in size, as the warm set itself keeps what fits, and
+// Resize makes the miniatures those of a cache of size bytes. Each takes over
+// from the one that was nearest in size, as the cache itself keeps what fits, and
 // counting begins anew.
 func (e *Estimator) Resize(size int64, now time.Duration) {
 	e.mu.Lock()
@@ -247,7 +259,7 @@ func (e *Estimator) Resize(size int64, now time.Duration) {
 	e.size, e.minis, e.counted = size, nil, [len(sizes)]counted{}
 	for i := range sizes {
 		m := e.miniature(i, nearest(old, e.sizeAt(i)))
-		if e.minis = append(e.minis, m); !m.full(1) {
+		if e.minis = append(e.minis, m); !m.full(1, 1) {
 			break
 		}
 	}
@@ -267,7 +279,7 @@ func nearest(minis []*miniature, size int64) *miniature {
 
 func abs(n int64) int64 { return max(n, -n) }
 
-// fit follows what captures cost in the warm set, where that is known: most cost the
+// fit follows what keys cost in the cache, where that is known: most captures cost the
 // same, but some an app has named files of its own for.
 func (e *Estimator) fit(cost float64) {
 	if cost <= 0 || math.Abs(cost/e.cost-1) < 0.05 {
@@ -275,6 +287,6 @@ func (e *Estimator) fit(cost float64) {
 	}
 	e.cost = cost
 	for _, m := range e.minis {
-		m.rebuild(cost, m.table)
+		m.rebuild(cost, m.table, m.costs)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-// Remembered is what is remembered of a public capture whose thumbnails cannot be had, for
+// Remembered is what is remembered of a capture whose thumbnails cannot be had, for
 // who asks why.
 type Remembered struct {
 	ID     thumb.ID
@@ -15,9 +15,20 @@ type Remembered struct {
 	Unkept bool                  // pictures wait that storage did not take
 }
 
-// Remembered returns what is remembered of a capture; false where nothing is.
+// Remembered returns what is remembered of a public capture; false where nothing is.
 func (r *Renderer) Remembered(id thumb.ID) (Remembered, bool) {
-	f := r.public.failures
+	return r.public.failures.remembered(id)
+}
+
+// RememberedDraft returns what is remembered of a capture of a draft project.
+func (r *Renderer) RememberedDraft(id thumb.ID) (Remembered, bool) {
+	if r.private == nil {
+		return Remembered{}, false
+	}
+	return r.private.failures.remembered(id)
+}
+
+func (f *failures) remembered(id thumb.ID) (Remembered, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	element := f.byID[id]

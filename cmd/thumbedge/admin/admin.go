@@ -59,6 +59,8 @@ type Part struct {
 	State string `json:"state"`
 	// Effect says what a state that is not "ok" means for users, and the way out.
 	Effect string `json:"effect,omitempty"`
+	// Since is when it was first seen to be so; only the status page knows it.
+	Since *time.Time `json:"since,omitempty"`
 }
 
 // Deps are what the admin listener is plugged into.
@@ -71,7 +73,9 @@ type Deps struct {
 	Reconciled func(ctx context.Context) json.RawMessage
 	// Explain says what is known of a capture, as JSON's value; Failures what failed last.
 	Explain  func(ctx context.Context, id thumb.ID) (any, error)
-	Failures func() []Failure
+	Failures func() Failures
+	// Runbook is the text of deploy/RUNBOOK.md, to which sentences lead.
+	Runbook  string
 	Registry *prometheus.Registry // /metrics tells it; the listener adds its own
 	Version  string
 	Config   func() []Setting // in force, without secrets
@@ -89,14 +93,16 @@ type Server struct {
 	deps      Deps
 	http      *http.Server
 	started   time.Time
+	pages     pages
 	history   history
+	parts     standing
 	formToken string // of the status page's form; another with each process
 }
 
 // New makes the server; Serve starts it, and Sample what the status page shows of
 // the last hour.
 func New(cfg Config, deps Deps) *Server {
-	s := &Server{cfg: cfg, deps: deps, started: time.Now(), formToken: rand.Text()}
+	s := &Server{cfg: cfg, deps: deps, started: time.Now(), pages: newPages(), formToken: rand.Text()}
 	if s.deps.Config == nil {
 		s.deps.Config = func() []Setting { return nil }
 	}
@@ -116,6 +122,8 @@ func New(cfg Config, deps Deps) *Server {
 	guarded.HandleFunc("GET /cache/captures/{id}", s.captureState)
 	guarded.HandleFunc("DELETE /cache/captures/{id}", s.captureForget)
 	guarded.HandleFunc("GET /explain/{id}", s.explain)
+	guarded.HandleFunc("GET /explain", s.explainForm)
+	guarded.HandleFunc("GET /runbook", s.runbook)
 	guarded.HandleFunc("GET /config", s.config)
 	guarded.HandleFunc("GET /config/changes", s.changes)
 	guarded.HandleFunc("/debug/pprof/", pprof.Index)

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/admin"
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/explain"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/machine"
 	"github.com/thumbedge/thumbedge/resolver"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
@@ -73,6 +74,7 @@ func newListenerOn(t *testing.T, listen, token string) *listener {
 		Memory:  machine.Memory{Bytes: memory, Whose: "this machine"},
 		Version: "test", Config: func() []admin.Setting { return []admin.Setting{{Key: "cache.max_size", Value: "64MiB"}} },
 		Reconciled: func(context.Context) json.RawMessage { return nil },
+		Explain:    func(context.Context, thumb.ID) (any, error) { return explain.Capture{Standing: "missing"}, nil },
 		Ready: func(context.Context) admin.Readiness {
 			return admin.Readiness{Ready: l.ready, Parts: []admin.Part{{Name: "app", State: "ok"}}}
 		},

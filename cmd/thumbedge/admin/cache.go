@@ -136,7 +136,7 @@ func (s *Server) captureForget(w http.ResponseWriter, r *http.Request) {
 func (s *Server) capture(w http.ResponseWriter, r *http.Request) (thumb.ID, bool) {
 	id, ok := thumb.ParseID(r.PathValue("id"))
 	if !ok {
-		problem(w, http.StatusBadRequest, "a capture's id is a positive 64-bit integer")
+		problem(w, http.StatusBadRequest, badID)
 	}
 	return id, ok
 }

@@ -5,7 +5,7 @@ import (
 )
 
 // guarded are the paths that not everybody may ask for.
-var guarded = []string{"/", "/status", "/cache", "/cache/captures/7", "/debug/pprof/", "/nowhere"}
+var guarded = []string{"/", "/status", "/cache", "/cache/captures/7", "/explain/7", "/explain?id=7", "/runbook", "/debug/pprof/", "/nowhere"}
 
 func TestGuardOutsideLoopback(t *testing.T) {
 	t.Parallel()

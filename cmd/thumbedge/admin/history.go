@@ -22,9 +22,10 @@ const (
 	perSecond = "per_second" // of a counter
 	meanTime  = "seconds"    // of a histogram: the mean of what was observed between the two
 	level     = "level"      // of a gauge: as it is
+	counted   = "counted"    // of a counter, for the answers: no chart shows it
 )
 
-// chart is one metric that the status page shows over time.
+// chart is one metric that the status page shows over time, or reckons with.
 type chart struct {
 	name   string
 	kind   string
@@ -56,6 +57,15 @@ var charts = []chart{
 	{"resident", level, "process_resident_memory_bytes", ""},
 	{"warmset_used", level, "thumbedge_warmset_used_bytes", ""},
 	{"warmset_limit", level, "thumbedge_warmset_max_bytes", ""},
+	{"responses", counted, "thumbedge_responses_requests_total", "result"},
+	{"saved_bytes", counted, "thumbedge_responses_saved_bytes_total", ""},
+	{"original_bytes", counted, "thumbedge_cold_original_bytes_total", ""},
+	{"signed", counted, "thumbedge_signed_labels_total", ""},
+	{"unresolved", counted, "thumbedge_pages_unresolved_total", ""},
+	{"answers_broken", counted, "thumbedge_upstream_answers_broken_total", ""},
+	{"refused", counted, "thumbedge_client_connections_refused_total", ""},
+	{"panics", counted, "thumbedge_panics_total", ""},
+	{"spool_full", counted, "thumbedge_spool_full_total", "outcome"},
 }
 
 // point is one value of a chart; NaN, where there is nothing to tell, is null.
@@ -104,6 +114,7 @@ func (s *Server) Sample(ctx context.Context, step time.Duration) {
 	defer again.Stop()
 	for {
 		s.takeSample()
+		s.parts.since(s.deps.Ready(ctx))
 		select {
 		case <-ctx.Done():
 			return
@@ -112,12 +123,15 @@ func (s *Server) Sample(ctx context.Context, step time.Duration) {
 	}
 }
 
-func (s *Server) takeSample() {
+func (s *Server) takeSample() { s.history.add(s.gather()) }
+
+// gather reads what the charts' metrics say now.
+func (s *Server) gather() sample {
 	families, err := s.deps.Registry.Gather()
 	if err != nil {
 		s.deps.Log.Debug("metrics are incomplete", "error", err)
 	}
-	s.history.add(read(time.Now(), families))
+	return read(time.Now(), families)
 }
 
 // read takes from a gathering what the charts show.
@@ -166,6 +180,9 @@ func (h *history) timeline() timeline {
 		told.Times[i] = float64(s.at.UnixMilli()) / 1000
 	}
 	for _, c := range charts {
+		if c.kind == counted {
+			continue
+		}
 		drawn := plot{c.kind, map[string][]point{}}
 		if len(samples) > 0 {
 			for name := range samples[len(samples)-1].readings[c.name] {

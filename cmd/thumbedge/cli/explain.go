@@ -9,6 +9,7 @@ import (
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/explain"
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/program"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -61,7 +62,8 @@ func askDatabase(ctx context.Context, file *config.File, id thumb.ID) (told *exp
 		return nil, err
 	}
 	defer parts.close(&err)
-	return explain.Explain(ctx, explain.Deps{Database: parts.store, URLs: parts.storage.StorageURLs, Specs: file.Thumbnails}, id)
+	return explain.Explain(ctx, explain.Deps{Database: parts.store, URLs: parts.storage.StorageURLs, Specs: file.Thumbnails,
+		Private: program.ExplainedPrivate(file, parts.private)}, id)
 }
 
 func printExplanation(w io.Writer, e *explain.Capture) {
@@ -79,6 +81,9 @@ func printExplanation(w io.Writer, e *explain.Capture) {
 		fmt.Fprintf(w, "\n%s (%d)\n  %-8s %s\n", l.Label, l.Width, l.Verdict, l.Why)
 		if l.Row != nil {
 			fmt.Fprintf(w, "  row      %s, width %d\n", l.Row.Path, l.Row.Width)
+			if l.Row.File != "" {
+				fmt.Fprintf(w, "  file     %s\n", l.Row.File)
+			}
 		}
 		if l.Failure != "" {
 			fmt.Fprintf(w, "  failed   %s\n", l.Failure)

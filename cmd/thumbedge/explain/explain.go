@@ -1,7 +1,8 @@
 // Package explain says of one capture what is known of it, and what a request for each of
 // its labels would be answered now, and why: for who looks at a gallery with a broken
 // image in it. The admin listener answers so (/explain/<id>), and so does the command
-// line. It asks the database past the warm set; it renders and fetches nothing.
+// line. It asks the database past the warm set, and of a draft's files whether they are
+// there; it renders and fetches nothing.
 package explain
 
 import (
@@ -30,6 +31,17 @@ type Deps struct {
 	// Remembered says what this process remembers of a capture that failed; nil: this
 	// process serves nobody, and knows of no failure.
 	Remembered func(id thumb.ID) (imaging.Remembered, bool)
+	Private    *Private // nil: there is no private storage
+}
+
+// Private is where the thumbnails of drafts are.
+type Private struct {
+	// Exists says whether a file is there.
+	Exists func(ctx context.Context, key string) (bool, error)
+	URLs   func() thumb.StorageURLs // as Deps'; nil: the proxy serves the files itself
+	// Remembered is that of Deps, of drafts.
+	Remembered func(id thumb.ID) (imaging.Remembered, bool)
+	Signs      bool // there are keys
 }
 
 // Capture is the explanation of one.
@@ -58,6 +70,7 @@ type Row struct {
 	Path     string     `json:"path"`
 	Width    int        `json:"width"`
 	Modified *time.Time `json:"last_modified"`
+	File     string     `json:"file,omitempty"` // of a draft's: "there", "missing", or why that is not known
 }
 
 // Explain asks the database, and says what there is to say. An error is the database's.
@@ -75,10 +88,10 @@ func Explain(ctx context.Context, deps Deps, id thumb.ID) (*Capture, error) {
 	e.Standing = standing(capture)
 	e.Modified, e.Original = moment(capture.LastModified), place(work.Original)
 	var remembered imaging.Remembered
-	if deps.Remembered == nil {
+	if remember := deps.rememberedOf(capture); remember == nil {
 		e.Failures = "not known: no thumbedge serves here"
 	} else {
-		remembered, _ = deps.Remembered(id)
+		remembered, _ = remember(id)
 	}
 	for i, spec := range deps.Specs {
 		l := Label{Label: spec.Label, Width: spec.Width}
@@ -87,6 +100,9 @@ func Explain(ctx context.Context, deps Deps, id thumb.ID) (*Capture, error) {
 		l.Verdict, l.Why = verdict.String(), why(row, spec, verdict)
 		if row != nil {
 			l.Row = &Row{Path: row.Path, Width: row.Width, Modified: moment(row.LastModified)}
+			if capture.Draft {
+				l.Row.File = deps.fileOf(ctx, row.Path)
+			}
 		}
 		if failed := remembered.Errs[i]; failed != nil {
 			l.Failure = failed.Error()
@@ -96,7 +112,11 @@ func Explain(ctx context.Context, deps Deps, id thumb.ID) (*Capture, error) {
 				l.Failure += " (until " + remembered.Until.UTC().Format(time.RFC3339) + ")"
 			}
 		}
-		l.Answer = answer(deps, capture, row, spec, verdict, remembered.Errs[i])
+		if capture.Draft {
+			l.Answer = deps.draftAnswer(l.Row, verdict, remembered.Errs[i])
+		} else {
+			l.Answer = answer(deps, capture, row, spec, verdict, remembered.Errs[i])
+		}
 		e.Labels = append(e.Labels, l)
 	}
 	return e, nil
@@ -130,8 +150,6 @@ func why(row *thumb.Row, spec thumb.Spec, verdict thumb.Verdict) string {
 // answer says what a request for a label would be answered now.
 func answer(deps Deps, c *thumb.Capture, row *thumb.Row, spec thumb.Spec, verdict thumb.Verdict, failed error) string {
 	switch {
-	case !c.Public && c.Draft:
-		return "the app's, unless the URL is signed"
 	case !c.Public:
 		return "the app's: it is not public"
 	case verdict == thumb.Warm:

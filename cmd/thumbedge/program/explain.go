@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/admin"
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/explain"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -13,29 +14,45 @@ import (
 func (p *Program) explain(ctx context.Context, id thumb.ID) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
+	private := ExplainedPrivate(p.File(), p.private.storage)
+	if private != nil {
+		private.Remembered = p.renderer.RememberedDraft
+	}
 	return explain.Explain(ctx, explain.Deps{
-		Database: p.store, URLs: p.storage.StorageURLs, Specs: p.File().Thumbnails, Remembered: p.renderer.Remembered,
+		Database: p.store, URLs: p.storage.StorageURLs, Specs: p.File().Thumbnails, Remembered: p.renderer.Remembered, Private: private,
 	}, id)
+}
+
+// ExplainedPrivate is what an explanation needs of private storage; nil: there is none.
+func ExplainedPrivate(file *config.File, storage Storage) *explain.Private {
+	if storage == nil {
+		return nil
+	}
+	private := &explain.Private{Exists: storage.Exists, Signs: file.Signing.Enabled()}
+	if file.Storage.Private.Driver == config.DriverS3 {
+		private.URLs = storage.StorageURLs
+	}
+	return private
 }
 
 // shownFailures is how many failures the status page lists.
 const shownFailures = 20
 
-// lastFailures are the captures that failed last, with the first of their causes.
-func (p *Program) lastFailures() []admin.Failure {
-	failures := []admin.Failure{}
+// lastFailures are the captures that failed last, each with its first cause.
+func (p *Program) lastFailures() admin.Failures {
+	failures := admin.Failures{}
 	for _, known := range p.renderer.LastFailures(shownFailures) {
-		f := admin.Failure{ID: int64(known.ID)}
-		for _, err := range known.Errs {
+		f := admin.Failure{ID: known.ID}
+		for i, err := range known.Errs {
 			if err != nil {
-				f.Cause = err.Error()
+				f.Label, f.Why = p.File().Thumbnails[i].Label, err.Error()
 				break
 			}
 		}
-		if f.Cause == "" && known.Unkept {
-			f.Cause = "storage did not take the picture"
+		if f.Why == "" && known.Unkept {
+			f.Why = "storage did not take the picture"
 		}
-		if f.Cause != "" {
+		if f.Why != "" {
 			failures = append(failures, f)
 		}
 	}

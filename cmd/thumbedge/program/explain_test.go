@@ -69,12 +69,12 @@ func TestExplainSaysWhatARequestGets(t *testing.T) {
 	}
 	var status struct {
 		Failures []struct {
-			ID    int64
-			Cause string
+			ID  int64
+			Why string
 		}
 	}
 	_, body := s.get("http://" + s.program.AdminAddr() + "/status")
-	if err := json.Unmarshal(body, &status); err != nil || len(status.Failures) != 1 || status.Failures[0].ID != broken || strings.Contains(status.Failures[0].Cause, "hunter2") {
+	if err := json.Unmarshal(body, &status); err != nil || len(status.Failures) != 1 || status.Failures[0].ID != broken || strings.Contains(status.Failures[0].Why, "hunter2") {
 		t.Errorf("the status page lists %+v, %v", status.Failures, err)
 	}
 }

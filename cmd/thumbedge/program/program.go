@@ -27,6 +27,7 @@ import (
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/admin"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/machine"
+	"github.com/thumbedge/thumbedge/deploy"
 	"github.com/thumbedge/thumbedge/imaging"
 	"github.com/thumbedge/thumbedge/proxy"
 	"github.com/thumbedge/thumbedge/proxy/wire/upstream"
@@ -164,7 +165,7 @@ func (p *Program) build(ctx context.Context, file *config.File) error {
 	p.stored = newStorageProbe(p.store, storage, file.Storage.Prefix, registry)
 	deps := admin.Deps{
 		WarmSet: p.warm, Ready: p.ready, Reconciled: p.reconciled, Explain: p.explain, Failures: p.lastFailures, Registry: registry,
-		Version: p.opts.Version, Config: p.configuration, Changes: p.changes, File: p.opts.Path, Log: p.opts.Log, Memory: machine.ReadMemory(),
+		Version: p.opts.Version, Config: p.configuration, Changes: p.changes, File: p.opts.Path, Log: p.opts.Log, Memory: machine.ReadMemory(), Runbook: deploy.Runbook,
 	}
 	if cache := p.proxy.Responses(); cache != nil {
 		deps.Responses = cache

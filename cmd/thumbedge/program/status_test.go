@@ -43,6 +43,7 @@ func TestStatusPage(t *testing.T) {
 	tab.Wait(`document.querySelectorAll("#parts li").length >= 6`)
 	var shown struct {
 		Ready, Parts, Config, Warm, Advice, Reconcile, Responses string
+		Saved, Change, Runbook                                   string
 		Limits, Overflow, Points                                 int
 		State                                                    struct{ Hits, Misses, SavedBytes int64 }
 	}
@@ -50,6 +51,9 @@ func TestStatusPage(t *testing.T) {
 		ready: document.getElementById("ready").textContent,
 		parts: document.getElementById("parts").innerText,
 		config: document.getElementById("config").textContent,
+		saved: document.getElementById("saved").innerText,
+		change: document.getElementById("change").innerText,
+		runbook: document.querySelector("#change a").getAttribute("href"),
 		warm: document.getElementById("warm").innerText,
 		advice: document.getElementById("advice").textContent,
 		reconcile: document.getElementById("reconcile").innerText,
@@ -73,6 +77,10 @@ func TestStatusPage(t *testing.T) {
 			t.Errorf("the parts lack %s: %s", part, shown.Parts)
 		}
 	}
+	if !strings.Contains(shown.Saved, "The app was spared up to ") || !strings.Contains(shown.Saved, "The response cache answered ") ||
+		!strings.Contains(shown.Change, "The last reconcile was refused: ") || !strings.HasPrefix(shown.Runbook, "/runbook#") {
+		t.Errorf("what it saves: %s; what to change: %s, %s", shown.Saved, shown.Change, shown.Runbook)
+	}
 	hits, misses := humanize.Comma(shown.State.Hits), humanize.Comma(shown.State.Misses)
 	for _, told := range []string{"of 64 MiB", "\nfresh, stale\t" + hits + ", ", "\nmisses, not for a cache\t" + misses + ", ", "\nthe app was saved\t", "MiB of bodies", "\nanonymous pages\tshared"} {
 		if shown.State.Hits == 0 || shown.State.Misses == 0 || !strings.Contains(shown.Responses, told) {
@@ -90,7 +98,7 @@ func TestStatusPage(t *testing.T) {
 	for _, picture := range []struct {
 		name, scheme string
 		width        int
-	}{{"status_light", "light", 1280}, {"status_dark", "dark", 1280}, {"status_phone", "light", 390}} {
+	}{{"status_light", "light", 1280}, {"status_dark", "dark", 1280}, {"status_phone", "light", 400}, {"status_phone_dark", "dark", 400}} {
 		keep(t, picture.name+".png", tab.Screenshot(picture.width, picture.scheme))
 		if tab.Eval(read, &shown); shown.Overflow > 0 {
 			t.Errorf("%s: the page is %d pixels wider than its window", picture.name, shown.Overflow)
@@ -125,14 +133,25 @@ func (s *site) resizesFromThePage(tab *testenv.Tab) {
 
 	tab.Scripts(false)
 	tab.Open("http://" + s.program.AdminAddr() + "/")
+	pages := func() (n int) {
+		for _, r := range tab.Requests() {
+			if r.URL == "http://"+s.program.AdminAddr()+"/" && r.Method == http.MethodGet && r.Status == http.StatusOK {
+				n++
+			}
+		}
+		return n
+	}
+	before := pages()
 	tab.Type("#size", "48MiB")
 	s.eventually("the plain form resizes", func() bool { return s.program.WarmSet().State().MaxSize == 48<<20 })
+	s.eventually("it leads back to the page", func() bool { return pages() > before })
 	tab.Scripts(true)
 	tab.Open("http://" + s.program.AdminAddr() + "/")
 	tab.Wait(`document.getElementById("warm").innerText.includes("of 48 MiB")`)
 }
 
-// reconcile looks at every row and file, and changes nothing.
+// reconcile looks at every row and file, and changes nothing; in private storage too,
+// where there is one.
 func (s *site) reconcile() {
 	s.Helper()
 	cfg := s.file.Postgres()
@@ -140,14 +159,20 @@ func (s *site) reconcile() {
 	if err != nil {
 		s.Fatal(err)
 	}
-	storage, err := filesystem.New(s.file.Storage.Filesystem)
-	if err != nil {
-		s.Fatal(err)
+	run := func(rows reconcile.Database, files filesystem.Config, cfg reconcile.Config) {
+		storage, err := filesystem.New(files)
+		if err != nil {
+			s.Fatal(err)
+		}
+		defer storage.Close()
+		cfg.Specs, cfg.Rate, cfg.Grace = s.file.Thumbnails, 1_000_000, time.Hour
+		if _, err := reconcile.Run(s.Context(), cfg, rows, storage, func(reconcile.Progress) {}); err != nil {
+			s.Fatal(err)
+		}
 	}
-	defer storage.Close()
-	if _, err := reconcile.Run(s.Context(), reconcile.Config{Specs: s.file.Thumbnails, Keys: cfg.Keys, Rate: 1_000_000, Grace: time.Hour},
-		store, storage, func(reconcile.Progress) {}); err != nil {
-		s.Fatal(err)
+	run(store, s.file.Storage.Filesystem, reconcile.Config{Keys: cfg.Keys})
+	if private := &s.file.Storage.Private; private.Configured() {
+		run(store.Private(), private.FilesystemConfig(), reconcile.Config{Keys: private.Prefix, Private: true})
 	}
 }
 

@@ -2,7 +2,6 @@ package program
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"sync/atomic"
 	"time"
@@ -10,7 +9,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/admin"
-	"github.com/thumbedge/thumbedge/cmd/thumbedge/reconcile"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/site"
 	"github.com/thumbedge/thumbedge/resolver/postgres"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
@@ -125,15 +123,4 @@ func (s *storageProbe) privateState() admin.Part {
 		return admin.Part{Name: name, State: down, Effect: "drafts are shown as the app does: " + last.err.Error()}
 	}
 	return admin.Part{Name: name, State: ok}
-}
-
-// reconciled returns the summary of reconcile's last run; nil where none is known.
-func (p *Program) reconciled(ctx context.Context) json.RawMessage {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	summary, err := p.store.Remembered(ctx, reconcile.LastRun)
-	if err != nil {
-		p.opts.Log.Debug("reconcile's last run is not known", "error", err)
-	}
-	return summary
 }

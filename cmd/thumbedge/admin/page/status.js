@@ -1,68 +1,3 @@
-<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<link rel="icon" href="data:,">
-<title>thumbedge</title>
-<style>
-:root { --bg: #f6f6f3; --card: #fff; --ink: #1d1f1e; --dim: #5f6663; --line: #dcdcd6; --ok: #1a7f4b; --bad: #b3261e; --warn: #8a5a00;
-  --c0: #2166ac; --c1: #c2571a; --c2: #1f8a5b; --c3: #8a4fb0; --c4: #a3263f; --c5: #6b6f00; --c6: #007f8c; --c7: #5c5c5c; --c8: #b07d00; --c9: #d05fa2; }
-@media (prefers-color-scheme: dark) { :root { --bg: #151716; --card: #1e2120; --ink: #e8ebe9; --dim: #9da5a1; --line: #353a38; --ok: #57c98b; --bad: #ff8a80; --warn: #e8b34b;
-  --c0: #6fb1f0; --c1: #f0985c; --c2: #5fcf9a; --c3: #c99be8; --c4: #f28499; --c5: #cfd15a; --c6: #55cdd8; --c7: #b0b0b0; --c8: #f2c14e; --c9: #f7a8d4; } }
-* { box-sizing: border-box }
-body { margin: 0 auto; max-width: 1180px; padding: 1rem; background: var(--bg); color: var(--ink); font: 15px/1.45 system-ui, sans-serif }
-header { display: flex; flex-wrap: wrap; gap: .25rem 1rem; align-items: baseline }
-h1 { font-size: 1.35rem; margin: 0 } h2 { font-size: 1rem; margin: 0 0 .4rem }
-.dim, figcaption { color: var(--dim) } .right { margin-left: auto }
-main { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: .8rem; margin-top: .8rem }
-@media (max-width: 1020px) { main { grid-template-columns: repeat(2, minmax(0, 1fr)) } }
-@media (max-width: 680px) { main { grid-template-columns: minmax(0, 1fr) } body { padding: .7rem } }
-section { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .8rem; min-width: 0 }
-.wide { grid-column: 1 / -1 } .double { grid-column: span 2 } .tall { grid-row: span 2 } .stack { display: flex; flex-direction: column; gap: .8rem; min-width: 0 } .stack section:last-child { flex: 1 } #limits th { white-space: nowrap } @media (max-width: 680px) { .double { grid-column: auto } }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(145px, 1fr)); gap: .8rem } .tiles span { font-size: .9rem; display: block }
-.tiles b { display: block; font-size: 1.5rem; font-weight: 600 }
-table { border-collapse: collapse; width: 100% } td, th { text-align: left; padding: .15rem .6rem .15rem 0; vertical-align: top; overflow-wrap: anywhere; font-weight: 400 }
-td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; padding-right: 0 }
-.ok { color: var(--ok) } .down { color: var(--bad) } .degraded { color: var(--warn) } .ok, .down, .degraded { font-weight: 600 }
-svg { display: block; width: 100%; height: 130px; overflow: visible; touch-action: pan-y } svg text { fill: var(--dim); font-size: 11px }
-path { fill: none; stroke-width: 1.8; vector-effect: non-scaling-stroke; stroke-linejoin: round; stroke-linecap: round } line { stroke: var(--line); vector-effect: non-scaling-stroke }
-line.at { stroke: var(--dim) }
-figure { margin: 0 } figcaption { display: flex; flex-wrap: wrap; gap: .1rem .9rem; font-size: .85rem; margin-top: .4rem; min-height: 1.3em }
-figcaption i { display: inline-block; width: .7em; height: .7em; border-radius: 2px; margin-right: .35em } figcaption b { color: var(--ink); font-weight: 600; font-variant-numeric: tabular-nums }
-#parts { list-style: none; margin: 0; padding: 0; display: flex; flex-wrap: wrap; gap: .35rem 1.4rem } #parts li.has { flex-basis: 100%; order: -1 }
-#parts li::before { content: ""; display: inline-block; width: .6em; height: .6em; border-radius: 50%; margin-right: .45em; background: currentColor } #parts li { font-weight: 600 } #parts span { font-weight: 400; color: var(--ink); overflow-wrap: anywhere; white-space: normal }
-#advice { margin: 0 0 .5rem; font-size: 1.05rem } .small { font-size: .85rem; margin: .3rem 0 0 } #curve svg { height: 270px } @media (max-width: 680px) { #curve svg { height: 200px } } #curve .now { stroke-dasharray: 3 3; stroke: var(--dim) } circle { stroke: var(--card); stroke-width: 1.5 } rect.hit { fill: transparent; cursor: pointer }
-meter { width: 100%; height: .7rem; min-width: 3rem } form { display: flex; flex-wrap: wrap; gap: .5rem; margin-top: .6rem; align-items: center }
-input, button { font: inherit; color: inherit; background: var(--bg); border: 1px solid var(--line); border-radius: 6px; padding: .3rem .6rem } input { width: 7.5em }
-button { cursor: pointer } :focus-visible { outline: 2px solid var(--c0); outline-offset: 1px }
-summary { cursor: pointer; font-weight: 600 } code { font: .87em ui-monospace, monospace }
-</style>
-<header><h1>thumbedge</h1><span id="version" class="dim"></span><span id="ready"></span><span id="age" class="dim right" role="status">loading</span></header>
-<main>
-<section class="wide tiles" id="tiles" aria-label="now and the last hour"></section>
-<section class="wide"><h2>Is anything wrong?</h2><p id="wrong"></p><ul id="parts"></ul></section>
-<section class="wide"><h2>What failed last</h2><p class="dim small">Each number leads to why: its row, its original, and what a request would be answered now.</p><table id="failures"></table></section>
-<section class="double"><h2>How large should the warm set be?</h2><p id="advice"></p><figure id="curve"></figure>
-  <form id="resize" method="post" action="/cache" autocomplete="off"><input type="hidden" name="token" value="{{token}}"><label for="size">Warm set</label><input id="size" name="max_size" required pattern="[0-9.]+ ?([KMG]i?B)?" placeholder="128MiB"><button>Resize</button><span id="resized" class="dim" role="status"></span></form>
-  <p class="dim small">Acts at once, until the next start; set <code>cache.max_size</code> to keep it.</p></section>
-<div class="stack"><section><h2>Warm set</h2><table id="warm"></table></section>
-<section><h2>Last reconcile</h2><div id="reconcile"></div></section></div>
-<section><h2>Pages a second, by what answered for their captures</h2><figure data-plot="pages"></figure></section>
-<section><h2>Route URLs in pages a second</h2><figure data-plot="labels"></figure><p id="gain" class="dim small"></p></section>
-<section><h2>Mean time of a page: the app's share and ours</h2><figure data-plot="page_time"></figure></section>
-<section><h2>Renders a second, by outcome</h2><figure data-plot="renders"></figure></section>
-<section><h2>Mean time of a cold stage</h2><figure data-plot="stages"></figure></section>
-<section><h2>Mean time of a request, by route</h2><figure data-plot="duration"></figure></section>
-<section class="tall"><h2>Now, against the limits</h2><table id="limits"></table></section>
-<section><h2>Memory of the process, and the warm set's</h2><figure data-plot="memory"></figure></section>
-<section class="tall"><h2>Response cache</h2><table id="responses"></table></section>
-<section><h2>Fallbacks: passed to the app untouched</h2><table data-hour="passed"></table></section>
-<section><h2>Thumbnail requests answered here</h2><table data-hour="thumbnails"></table></section>
-<section class="double"><h2>No usable answer of the app</h2><table data-hour="upstream_errors"></table></section>
-<section class="wide"><details><summary>Configuration in force</summary><table id="config"></table></details></section>
-</main>
-<script>
 "use strict";
 const $ = id => document.getElementById(id);
 const svgNS = "http://www.w3.org/2000/svg";
@@ -254,37 +189,59 @@ function responses() {
     row("anonymous pages", r.anonymous ? "shared" : "not shared"));
 }
 
-// reconciled tells of the last run: when, what was found, what was repaired.
+// reconciled tells of the last run, of both storages where there are two.
 function reconciled() {
-  const r = shown.reconcile, into = $("reconcile"), n = x => x.toLocaleString();
+  const r = shown.reconcile, into = $("reconcile");
   if (!r) { into.replaceChildren(el("p", { class: "dim" }, "None is known. ", el("code", {}, "thumbedge reconcile"), " finds rows whose file is gone and files that no row names.")); return; }
-  const again = r.rows_regenerate.blank_path + r.rows_regenerate.other_width + r.rows_regenerate.older_than_original;
-  into.replaceChildren(el("p", { class: "dim small" }, `${new Date(r.finished).toLocaleString()}, ${seconds((new Date(r.finished) - new Date(r.started)) / 1000)}` + (r.apply ? "" : "; a dry run: nothing was changed")),
+  into.replaceChildren(...lastRun(r), ...(r.private ? [el("h3", {}, "Private thumbnails"), ...lastRun(r.private)] : []));
+}
+
+// lastRun tells of a run: when, what was found, what was repaired.
+function lastRun(r) {
+  const n = x => x.toLocaleString(), again = r.rows_regenerate.blank_path + r.rows_regenerate.other_width + r.rows_regenerate.older_than_original;
+  return [el("p", { class: "dim small" }, `${new Date(r.finished).toLocaleString()}, ${seconds((new Date(r.finished) - new Date(r.started)) / 1000)}` + (r.apply ? "" : "; a dry run: nothing was changed")),
     el("table", {},
       row("rows, files looked at", `${n(r.rows)}, ${n(r.files)}`),
       row("rows whose file is gone", n(r.rows_file_gone)), row("removed", n(r.rows_removed)),
       row("files that no row names", `${n(r.files_unnamed)} (${bytes(r.bytes_unnamed)})`), row("deleted", `${n(r.files_deleted)} (${bytes(r.bytes_deleted)})`),
-      row("rows that will regenerate", n(again))));
+      row("rows that will regenerate", n(again)))];
+}
+
+// sentence is an answer's, with the way to the runbook's section.
+function sentence(s) {
+  const text = el("span", {}, s.text + " ");
+  if (s.runbook) text.append(el("a", { href: "/runbook#" + slug(s.runbook) }, "Runbook: " + s.runbook));
+  return el("li", { class: s.state }, text);
+}
+const slug = name => name.toLowerCase().replaceAll(" ", "-").replace(/[^a-z0-9_-]/g, "");
+const moment = t => t.replace("T", " ").replace(/(\.\d+)?Z$/, " UTC");
+
+// failures lists what failed last. The table is there from the start where anything had.
+function failures() {
+  if (!shown.failures.length) return;
+  let body = document.querySelector("#failures tbody");
+  if (!body) {
+    body = el("tbody");
+    $("failures").replaceChildren(el("div", { class: "scroll" }, el("table", {}, el("caption", {}, "Thumbnails that could not be made, the last first"),
+      el("thead", {}, el("tr", {}, ...["capture", "label", "when", "cause", "why"].map(n => el("th", { scope: "col" }, n)))), body)));
+  }
+  body.replaceChildren(...shown.failures.map(f => el("tr", {}, el("td", {}, el("a", { href: "/explain/" + f.id }, f.id)),
+    ...[f.label, f.at ? moment(f.at) : "", words(f.cause), f.why].map(text => el("td", {}, text)))));
 }
 
 function show() {
   const { readiness, warm_set: w } = shown;
-  $("version").textContent = `${shown.version || "unversioned"}, up since ${new Date(shown.started).toLocaleString()}`;
   $("ready").textContent = readiness.ready ? "ready" : "not ready";
   $("ready").className = readiness.ready ? "ok" : "down";
-  $("parts").replaceChildren(...readiness.parts.map(p => el("li", { class: p.state + (p.effect ? " has" : "") }, p.name, el("span", {}, " " + p.state + (p.effect ? ": " + p.effect : "")))));
-  const bad = readiness.parts.filter(p => p.state !== "ok").length, failed = shown.failures || [];
-  $("wrong").textContent = (bad ? `${bad} of ${readiness.parts.length} parts are not as they should be. ` : "Every part is as it should be. ") +
-    (failed.length ? `${failed.length} captures failed lately.` : "No capture has failed lately.");
-  $("failures").replaceChildren(...failed.map(f => row(el("a", { href: "/explain/" + f.id }, String(f.id)), el("td", {}, f.cause))));
-  if (!failed.length) $("failures").append(row("nothing"));
+  $("parts").replaceChildren(...readiness.parts.map(p => el("li", { class: p.state }, p.name, el("span", {}, " " + p.state))));
+  for (const question of ["wrong", "saved", "change"]) $(question).replaceChildren(...shown.answers[question].map(sentence));
+  failures();
   $("warm").replaceChildren(
     row("used", `${bytes(w.used)} of ${bytes(w.max_size)} (${share(w.used, w.max_size)})`),
     row("captures", w.captures.toLocaleString()), row("evicted since resized", w.evictions.toLocaleString()),
     row("notifications", el("td", { class: "n " + (w.connected ? "ok" : "degraded") }, w.connected ? "heard" : "not heard")),
     row("generation", w.generation),
     row("breaker", el("td", { class: "n " + (w.breaker_open ? "down" : "ok") }, w.breaker_open ? "open: the database is not asked" : "closed")));
-  $("config").replaceChildren(...shown.config.map(c => row(el("code", {}, c.key), el("td", {}, el("code", {}, c.value || "–")))));
   derive();
   tiles();
   gain();
@@ -325,5 +282,3 @@ addEventListener("resize", () => { if (shown) { document.querySelectorAll("[data
 refresh();
 setInterval(() => { if (!document.hidden) refresh(); }, 10000);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
-</script>
-</html>

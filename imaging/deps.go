@@ -3,6 +3,7 @@ package imaging
 import (
 	"context"
 	"io"
+	"log/slog"
 	"time"
 
 	"github.com/thumbedge/thumbedge/imaging/source"
@@ -100,6 +101,21 @@ type Storage interface {
 	// StorageURLs says how the URLs of the files are written at this moment. Its Base
 	// never changes, and the same file has the same URL until shortly before Expires.
 	StorageURLs() thumb.StorageURLs
+}
+
+// Tracer follows what is done for a client's request by spans. Its methods are called
+// from many goroutines.
+type Tracer interface {
+	// Recording says whether ctx holds a span that is recorded.
+	Recording(ctx context.Context) bool
+	// Adopt returns ctx with the span that another context holds.
+	Adopt(ctx, from context.Context) context.Context
+	// Link says on the span that ctx holds that the one which other holds has to do with it.
+	Link(ctx, other context.Context)
+	// Span begins a span below the one that ctx holds. The context that it returns holds
+	// the new one; end is nil where nothing is recorded. Failure is the kind of error, in
+	// a word; "": it went well.
+	Span(ctx context.Context, name string) (within context.Context, end func(failure string, attributes ...slog.Attr))
 }
 
 // File is a stored file as List finds it.

@@ -54,6 +54,8 @@ type job struct {
 	// client is whose job it is, a thumb.Client: see jobs.handTo. It is nobody's while
 	// it is a prefetch.
 	client atomic.Uint64
+	// followed holds the span below which the job's stand; nil: none is recorded.
+	followed atomic.Pointer[context.Context]
 	// changed has a value when a notification named the capture.
 	changed chan struct{}
 	// These two are the job's goroutine's only: what is left of render.max_wait, and
@@ -72,9 +74,10 @@ type job struct {
 // jobs are the captures in hand: at most one job a capture, at most limit at once.
 type jobs struct {
 	limit    int
-	launch   func(*job)      // starts the goroutine of a new job
-	promote  func()          // told that a job has become another client's
-	lifetime context.Context // of all jobs
+	launch   func(*job)                  // starts the goroutine of a new job
+	promote  func()                      // told that a job has become another client's
+	follow   func(context.Context, *job) // told of each that asks for a job; nil: nothing is traced
+	lifetime context.Context             // of all jobs
 	metrics  *Metrics
 
 	mu       sync.Mutex
@@ -93,8 +96,9 @@ func (j *job) of() thumb.Client { return thumb.Client(j.client.Load()) }
 func (j *job) prefetch() bool { return j.of() == thumb.Nobody }
 
 // join adds a label of a capture, which a client asks for or nobody does, to the job
-// in hand, or to a new one, whose thumbnails are kept on that shelf.
-func (s *jobs) join(what target, on *shelf, position int, client thumb.Client) (*outcome, error) {
+// in hand, or to a new one, whose thumbnails are kept on that shelf. Of ctx only the span
+// that it holds counts.
+func (s *jobs) join(ctx context.Context, what target, on *shelf, position int, client thumb.Client) (*outcome, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -105,10 +109,11 @@ func (s *jobs) join(what target, on *shelf, position int, client thumb.Client) (
 		if err := s.makeRoom(client); err != nil {
 			return nil, err
 		}
-		j = s.add(what, on, client)
+		j = s.add(ctx, what, on, client)
 	} else {
 		s.metrics.coalesced.Inc()
 		s.handTo(j, client)
+		s.followBy(ctx, j)
 	}
 	if j.outcomes[position] == nil {
 		j.outcomes[position] = &outcome{done: make(chan struct{})}
@@ -118,14 +123,21 @@ func (s *jobs) join(what target, on *shelf, position int, client thumb.Client) (
 }
 
 // add makes a job and starts it. The caller holds mu.
-func (s *jobs) add(what target, on *shelf, client thumb.Client) *job {
+func (s *jobs) add(ctx context.Context, what target, on *shelf, client thumb.Client) *job {
 	s.counter++
 	j := &job{target: what, shelf: on, number: s.counter, changed: make(chan struct{}, 1)}
 	s.assign(j, client)
 	j.ctx, j.cancel = context.WithCancelCause(s.lifetime)
 	s.byTarget[what] = j
+	s.followBy(ctx, j)
 	s.launch(j)
 	return j
+}
+
+func (s *jobs) followBy(ctx context.Context, j *job) {
+	if s.follow != nil {
+		s.follow(ctx, j)
+	}
 }
 
 // start marks a job as one that has had a turn; it says false where the job was

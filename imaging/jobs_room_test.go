@@ -17,7 +17,7 @@ func TestFullQueueMakesRoomAtTheGreediestHostsCost(t *testing.T) {
 	t.Parallel()
 	s := &jobs{limit: 6, launch: func(*job) {}, lifetime: t.Context(), metrics: NewMetrics(prometheus.NewRegistry()), byTarget: map[target]*job{}, byClient: map[thumb.Client]int{}}
 	waits := func(id thumb.ID, host string) *outcome {
-		o, err := s.join(target{id: id}, nil, small, 1)
+		o, err := s.join(t.Context(), target{id: id}, nil, small, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -31,7 +31,7 @@ func TestFullQueueMakesRoomAtTheGreediestHostsCost(t *testing.T) {
 	}
 	outcomes[6] = waits(6, "a") // the youngest
 	last := s.byTarget[target{id: 6}]
-	newcomer, err := s.join(target{id: 7}, nil, small, 1)
+	newcomer, err := s.join(t.Context(), target{id: 7}, nil, small, 1)
 	if err != nil {
 		t.Fatalf("a newcomer is refused: %v", err)
 	}
@@ -43,7 +43,7 @@ func TestFullQueueMakesRoomAtTheGreediestHostsCost(t *testing.T) {
 	if !errors.Is(outcomes[6].err, thumb.ErrBusy) || context.Cause(last.ctx) == nil {
 		t.Errorf("it got %v, its context %v", outcomes[6].err, context.Cause(last.ctx))
 	}
-	if _, err := s.join(target{id: 8}, nil, small, 1); !errors.Is(err, thumb.ErrBusy) || len(s.byTarget) != 6 {
+	if _, err := s.join(t.Context(), target{id: 8}, nil, small, 1); !errors.Is(err, thumb.ErrBusy) || len(s.byTarget) != 6 {
 		t.Errorf("%v, and %d captures are in hand: want busy, where a third of the room is each host's share", err, len(s.byTarget))
 	}
 	for id, o := range outcomes {
@@ -69,7 +69,7 @@ func TestFullQueueMakesRoomAtTheCostOfTheClientWithTheMost(t *testing.T) {
 	come := func(client thumb.Client, n int) (accepted int) {
 		for range n {
 			id++
-			if _, err := s.join(target{id: id}, nil, small, client); err == nil {
+			if _, err := s.join(t.Context(), target{id: id}, nil, small, client); err == nil {
 				accepted++
 			} else if !errors.Is(err, thumb.ErrBusy) {
 				t.Error(err)

@@ -88,7 +88,7 @@ func (r *Renderer) tryTurn(j *job) (*turn, *thumb.Work, error) {
 // worked on is released before the error is returned.
 func (r *Renderer) lease(j *job) (*thumb.Work, error) {
 	defer r.metrics.stage("lease")()
-	ctx, cancel := context.WithTimeout(j.ctx, databaseTimeout)
+	ctx, cancel := context.WithTimeout(r.traced(j), databaseTimeout)
 	defer cancel()
 	work, err := r.database.Lease(ctx, j.id, j.holder, leaseTTL)
 	switch {

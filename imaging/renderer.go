@@ -92,6 +92,8 @@ type Deps struct {
 	// Busy says whether clients just now ask for other things than thumbnails. Where
 	// render.workers is 0, one core is left to those while it does. It may be nil.
 	Busy func() bool
+	// Tracer follows the jobs that recorded requests wait for; nil: nobody does.
+	Tracer Tracer
 	// Hook is called between the steps of a job, with the name of the step that is
 	// over: "leased", "fetched", "rendered", "recorded", "stored", "upserted"; of a
 	// sweep: "file claimed", "file deleted"; and of what follows a project that turned
@@ -110,6 +112,7 @@ type Renderer struct {
 	buckets  Buckets
 	log      *slog.Logger
 	metrics  *Metrics
+	tracer   Tracer
 	stored   func(thumb.ID)
 	hook     func(step string)
 	inspect  inspect
@@ -141,7 +144,7 @@ func New(cfg Config, deps Deps) (*Renderer, error) {
 	r := &Renderer{
 		sources: sources,
 		cfg:     cfg, database: deps.Database, buckets: deps.Buckets,
-		log: deps.Log, metrics: deps.Metrics, stored: deps.Stored, hook: deps.Hook,
+		log: deps.Log, metrics: deps.Metrics, tracer: deps.Tracer, stored: deps.Stored, hook: deps.Hook,
 		inspect:   inspectOriginal,
 		turns:     gate{places: cfg.Render.turns(), spared: cfg.Render.turns() - cfg.Render.turns()/4, fair: true},
 		originals: gate{places: cfg.Render.turns(), bytes: cfg.originals(), fair: true},
@@ -160,6 +163,9 @@ func New(cfg Config, deps Deps) (*Renderer, error) {
 	r.jobs = &jobs{
 		limit: cfg.Render.captures(), launch: r.launch, promote: r.reorder, lifetime: lifetime,
 		metrics: deps.Metrics, byTarget: map[target]*job{}, byClient: map[thumb.Client]int{},
+	}
+	if r.tracer != nil {
+		r.jobs.follow = r.follow
 	}
 	r.metrics.observe(r)
 	sweeping, halt := context.WithCancel(context.Background())
@@ -187,7 +193,7 @@ func (r *Renderer) thumbnail(ctx context.Context, client thumb.Client, on *shelf
 	if made, err, found := on.failures.recall(what.id, position); found {
 		return made, err
 	}
-	o, err := r.jobs.join(what, on, position, client)
+	o, err := r.jobs.join(ctx, what, on, position, client)
 	if err != nil {
 		return Thumbnail{}, err
 	}
@@ -244,7 +250,7 @@ func (r *Renderer) Prefetch(id thumb.ID, position int) {
 	if _, _, found := r.public.failures.recall(id, position); found {
 		return
 	}
-	if _, err := r.jobs.join(target{id: id}, r.public, position, thumb.Nobody); err != nil {
+	if _, err := r.jobs.join(context.Background(), target{id: id}, r.public, position, thumb.Nobody); err != nil {
 		r.metrics.dropped.Inc()
 	}
 }

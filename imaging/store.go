@@ -97,7 +97,7 @@ func (r *Renderer) keepAll(j *job, work *thumb.Work, all []*kept) error {
 	if !j.shelf.breaker.closed() {
 		return errors.New("storage failed several times just now, and is left alone")
 	}
-	ctx, cancel := context.WithTimeout(j.ctx, keepTime)
+	ctx, cancel := context.WithTimeout(r.traced(j), keepTime)
 	defer cancel()
 	ended := r.metrics.stage("record")
 	var keys []string
@@ -110,7 +110,7 @@ func (r *Renderer) keepAll(j *job, work *thumb.Work, all []*kept) error {
 	ended()
 	r.hook("recorded")
 
-	stored := r.putAll(ctx, j.shelf, all)
+	stored := r.putAll(ctx, j, all)
 	if len(stored) == 0 {
 		return nil
 	}
@@ -126,12 +126,14 @@ func (r *Renderer) keepAll(j *job, work *thumb.Work, all []*kept) error {
 }
 
 // putAll stores the pictures side by side, and returns those that are confirmed.
-func (r *Renderer) putAll(ctx context.Context, on *shelf, all []*kept) (stored []*kept) {
-	defer r.metrics.stage("store")()
+func (r *Renderer) putAll(ctx context.Context, j *job, all []*kept) (stored []*kept) {
+	end := r.stage(j, "store")
+	var failed error
+	defer func() { end(failed, slog.Int("thumbedge.thumbnails", len(all))) }()
 	var putting sync.WaitGroup
 	for _, k := range all {
 		putting.Go(func() {
-			if k.err = r.put(ctx, on, k); k.err != nil {
+			if k.err = r.put(ctx, j.shelf, k); k.err != nil {
 				k.err = fmt.Errorf("storing %s: %w", k.key, k.err)
 			}
 		})
@@ -140,6 +142,8 @@ func (r *Renderer) putAll(ctx context.Context, on *shelf, all []*kept) (stored [
 	for _, k := range all {
 		if k.err == nil {
 			stored = append(stored, k)
+		} else {
+			failed = k.err
 		}
 	}
 	return stored

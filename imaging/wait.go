@@ -27,11 +27,10 @@ func (r *Renderer) recovered(doing string) {
 func (r *Renderer) await(j *job, stage string, g *gate, bytes int64) (*place, error) {
 	ctx, cancel := context.WithTimeoutCause(j.ctx, j.patience, errWaited)
 	defer cancel()
-	began := time.Now()
+	began, end := time.Now(), r.stage(j, stage)
 	p, err := g.enter(ctx, j, j.host, bytes)
-	waited := time.Since(began)
-	j.patience -= waited
-	r.metrics.stages.WithLabelValues(stage).Observe(waited.Seconds())
+	j.patience -= time.Since(began)
+	end(err)
 	if err != nil {
 		return nil, causeOf(ctx, err)
 	}

@@ -153,7 +153,8 @@ func (r *Renderer) specs(which labels) thumb.Specs {
 // of the picture, which is not tried again.
 func (r *Renderer) render(j *job, core *place, p *plan) (pictures []render.Picture, err error) {
 	defer core.leave()
-	defer r.metrics.stage("render")()
+	end := r.stage(j, "render")
+	defer func() { end(err, slog.Int("thumbedge.thumbnails", len(pictures))) }()
 	err = fmt.Errorf("%w: %w", thumb.ErrOriginalUnusable, errPanic)
 	defer r.recovered("rendering a picture")
 	pictures, err = p.render(j.ctx, r.cfg.Render.Quality)
@@ -220,9 +221,11 @@ type original struct {
 // fetch brings the original into memory. Its place among the originals is entered
 // before its bytes are read: with as many as are declared, or source.max_bytes where
 // nothing is.
-func (r *Renderer) fetch(j *job, at source.Location) (original, error) {
-	defer r.metrics.stage("fetch")()
-	var o original
+func (r *Renderer) fetch(j *job, at source.Location) (o original, err error) {
+	end := r.stage(j, "fetch")
+	defer func() {
+		end(err, slog.String("server.address", at.Host()), slog.Int("thumbedge.original.bytes", len(o.bytes)))
+	}()
 	room := func(_ context.Context, size int64) (err error) {
 		o.place, err = r.await(j, "original", &r.originals, size)
 		return err

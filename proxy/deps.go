@@ -2,8 +2,10 @@ package proxy
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
+	"github.com/thumbedge/thumbedge/proxy/wire"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -88,6 +90,14 @@ type Files interface {
 	// stands after the URL path. An error wraps thumb.ErrFileMissing when there is
 	// no such file, or key is not one of ours.
 	Open(key string) (File, error)
+}
+
+// Tracer follows requests by spans. Its methods are called from many goroutines.
+type Tracer interface {
+	wire.Tracer
+	// Span begins a span below the one that ctx holds. The context that it returns holds
+	// the new one; end is nil where nothing is recorded.
+	Span(ctx context.Context, name string) (within context.Context, end func(failure string, attributes ...slog.Attr))
 }
 
 // File is an open stored file. The caller closes it.

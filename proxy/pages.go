@@ -43,6 +43,7 @@ type pages struct {
 	form     wire.Form
 	passing  passing
 	metrics  *pageMetrics
+	tracer   Tracer // nil: nobody follows requests
 	log      *slog.Logger
 }
 
@@ -72,7 +73,7 @@ func newPages(cfg Config, deps Deps, lasting *lasting, passing passing) (*pages,
 		resolver: deps.Resolver, renderer: deps.Renderer, scanner: scanner, maxBody: cfg.Rewrite.MaxBody,
 		memory: lasting.memory, jobs: lasting.jobs, codings: coding.All(), compress: cfg.Server.Compress,
 		form:    wire.Form{Without: field.NewSet("if-none-match", "if-modified-since", "if-range")},
-		passing: passing, metrics: deps.Metrics.pages, log: deps.Log,
+		passing: passing, metrics: deps.Metrics.pages, tracer: deps.Tracer, log: deps.Log,
 	}
 	p.filling = newFilling(cfg, deps)
 	p.prefetch, p.specs = newPrefetch(cfg.Rewrite.Prefetch, cfg.Specs), cfg.Specs
@@ -119,7 +120,7 @@ func (p *pages) serve(r *wire.Request) {
 		if j.sought = j.place; answer.Watched() {
 			j.sought = p.filling.placeOfPath(r)
 		}
-		reason = p.rewrite(r, j, answer.Header.Peek(fasthttp.HeaderContentEncoding), entry)
+		reason = p.rewriteTraced(r, j, answer.Header.Peek(fasthttp.HeaderContentEncoding), entry)
 		if j.nulls { // what members see in their place is not in the page
 			answer.Unwatch()
 		} else {
@@ -185,9 +186,23 @@ func (p *pages) read(j *job, answer *wire.Answer) passReason {
 	return reasonBroken // passing it through will break off at the same place
 }
 
+// rewriteTraced is rewrite, with a span around it.
+func (p *pages) rewriteTraced(r *wire.Request, j *job, encoding []byte, entry *responses.Entry) passReason {
+	if p.tracer == nil {
+		return p.rewrite(context.Background(), r, j, encoding, entry)
+	}
+	ctx, end := p.tracer.Span(r.Traced(), "rewrite")
+	reason := p.rewrite(ctx, r, j, encoding, entry)
+	if end != nil {
+		end("", slog.Int("thumbedge.page.bytes", len(j.body)), slog.Int("thumbedge.page.captures", len(j.found.IDs)),
+			slog.Int("thumbedge.page.warm", int(j.labels[labelWarm])), slog.String("thumbedge.reason", string(reason)))
+	}
+	return reason
+}
+
 // rewrite makes j.out of what was read, and remembers with its entry in the response cache,
 // if there is one, what was found in it. A reason is why it stays as it is.
-func (p *pages) rewrite(r *wire.Request, j *job, encoding []byte, entry *responses.Entry) passReason {
+func (p *pages) rewrite(ctx context.Context, r *wire.Request, j *job, encoding []byte, entry *responses.Entry) passReason {
 	body, reason := p.look(r, j, encoding, entry)
 	if reason != "" {
 		return reason
@@ -199,7 +214,7 @@ func (p *pages) rewrite(r *wire.Request, j *job, encoding []byte, entry *respons
 	case !j.makeKnown():
 		return reasonMemory
 	}
-	if err := p.resolver.Resolve(context.Background(), j.found.IDs, j.known); err != nil {
+	if err := p.resolver.Resolve(ctx, j.found.IDs, j.known); err != nil {
 		j.found.Nulls = j.found.Nulls[:0] // while the database is away nothing is filled in
 		p.metrics.unresolved.Inc()
 		p.log.Debug("page resolved in part", slog.String("error", err.Error()))

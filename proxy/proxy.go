@@ -44,6 +44,7 @@ type Deps struct {
 	Log      *slog.Logger // nil: nothing is logged
 	Metrics  *Metrics     // nil: counted where nobody looks
 	Activity *Activity    // is told of requests; nil: nobody is
+	Tracer   Tracer       // nil: nobody follows requests
 	// Connected says whether notifications of changes arrive, so that DropPages would be
 	// called at once; nil: they never do.
 	Connected func() bool
@@ -81,7 +82,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	routes, err := newRouter(cfg, deps, s.lasting)
 	if err == nil {
-		s.Server, err = wire.New(cfg.wire(), routes, deps.Log, deps.Metrics.wire)
+		s.Server, err = wire.New(cfg.wire(), routes, deps.Log, deps.Metrics.wire, deps.Tracer)
 	}
 	if err != nil {
 		s.lasting.close()

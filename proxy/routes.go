@@ -24,6 +24,7 @@ type router struct {
 	route      []byte // of thumbnails
 	filesPath  []byte
 	pagePaths  [][]byte
+	patterns   patterns
 	origins    []string // that may read answers of our own
 	pages      *pages
 	thumbnails *thumbnails
@@ -50,7 +51,9 @@ func newRouter(cfg Config, deps Deps, lasting *lasting) (*router, error) {
 	rt.limits = newLimits(cfg.Limits, lasting, deps.Metrics.limits)
 	for _, path := range cfg.Rewrite.Paths {
 		rt.pagePaths = append(rt.pagePaths, []byte(path))
+		rt.patterns.pages = append(rt.patterns.pages, path+"*")
 	}
+	rt.patterns.thumbnail, rt.patterns.file = cfg.Rewrite.Route+"{id}/", cfg.FilesPath+"*"
 	rt.thumbnails = newThumbnails(cfg, deps, lasting, rt.passing, rt.limits)
 	if deps.Files != nil && cfg.FilesPath != "" {
 		rt.files = newFiles(cfg, deps, rt.passing)
@@ -71,6 +74,7 @@ func (rt *router) Serve(r *wire.Request) {
 	switch {
 	case plain && isThumbnail(path, rt.route):
 		r.MarkRoute(routeThumbnail)
+		r.MarkPattern(rt.patterns.thumbnail)
 		rt.thumbnails.serve(r, path[len(rt.route):], sig)
 	case rt.couldBeThumbnail(r):
 		r.MarkRoute(routeThumbnail)
@@ -80,9 +84,11 @@ func (rt *router) Serve(r *wire.Request) {
 		rt.passing.pass(r, reasonNotEligible)
 	case rt.files != nil && bytes.HasPrefix(path, rt.filesPath):
 		r.MarkRoute(routeFile)
+		r.MarkPattern(rt.patterns.file)
 		rt.files.serve(r, path[len(rt.filesPath):])
-	case rt.onPagePath(path):
+	case rt.pagePath(path) >= 0:
 		r.MarkRoute(routePage)
+		r.MarkPattern(rt.patterns.pages[rt.pagePath(path)])
 		rt.activity.note(r.Started())
 		rt.pages.serve(r)
 	default:
@@ -113,15 +119,24 @@ func isThumbnail(path, route []byte) bool {
 	return ok && len(below) > 0 && slash != 0 && (slash < 0 || slash == len(below)-1)
 }
 
-// onPagePath says whether path is under one of rewrite.paths. The list of
-// thumbnails itself is the app's.
-func (rt *router) onPagePath(path []byte) bool {
-	for _, prefix := range rt.pagePaths {
+// pagePath says which of rewrite.paths path is under; -1: none. The list of thumbnails
+// itself is the app's.
+func (rt *router) pagePath(path []byte) int {
+	for i, prefix := range rt.pagePaths {
 		if bytes.HasPrefix(path, prefix) {
-			return !bytes.Equal(path, rt.route)
+			if bytes.Equal(path, rt.route) {
+				return -1
+			}
+			return i
 		}
 	}
-	return false
+	return -1
+}
+
+// patterns are what spans call paths by.
+type patterns struct {
+	thumbnail, file string
+	pages           []string // as pagePaths
 }
 
 // formOf returns the form of a request that is passed: as it came, but for the tags of

@@ -106,7 +106,7 @@ const freshWait = 2 * time.Second
 // resolve asks the warm set, and answers by what it says.
 func (t *thumbnails) resolve(r *wire.Request, w *wanted) {
 	var known [1]thumb.Known
-	_ = t.resolver.Resolve(context.Background(), []thumb.ID{w.id}, known[:]) // an error leaves it unresolved
+	_ = t.resolver.Resolve(r.Traced(), []thumb.ID{w.id}, known[:]) // an error leaves it unresolved
 	w.known = known[0]
 	if w.warm() {
 		t.redirectToFile(r, w)

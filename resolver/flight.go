@@ -212,11 +212,12 @@ func (l *flights) close(f *flight, ids []thumb.ID) {
 // that it ever held, so that it is made anew. The caller holds mu.
 func (l *flights) shutAll() { l.open = make(map[thumb.ID]seat) }
 
-// fly carries out the query of a flight, on a context of its own.
-func (w *WarmSet) fly(f *flight) {
+// fly carries out the query of a flight. Ctx never ends; what it holds is that of whoever
+// the flight was begun for.
+func (w *WarmSet) fly(ctx context.Context, f *flight) {
 	defer w.flights.ended.Done()
 	defer w.flights.land(f)
-	ctx, cancel := context.WithTimeout(context.Background(), max(queryLimit, w.cfg.PageTimeout))
+	ctx, cancel := context.WithTimeout(ctx, max(queryLimit, w.cfg.PageTimeout))
 	defer cancel()
 	start := time.Now()
 	captures, err := w.captures(ctx, f.ids)

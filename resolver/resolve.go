@@ -29,7 +29,7 @@ func (w *WarmSet) Resolve(ctx context.Context, ids []thumb.ID, known []thumb.Kno
 	defer cancel()
 	seats, own, err := w.board(ids, known, missing)
 	if own != nil {
-		go w.fly(own)
+		go w.fly(context.WithoutCancel(ctx), own)
 	}
 	shared := 0
 	for i, s := range seats {
@@ -176,6 +176,6 @@ func (w *WarmSet) Fresh(ctx context.Context, id thumb.ID) (thumb.Known, error) {
 	if err != nil {
 		return thumb.Known{}, fmt.Errorf("reading capture %d: %w", id, err)
 	}
-	go w.fly(own)
+	go w.fly(context.WithoutCancel(ctx), own)
 	return s.wait(ctx)
 }

@@ -20,12 +20,18 @@ func (c *client) observe() {
 		m.waits[r.route].Observe(r.waited.Seconds())
 	}
 	m.bodyBytes.Add(float64(r.sent))
+	if r.end != nil {
+		c.endTrace()
+	}
 	if !c.now.AccessLog || !c.s.log.Enabled(context.Background(), slog.LevelInfo) {
 		return
 	}
 	method := c.header.Method()
 	facts := r.readFacts()
-	id, trace := facts.requestID, traceID(facts.traceparent)
+	ctx, id, trace := context.Background(), facts.requestID, traceID(facts.traceparent)
+	if r.traced != nil { // the log says so itself
+		ctx, trace = r.traced, nil
+	}
 	c.line = append(append(append(append(append(c.line[:0], method...), r.target...), c.peer...), id...), trace...)
 	length := len(c.line)
 	if c.trusted && (facts.forwardedFor != nil || facts.forwarded != nil) {
@@ -51,7 +57,7 @@ func (c *client) observe() {
 	if len(trace) > 0 {
 		record.AddAttrs(slog.String("trace_id", cut(len(trace))))
 	}
-	_ = c.s.log.Handler().Handle(context.Background(), record)
+	_ = c.s.log.Handler().Handle(ctx, record)
 }
 
 // traceID takes the trace's id out of a traceparent (W3C Trace Context), which goes on to

@@ -156,7 +156,7 @@ func (r *Answer) Pass() {
 	c.req.spooling = false
 	if err != nil {
 		c.s.metrics.answersBroken.Inc()
-		c.s.log.Warn("answer broke off", logError(err), logURI(&c.req))
+		c.s.log.WarnContext(c.req.Traced(), "answer broke off", logError(err), logURI(&c.req))
 		c.req.aborted = true
 	}
 	r.endWatch(false)

@@ -34,6 +34,7 @@ type appConn struct {
 	got      int64         // bytes of this answer that were read
 	written  int           // bytes of this request that were written, but for an upload's
 	lastErr  error         // of the last Read
+	taken    func()        // is told that the answer is over; nil: nobody is
 	headBy   time.Time     // until when the answer must begin; zero: it has
 	bounded  bool          // Reads may wait for no longer than patience
 	patience time.Duration // what is left of it
@@ -157,6 +158,10 @@ func (a *appConn) lookAround(now time.Time) error {
 // release ends the use of the connection, and keeps it for others or closes it.
 func (a *appConn) release(keep bool) {
 	a.answer.endWatch(false)
+	if a.taken != nil {
+		a.taken()
+		a.taken = nil
+	}
 	a.client.app.Store(nil)
 	a.client = nil
 	if a.br != nil {

@@ -35,7 +35,7 @@ func TestValidateNamesEveryProblem(t *testing.T) {
 			t.Errorf("%s is not reported in:\n%v", key, err)
 		}
 	}
-	if _, err := New(cfg, through{}, nil, nil); err == nil {
+	if _, err := New(cfg, through{}, nil, nil, nil); err == nil {
 		t.Error("New took it")
 	}
 }

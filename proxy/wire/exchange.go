@@ -37,6 +37,17 @@ func (r *Request) Ask(form Form) (*Answer, error) {
 	if err := c.readBody(); err != nil {
 		return nil, err
 	}
+	if r.traced == nil {
+		return r.ask(form, nil)
+	}
+	return r.askTraced(form)
+}
+
+// ask is Ask, of a request whose body was read. Resent, where not nil, counts how often it
+// was sent again.
+func (r *Request) ask(form Form, resent *int) (*Answer, error) {
+	c := r.client
+	s := c.s
 	c.asked = c.appendHead(c.asked[:0], form)
 	if !r.body.done && !r.streamed {
 		if err := c.appendSmallBody(); err != nil {
@@ -76,6 +87,9 @@ func (r *Request) Ask(form Form) (*Answer, error) {
 			return nil, err
 		}
 		s.metrics.retries.Inc()
+		if resent != nil {
+			*resent++
+		}
 	}
 }
 

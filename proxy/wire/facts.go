@@ -16,7 +16,8 @@ type facts struct {
 	forwarded      []byte
 	requestID      []byte // the client's, or the one made up for it
 	returnsID      bool   // the client gave it, and gets it back
-	traceparent    []byte
+	traceparent    []byte // empty, not nil: there are several, and none counts (W3C Trace Context)
+	tracestate     []byte
 	claims         bool // an X-Forwarded-* that is read here, or Forwarded, was sent
 	further        bool // another claim was sent
 	loops          bool // CDN-Loop has our id: the request has been here
@@ -50,7 +51,13 @@ func (f *facts) note(use headerUse, name, value []byte) {
 		f.requestID, f.returnsID = value, len(value) > 0 && len(value) <= longestID
 		return
 	case useTrace:
+		if f.traceparent != nil {
+			value = value[:0]
+		}
 		f.traceparent = value
+		return
+	case useState:
+		f.tracestate = joinList(f.tracestate, value)
 		return
 	default:
 		return

@@ -27,6 +27,15 @@ var failures = []failure{
 
 var unknownFailure = failure{nil, 502, "other", "The application did not answer."}
 
+func failureOf(err error) failure {
+	for _, known := range failures {
+		if errors.Is(err, known.err) {
+			return known
+		}
+	}
+	return unknownFailure
+}
+
 // IsAppsFailure says whether an error of Ask is the app's doing, and not the client's.
 func IsAppsFailure(err error) bool {
 	var refused *rejection
@@ -51,13 +60,7 @@ func (r *Request) Fail(err error) {
 		}
 		return
 	}
-	f := unknownFailure
-	for _, known := range failures {
-		if errors.Is(err, known.err) {
-			f = known
-			break
-		}
-	}
+	f := failureOf(err)
 	s.metrics.upstreamErrors[f.reason].Inc()
 	if f.status == 499 {
 		r.status = f.status
@@ -65,7 +68,7 @@ func (r *Request) Fail(err error) {
 		return
 	}
 	r.appFailed = true
-	s.log.Warn("app failed", logError(err), logURI(r), slog.String("reason", f.reason))
+	s.log.WarnContext(r.Traced(), "app failed", logError(err), logURI(r), slog.String("reason", f.reason))
 	r.AnswerDetail(f.status, f.detail)
 	r.Own().Header.Set("Cache-Control", "no-store")
 	if f.status == 503 {

@@ -40,7 +40,10 @@ func (c *client) appendHead(dst []byte, form Form) []byte {
 		}
 		switch use {
 		case useLoop:
-		case useCopy, useTrace:
+		case useCopy, useTrace, useState:
+			if use != useCopy && c.req.traced != nil {
+				continue // see appendForwarding
+			}
 			if form.Without != nil && form.Without.Of(name) || c.req.named && c.connectionNames(name) {
 				continue
 			}
@@ -90,7 +93,11 @@ func (c *client) appendForwarding(dst []byte, f *facts) []byte {
 	}
 	dst = append(append(dst, "\r\nCDN-Loop: "...), c.s.loopID...)
 	dst = append(dst, "\r\nX-Request-Id: "...)
-	return append(append(dst, c.requestID()...), "\r\n"...)
+	dst = append(append(dst, c.requestID()...), "\r\n"...)
+	if c.req.asking != nil {
+		dst = c.s.tracer.AppendHeaders(c.req.asking, dst)
+	}
+	return dst
 }
 
 // appendForwarded appends one element of Forwarded (RFC 7239).

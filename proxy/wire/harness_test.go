@@ -59,7 +59,7 @@ func serveOn(t testing.TB, cfg Config, tweaks ...func(*Server)) *testServer {
 	t.Helper()
 	log := &wiretest.Log{}
 	server, err := New(cfg, through{}, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		NewMetrics(prometheus.NewRegistry(), "pass", "other"))
+		NewMetrics(prometheus.NewRegistry(), "pass", "other"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -158,7 +158,7 @@ func (r *Request) Later(work func(*Request)) {
 	from.header.CopyTo(&c.header)
 	c.req = Request{
 		client: c, started: r.started, target: bytes.Clone(r.target), host: bytes.Clone(r.host),
-		named: r.named, length: -1, route: r.route,
+		named: r.named, length: -1, route: r.route, trace: trace{traced: r.traced},
 	}
 	c.req.body.reset(nil, bodyNone, 0)
 	s.later.Go(func() {

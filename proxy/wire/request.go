@@ -49,8 +49,10 @@ type Request struct {
 	sent      int64 // bytes of the answer's body
 	origin    []byte
 	route     Route
+	pattern   string // see MarkPattern
 	cache     string // Cache-Status: what was done
 	detail    string // and why
+	trace
 }
 
 // Header is the request's header as it came. Read only.
@@ -159,7 +161,11 @@ func (r *Request) MarkDetail(detail string) { r.detail = detail }
 // returns.
 func (r *Request) Context() (wait context.Context, cancel context.CancelFunc) {
 	c := r.client
-	wait, end := context.WithCancel(c.s.ctx)
+	base := c.s.ctx
+	if r.traced != nil {
+		base = r.traced
+	}
+	wait, end := context.WithCancel(base)
 	set := make(chan struct{})
 	var look *time.Timer
 	look = time.AfterFunc(2*tick, func() {

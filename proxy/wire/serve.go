@@ -34,6 +34,7 @@ func (c *client) serveNext(first bool) bool {
 		c.refuse(reason)
 		return c.finish()
 	}
+	c.beginTrace()
 	c.handle()
 	return c.finish()
 }

@@ -33,6 +33,7 @@ type Server struct {
 	settings  atomic.Pointer[settings]
 	log       *slog.Logger
 	metrics   *Metrics
+	tracer    Tracer       // nil: nobody follows requests
 	seed      maphash.Seed // of ClientKey
 	pool      *pool
 	loopID    string // by which CDN-Loop tells that a request has been here
@@ -57,8 +58,8 @@ type Server struct {
 }
 
 // New returns a server that is ready to Serve. It refuses a configuration that does
-// not pass Validate. Without a log nothing is logged.
-func New(cfg Config, handler Handler, log *slog.Logger, metrics *Metrics) (*Server, error) {
+// not pass Validate. Without a log nothing is logged, without a tracer nothing traced.
+func New(cfg Config, handler Handler, log *slog.Logger, metrics *Metrics, tracer Tracer) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -70,7 +71,7 @@ func New(cfg Config, handler Handler, log *slog.Logger, metrics *Metrics) (*Serv
 		return nil, err
 	}
 	s := &Server{
-		log: log, metrics: metrics, seed: maphash.MakeSeed(), pool: pool,
+		log: log, metrics: metrics, tracer: tracer, seed: maphash.MakeSeed(), pool: pool,
 		listeners: map[net.Listener]struct{}{}, clients: map[*client]struct{}{}, none: make(chan struct{}),
 	}
 	s.settings.Store(newSettings(cfg, handler))

@@ -31,7 +31,7 @@ const proxyOf, spoolDir = "WIRE_TEST_PROXY_OF", "WIRE_TEST_SPOOL_DIR"
 func serveAlone(app string) {
 	cfg := Defaults()
 	cfg.Upstream.URL, cfg.Upstream.SpoolDir = "http://"+app, os.Getenv(spoolDir)
-	server, err := New(cfg, through{}, slog.New(slog.NewTextHandler(os.Stderr, nil)), NewMetrics(prometheus.NewRegistry(), "pass", "other"))
+	server, err := New(cfg, through{}, slog.New(slog.NewTextHandler(os.Stderr, nil)), NewMetrics(prometheus.NewRegistry(), "pass", "other"), nil)
 	if err != nil {
 		panic(err)
 	}

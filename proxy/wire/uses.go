@@ -22,6 +22,7 @@ const (
 	useLoop   // CDN-Loop
 	useID     // X-Request-Id
 	useTrace  // traceparent
+	useState  // tracestate
 	useTrailer
 )
 
@@ -33,7 +34,7 @@ var headerUses = func() *field.Table[headerUse] {
 	}
 	for name, use := range map[string]headerUse{
 		"host": useHost, "http2-settings": useDrop, "content-length": useDrop, "expect": useDrop,
-		"trailer": useTrailer, "x-request-id": useID, "traceparent": useTrace, "forwarded": useForwarded, "x-forwarded-for": useFor,
+		"trailer": useTrailer, "x-request-id": useID, "traceparent": useTrace, "tracestate": useState, "forwarded": useForwarded, "x-forwarded-for": useFor,
 		"x-forwarded-proto": useProto, "x-forwarded-host": useFHost, "cdn-loop": useLoop,
 		"x-forwarded-ssl": useScheme, "x-forwarded-protocol": useScheme, "x-forwarded-scheme": useScheme,
 		"x-scheme": useScheme, "x-url-scheme": useScheme, "front-end-https": useScheme,

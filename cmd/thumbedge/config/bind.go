@@ -65,6 +65,15 @@ func (b *binder) value(into field, value any, key string) {
 			b.found.add(key, "must be true or false, not %s", kindOf(into, value))
 		}
 		into.value.SetBool(v)
+	case reflect.Float64:
+		switch v := value.(type) {
+		case float64:
+			into.value.SetFloat(v)
+		case int64:
+			into.value.SetFloat(float64(v))
+		default:
+			b.found.add(key, "must be a number, not %s", kindOf(into, value))
+		}
 	default:
 		v, ok := value.(int64)
 		if !ok {

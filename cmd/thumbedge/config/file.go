@@ -14,6 +14,7 @@ import (
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/admin"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/reconcile"
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/tracing"
 	"github.com/thumbedge/thumbedge/imaging"
 	"github.com/thumbedge/thumbedge/imaging/filesystem"
 	"github.com/thumbedge/thumbedge/imaging/s3"
@@ -44,6 +45,7 @@ type File struct {
 	Limits     proxy.LimitsConfig   `toml:"limits,reload"`
 	Signing    signing.Config       `toml:"signing,reload"`
 	Reconcile  reconcile.Config     `toml:"reconcile"`
+	Tracing    tracing.Config       `toml:"tracing"`
 	Log        Log                  `toml:"log"`
 }
 
@@ -116,6 +118,7 @@ func Defaults() *File {
 		Responses: responses.Defaults(),
 		Signing:   signing.Defaults(),
 		Reconcile: reconcile.Defaults(),
+		Tracing:   tracing.Defaults(),
 		Log:       Log{Level: "info", Format: "text", Access: true},
 	}
 }

@@ -22,6 +22,7 @@ func (f *File) validations() []error {
 		f.Signing.Validate(),
 		f.validateSigning(),
 		f.Reconcile.Validate(),
+		f.Tracing.Validate(),
 		f.Storage.validatePrivate(),
 	}
 	switch f.Storage.Driver {

@@ -40,7 +40,8 @@ var row = regexp.MustCompile("^\\| `(thumbedge_\\w+)` \\| (\\w+)")
 // nothing, though its description is known: a thumbnail is made first, and a page shown.
 func TestMetricsAreDocumented(t *testing.T) {
 	t.Parallel()
-	s := newPrivateSite(t) // all that can be on is
+	_, following := traced(t)
+	s := newPrivateSite(t, following) // all that can be on is
 	s.project = 1
 	id := s.capture()
 	s.get(s.route(id, "?label=small"))

@@ -27,6 +27,7 @@ import (
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/admin"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/machine"
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/tracing"
 	"github.com/thumbedge/thumbedge/deploy"
 	"github.com/thumbedge/thumbedge/imaging"
 	"github.com/thumbedge/thumbedge/proxy"
@@ -73,6 +74,7 @@ type Program struct {
 	schema          *schemaProbe
 	stored          *storageProbe
 	signer          *signerProbe
+	tracing         *tracing.Tracing // nil: nothing is traced
 
 	listener, adminListener net.Listener
 
@@ -113,6 +115,9 @@ func (p *Program) build(ctx context.Context, file *config.File) error {
 	registerProcess(registry, p.opts.Version)
 	p.reloads.begin(file, registry)
 	var err error
+	if err = p.buildTracing(file, registry); err != nil {
+		return err
+	}
 	if p.listener, err = listen(file.Server.Listen, "server.listen"); err != nil {
 		return err
 	}
@@ -135,14 +140,14 @@ func (p *Program) build(ctx context.Context, file *config.File) error {
 		return err
 	}
 	if p.warm, err = resolver.New(file.Resolver(), resolver.Deps{
-		Database: p.store, URLs: storage, PrivateURLs: p.private.urls(), Log: p.opts.Log, Metrics: resolver.NewMetrics(registry),
+		Database: p.asked(), URLs: storage, PrivateURLs: p.private.urls(), Log: p.opts.Log, Metrics: resolver.NewMetrics(registry),
 	}); err != nil {
 		return fmt.Errorf("making the warm set: %w", err)
 	}
 	activity := proxy.NewActivity()
 	if p.renderer, err = imaging.New(file.Imaging(), imaging.Deps{
-		Database: p.store, Storage: storage, Private: p.private.imaging(p.store), Buckets: buckets, Log: p.opts.Log, Metrics: imaging.NewMetrics(registry),
-		Stored: p.warm.Forget, Busy: activity.Recent, Hook: p.opts.Hook, DialApp: app.Dial, AppTLS: app.TLS(),
+		Database: p.asked(), Storage: storage, Private: p.drafts(), Buckets: buckets, Log: p.opts.Log, Metrics: imaging.NewMetrics(registry),
+		Stored: p.warm.Forget, Busy: activity.Recent, Hook: p.opts.Hook, Tracer: p.imagingTracer(), DialApp: app.Dial, AppTLS: app.TLS(),
 		MayDelete: func(ctx context.Context) error { return mayDelete(ctx, p.store, storage, file.Storage.Prefix) },
 	}); err != nil {
 		return fmt.Errorf("making the renderer: %w", err)
@@ -154,9 +159,9 @@ func (p *Program) build(ctx context.Context, file *config.File) error {
 	}
 	useSigner()
 	if p.proxy, err = proxy.New(file.Proxy(), proxy.Deps{
-		Resolver: p.warm, Renderer: renderer{p.renderer, p.private.probe}, Files: files, PrivateFiles: p.private.files, Log: p.opts.Log,
+		Resolver: p.resolving(), Renderer: p.rendering(file.Thumbnails), Files: files, PrivateFiles: p.private.files, Log: p.opts.Log,
 		Signer:  signer,
-		Metrics: proxy.NewMetrics(registry), Activity: activity, Connected: p.warm.Connected,
+		Metrics: proxy.NewMetrics(registry), Activity: activity, Tracer: p.proxyTracer(), Connected: p.warm.Connected,
 	}); err != nil {
 		return fmt.Errorf("making the proxy: %w", err)
 	}
@@ -254,6 +259,9 @@ func (p *Program) closeParts(ctx context.Context) error {
 		errs = append(errs, closer.Close())
 	}
 	errs = append(errs, p.private.close())
+	if p.tracing != nil { // the last: it follows all the others
+		errs = append(errs, p.tracing.Close(context.WithoutCancel(ctx)))
+	}
 	return errors.Join(errs...)
 }
 

@@ -16,6 +16,7 @@ type recordedApp struct {
 	answered atomic.Int64
 
 	mu      sync.Mutex
+	asked   http.Header                           // of the last request
 	answers map[string]*httptest.ResponseRecorder // by host and target
 }
 
@@ -31,6 +32,7 @@ func recorded(s *site) {
 func (r *recordedApp) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.asked = request.Header.Clone()
 	key := request.Host + request.RequestURI
 	answer := r.answers[key]
 	if answer == nil {
@@ -44,6 +46,13 @@ func (r *recordedApp) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	w.WriteHeader(answer.Code)
 	_, _ = w.Write(answer.Body.Bytes())
 	r.answered.Add(1)
+}
+
+// header returns the values of a header of the last request.
+func (r *recordedApp) header(name string) []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.asked.Values(name)
 }
 
 // linkTo returns a URL with another address in it.

@@ -140,7 +140,7 @@ func (p *Program) prepare(next *config.File) (apply func(), err error) {
 		return nil, err
 	}
 	swap, err := p.proxy.Prepare(next.Proxy(), proxy.Changed{
-		Resolver: p.warm, Renderer: renderer{p.renderer, p.private.probe}, Signer: signer,
+		Resolver: p.resolving(), Renderer: p.rendering(next.Thumbnails), Signer: signer,
 	})
 	if err != nil {
 		return nil, err

@@ -119,6 +119,9 @@ func (a *App) Prefix() string { return a.prefix }
 // over Dial and TLS.
 func (a *App) Base() string { return a.scheme + "://" + a.host + a.prefix }
 
+// Address is where the app listens: host:port, or the path of a Unix socket.
+func (a *App) Address() string { return a.address }
+
 // TLS is how an https app is spoken to; nil for any other.
 func (a *App) TLS() *tls.Config { return a.tls }
 

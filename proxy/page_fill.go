@@ -28,6 +28,9 @@ type filling struct {
 	captures []byte // the path of captures
 	events   []byte // and of events
 	specs    thumb.Specs
+	heads    [thumb.MaxSpecs]string // of a label's member, up to the capture's id
+	tails    [thumb.MaxSpecs]string // what follows that, up to the signature
+	decides  [thumb.MaxSpecs]uint64 // see pages
 	filled   prometheus.Counter
 }
 
@@ -45,10 +48,16 @@ func newFilling(cfg Config, deps Deps) *filling {
 	if deps.Signer == nil || !ok || !beside {
 		return nil
 	}
-	return &filling{
+	f := &filling{
 		signer: deps.Signer, renderer: deps.Renderer, base: strings.TrimSuffix(cfg.Server.PublicURL, "/") + cfg.Rewrite.Route,
 		captures: []byte(captures), events: []byte(api + "events/"), specs: cfg.Specs, filled: deps.Metrics.filled,
 	}
+	f.decides = decidesOf(cfg.Specs)
+	for position, spec := range cfg.Specs {
+		f.heads[position] = `"` + spec.Label + `":"` + f.base
+		f.tails[position] = "/?label=" + spec.Label + "&"
+	}
+	return f
 }
 
 // placeOf says where nulls of a page may be filled in. That is nowhere unless the app sent
@@ -106,8 +115,11 @@ func (f *filling) fillUntil(j *job, w *page.Rewriter, nulls []page.Null, end int
 	if len(nulls) == 0 {
 		return nulls
 	}
-	if j.signedUntil == 0 {
-		j.signedUntil = f.signer().Expiry(time.Now())
+	if j.signer == nil {
+		if j.signer = f.signer(); j.signer == nil {
+			return nil
+		}
+		j.signedUntil = j.signer.Expiry(time.Now())
 	}
 	for len(nulls) > 0 && nulls[0].Start < end {
 		if n := f.fill(j, w, &nulls[0]); n > 0 {
@@ -127,7 +139,6 @@ func (f *filling) fill(j *job, w *page.Rewriter, null *page.Null) int {
 	if known.Standing != thumb.Draft {
 		return 0
 	}
-	signer := f.signer()
 	var dst []byte
 	var room [20]byte
 	digits := strconv.AppendInt(room[:0], int64(id), 10)
@@ -143,19 +154,21 @@ func (f *filling) fill(j *job, w *page.Rewriter, null *page.Null) int {
 		} else {
 			dst = append(dst, ',')
 		}
-		label := f.specs[position].Label
-		dst = append(append(append(append(dst, '"'), label...), `":"`...), f.base...)
-		dst = append(append(append(append(dst, digits...), "/?label="...), label...), '&')
-		dst = signer.Append(dst, signing.Permission{ID: id, Label: label, Project: known.Project}, j.signedUntil)
+		dst = append(append(append(dst, f.heads[position]...), digits...), f.tails[position]...)
+		dst = j.signer.Append(dst, signing.Permission{ID: id, Label: f.specs[position].Label, Project: known.Project}, j.signedUntil)
 		dst = append(dst, '"')
+		if j.filled == 0 && filled == 1 { // the key, the site and the moment are the same for all
+			j.decided.addText(dst[start:])
+		}
+		j.decided.add(f.decides[position])
 	}
 	if filled == 0 {
 		return 0
 	}
-	dst = append(dst, '}')
+	w.Close(append(dst, '}'))
 	j.decided.add(uint64(null.Start))
-	j.decided.addText(dst[start:])
-	w.Close(dst)
+	j.decided.add(uint64(id))
+	j.decided.add(uint64(known.Project))
 	return filled
 }
 

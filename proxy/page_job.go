@@ -6,6 +6,7 @@ import (
 
 	"github.com/thumbedge/thumbedge/proxy/coding"
 	"github.com/thumbedge/thumbedge/proxy/page"
+	"github.com/thumbedge/thumbedge/proxy/signing"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -40,17 +41,18 @@ type job struct {
 
 	body        []byte // as the app sent it; raw, or the connection's own buffer
 	raw         []byte
-	text        []byte         // decoded, where it was encoded
-	out         []byte         // rewritten
-	decided     decided        // what decides its bytes beside the app's
-	tag         []byte         // its entity tag
-	packed      []byte         // encoded
-	coding      *coding.Coding // of the answer; nil: none
-	place       page.Place     // where nulls may be filled in
-	sought      page.Place     // where they are looked for: a page that has some is not kept
-	nulls       bool           // there are some
-	filled      int            // how many labels were
-	signedUntil int64          // when they expire; 0: not known yet
+	text        []byte          // decoded, where it was encoded
+	out         []byte          // rewritten
+	decided     decided         // what decides its bytes beside the app's
+	tag         []byte          // its entity tag
+	packed      []byte          // encoded
+	coding      *coding.Coding  // of the answer; nil: none
+	place       page.Place      // where nulls may be filled in
+	sought      page.Place      // where they are looked for: a page that has some is not kept
+	nulls       bool            // there are some
+	filled      int             // how many labels were
+	signer      *signing.Signer // of all that were; nil: not known yet
+	signedUntil int64           // when they expire
 	found       page.Found
 	known       []thumb.Known // of found.IDs
 	cold        []coldLabel   // to start rendering
@@ -96,7 +98,7 @@ func (j *job) reset() {
 	clear(j.known) // they hold on to paths
 	j.body, j.coding = nil, nil
 	j.place, j.sought, j.nulls, j.filled = page.Nowhere, page.Nowhere, false, 0
-	j.signedUntil = 0
+	j.signer = nil
 	j.cold, j.ahead, j.prefetch = j.cold[:0], j.ahead[:0], nil
 	j.labels = labelCounts{}
 	j.soonest = expiry{}

@@ -37,6 +37,14 @@ func (d *decided) add(n uint64) {
 
 func (d *decided) addText(text []byte) { d.add(xxhash.Sum64(text)) }
 
+// decidesOf returns what stands for the labels, by position.
+func decidesOf(specs thumb.Specs) (hashes [thumb.MaxSpecs]uint64) {
+	for position, spec := range specs {
+		hashes[position] = xxhash.Sum64String(spec.Label)
+	}
+	return hashes
+}
+
 // addURLs adds how a page's storage URLs are written: where the files lie, and which access
 // key signed the URLs for which moment.
 func (d *decided) addURLs(urls *thumb.StorageURLs) {

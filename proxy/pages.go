@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cespare/xxhash/v2"
 	"github.com/valyala/fasthttp"
 
 	"github.com/thumbedge/thumbedge/proxy/coding"
@@ -77,9 +76,7 @@ func newPages(cfg Config, deps Deps, lasting *lasting, passing passing) (*pages,
 	}
 	p.filling = newFilling(cfg, deps)
 	p.prefetch, p.specs = newPrefetch(cfg.Rewrite.Prefetch, cfg.Specs), cfg.Specs
-	for position, spec := range cfg.Specs {
-		p.decides[position] = xxhash.Sum64String(spec.Label)
-	}
+	p.decides = decidesOf(cfg.Specs)
 	return p, nil
 }
 

@@ -19,11 +19,11 @@ func benchPage(b testing.TB) []byte {
 func BenchmarkClassify(b *testing.B) {
 	body := benchPage(b)
 	dst := make([]masks, chunk)
-	run := func(b *testing.B, classify func([]masks, []byte, sought)) {
+	run := func(b *testing.B, classify func([]masks, []byte)) {
 		b.SetBytes(int64(len(body)))
 		for b.Loop() {
 			for at := 0; at+chunk*blockSize <= len(body); at += chunk * blockSize {
-				classify(dst, body[at:], brackets)
+				classify(dst, body[at:])
 			}
 		}
 	}

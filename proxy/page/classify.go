@@ -14,15 +14,14 @@ const blockSize = 64
 type masks struct {
 	quotes      uint64 // "
 	backslashes uint64 // \
-	sought      uint64 // what was asked for
+	objects     uint64 // {
 	foreign     uint64 // not a byte that JSON has outside strings
 	// parity is set where an odd number of quotes stand up to here in the block:
 	// inside strings, if the block begins outside one and has no backslash.
-	parity uint64
+	parity   uint64
+	brackets uint64 // { [ } ]
+	ns       uint64 // n
 }
-
-// sought says which bytes to look for: those that are a or b once they are or-ed with fold.
-type sought struct{ fold, a, b byte }
 
 // parity returns a word whose bits are the exclusive or of those of w up to there.
 func parity(w uint64) uint64 {
@@ -38,7 +37,7 @@ const (
 )
 
 // classifyWords is classify in plain Go, 8 bytes at a step.
-func classifyWords(dst []masks, src []byte, s sought) {
+func classifyWords(dst []masks, src []byte) {
 	for i := range dst {
 		block := src[i*blockSize:][:blockSize]
 		var m masks
@@ -46,8 +45,10 @@ func classifyWords(dst []masks, src []byte, s sought) {
 			w := binary.LittleEndian.Uint64(block[j:])
 			m.quotes |= equal(w, '"') << j
 			m.backslashes |= equal(w, '\\') << j
-			folded := w | ones*uint64(s.fold)
-			m.sought |= (equal(folded, s.a) | equal(folded, s.b)) << j
+			m.objects |= equal(w, '{') << j
+			m.ns |= equal(w, 'n') << j
+			folded := w | ones*('{'^'[') // { and [ are the same but for one bit, and so are } and ]
+			m.brackets |= (equal(folded, '{') | equal(folded, '}')) << j
 		}
 		for j, c := range block {
 			m.foreign |= uint64(foreign[c]) << j

@@ -3,4 +3,4 @@
 package page
 
 // classify fills dst with the masks of the len(dst) blocks at the head of src.
-func classify(dst []masks, src []byte, s sought) { classifyWords(dst, src, s) }
+func classify(dst []masks, src []byte) { classifyWords(dst, src) }

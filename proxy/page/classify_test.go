@@ -8,7 +8,7 @@ import (
 )
 
 // slowMasks is what masks say, a byte at a time.
-func slowMasks(block []byte, s sought) (m masks) {
+func slowMasks(block []byte) (m masks) {
 	for i, c := range block {
 		bit := func(b bool) uint64 {
 			if b {
@@ -18,7 +18,9 @@ func slowMasks(block []byte, s sought) (m masks) {
 		}
 		m.quotes |= bit(c == '"')
 		m.backslashes |= bit(c == '\\')
-		m.sought |= bit(c|s.fold == s.a || c|s.fold == s.b)
+		m.objects |= bit(c == '{')
+		m.brackets |= bit(strings.IndexByte("{}[]", c) >= 0)
+		m.ns |= bit(c == 'n')
 		m.foreign |= bit(!strings.ContainsRune(" \t\r\n{}[]:,\"0123456789+-.eEtrufalsn", rune(c)))
 		m.parity |= bit(bits.OnesCount64(m.quotes)%2 == 1)
 	}
@@ -30,7 +32,7 @@ func TestClassify(t *testing.T) {
 	t.Parallel()
 	source := rand.New(rand.NewPCG(1, 2))
 	src := make([]byte, 3*blockSize+1)
-	for _, classify := range []func([]masks, []byte, sought){classify, classifyWords} {
+	for _, classify := range []func([]masks, []byte){classify, classifyWords} {
 		for c := range 256 {
 			for at := range blockSize {
 				for i := range src {
@@ -39,18 +41,14 @@ func TestClassify(t *testing.T) {
 				part := src[at%2:] // not aligned either
 				part[blockSize+at] = byte(c)
 				var got [3]masks
-				s := sought{a: '{', b: byte(source.Uint32())}
-				if at%3 == 0 {
-					s = brackets
-				}
-				classify(got[:], part, s)
+				classify(got[:], part)
 				for i := range got {
-					if want := slowMasks(part[i*blockSize:][:blockSize], s); got[i] != want {
+					if want := slowMasks(part[i*blockSize:][:blockSize]); got[i] != want {
 						t.Fatalf("%q:\ngot  %b\nwant %b", part[i*blockSize:][:blockSize], got[i], want)
 					}
 				}
 			}
 		}
 	}
-	classify(nil, nil, brackets)
+	classify(nil, nil)
 }

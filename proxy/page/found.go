@@ -35,15 +35,17 @@ type Found struct {
 	seed    uint64
 	scratch []byte
 	open    []byte // the brackets that are open in a field object
+	blocks  []outline
 }
 
 // Weight is roughly how many bytes of memory f holds.
 func (f *Found) Weight() int {
-	return cap(f.Refs)*40 + cap(f.Nulls)*24 + cap(f.IDs)*8 + len(f.slots)*4 + cap(f.scratch) + cap(f.open)
+	return cap(f.Refs)*40 + cap(f.Nulls)*24 + cap(f.IDs)*8 + len(f.slots)*4 + cap(f.blocks)*24 + cap(f.scratch) + cap(f.open)
 }
 
 func (f *Found) reset() {
 	f.Refs, f.IDs, f.Nulls = f.Refs[:0], f.IDs[:0], f.Nulls[:0]
+	f.blocks = f.blocks[:0]
 	f.OtherHost, f.OtherLabel = 0, 0
 	clear(f.slots)
 }

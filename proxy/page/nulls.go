@@ -52,8 +52,8 @@ func (w *walk) nulls(place Place) {
 	f := w.found
 	at := w.space(0)
 	if w.byteAt(at) == '{' {
-		w.inString, w.escaped = 0, 0
-		r := reading{walk: w}
+		w.outlineHead()
+		r := reading{walk: w, blocks: f.blocks}
 		at = r.object(at, levels[place])
 	}
 	if at < 0 || w.space(at) != len(w.body) {
@@ -85,7 +85,7 @@ func (r *reading) object(at int, l *level) (end int) {
 			return -1
 		}
 		name := r.body[at+1 : quote]
-		if (r.backslashes || len(name) > blockSize) && bytes.IndexByte(name, '\\') >= 0 {
+		if r.mayEscape(at, quote) && bytes.IndexByte(name, '\\') >= 0 {
 			return -1 // it may be any of those that are looked for
 		}
 		if at = r.past(quote+1, ':'); r.byteAt(at) != ':' {

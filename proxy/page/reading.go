@@ -1,54 +1,50 @@
 package page
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
-// brackets are sought in a body that is read a second time: { and [ are the same but for
-// one bit, and so are } and ].
-var brackets = sought{fold: '{' ^ '[', a: '{', b: '}'}
+// outline is what the first walk found in a block, kept for a second one: of its bytes
+// those that begin or end strings, the brackets outside strings, and the backslashes.
+type outline struct{ quotes, brackets, backslashes uint64 }
 
-// reading is the second walk through a body. It knows where quotes and brackets are, of a
-// chunk of blocks at a time, and so steps over strings and values without a look at what
-// they hold. It goes forwards only.
-type reading struct {
-	*walk
-	end         int           // of the chunk in hand
-	quotes      [chunk]uint64 // where strings begin and end
-	brackets    [chunk]uint64 // outside strings
-	classes     [chunk]masks  // for next
-	backslashes bool          // there are some in this chunk or the one before: in a short name, too
-	slashes     bool          // in this one
-}
-
-// reach has the block of index at in hand. It returns false behind the end of the body.
-func (r *reading) reach(at int) bool {
-	for at >= r.end {
-		if r.end >= len(r.body) {
-			return false
-		}
-		r.next()
+// outline keeps the outlines of blocks that were looked at, from the chunk with the first
+// null on: most bodies have none.
+func (w *walk) outline(part []masks, first int) {
+	f := w.found
+	if len(f.blocks) == 0 {
+		blocks := (len(w.body) + blockSize - 1) / blockSize
+		f.blocks, w.outlined = slices.Grow(f.blocks, blocks)[:blocks], first
 	}
-	return true
-}
-
-// next takes the next chunk in hand.
-func (r *reading) next() {
-	part := r.classify(&r.classes, r.end, brackets)
-	last := r.slashes
-	r.slashes = false
 	for i := range part {
 		m := &part[i]
-		quotes, in := m.quotes, m.parity^r.inString
-		if m.backslashes|r.escaped != 0 {
-			r.slashes = true
-			quotes = r.unescaped(m.quotes, m.backslashes)
-			in = parity(quotes) ^ r.inString
-		}
-		r.inString = uint64(int64(in) >> 63)
-		block := (uint(r.end)/blockSize + uint(i)) % chunk
-		r.quotes[block], r.brackets[block] = quotes, m.sought&^in
+		f.blocks[first+i] = outline{m.quotes, m.brackets &^ m.parity, m.backslashes}
 	}
-	r.backslashes = last || r.slashes
-	r.end += len(part) * blockSize
+}
+
+// outlineHead does that for the chunks before the first null.
+func (w *walk) outlineHead() {
+	var classes [chunk]masks
+	inString := uint64(0)
+	w.escaped = 0
+	for first := 0; first < w.outlined; first += chunk {
+		part := w.classify(&classes, first*blockSize)
+		for i := range part {
+			m := &part[i]
+			m.quotes = w.unescaped(m.quotes, m.backslashes)
+			m.parity = parity(m.quotes) ^ inString
+			inString = uint64(int64(m.parity) >> 63)
+		}
+		w.outline(part, first)
+	}
+}
+
+// reading is the second walk through a body. It goes by the outlines of the first, and so
+// steps over strings and values without a look at what they hold.
+type reading struct {
+	*walk
+	blocks []outline
 }
 
 // past is space where c is expected, and stands there at once as a rule.
@@ -62,12 +58,25 @@ func (r *reading) past(at int, c byte) int {
 // quote returns the index of the first quote from at on that begins or ends a string; -1
 // where there is none.
 func (r *reading) quote(at int) int {
-	for ; at < r.end || r.reach(at); at = (at | (blockSize - 1)) + 1 {
-		if rest := r.quotes[uint(at)/blockSize%chunk] >> (uint(at) % blockSize); rest != 0 {
-			return at + bits.TrailingZeros64(rest)
+	block := uint(at) / blockSize
+	if block >= uint(len(r.blocks)) {
+		return -1
+	}
+	if rest := r.blocks[block].quotes >> (uint(at) % blockSize); rest != 0 {
+		return at + bits.TrailingZeros64(rest)
+	}
+	for block++; block < uint(len(r.blocks)); block++ {
+		if quotes := r.blocks[block].quotes; quotes != 0 {
+			return int(block*blockSize) + bits.TrailingZeros64(quotes)
 		}
 	}
 	return -1
+}
+
+// mayEscape says whether there may be a backslash between two places.
+func (r *reading) mayEscape(from, to int) bool {
+	first, last := uint(from)/blockSize, uint(to)/blockSize
+	return r.blocks[first].backslashes|r.blocks[last].backslashes != 0 || last-first > 1
 }
 
 // deepest is how many brackets may be open at once in a value that is skipped: as many as
@@ -99,13 +108,14 @@ func (r *reading) skip(at int) (end int) {
 // closing returns the index behind the bracket that closes the one at index at, or -1.
 func (r *reading) closing(at int) (end int) {
 	lists, depth := uint64(0), 0 // a bit for each open bracket: 1 for '['
-	for ; at < r.end || r.reach(at); at = (at | (blockSize - 1)) + 1 {
-		rest := r.brackets[uint(at)/blockSize%chunk] >> (uint(at) % blockSize)
-		for ; rest != 0; rest &= rest - 1 {
-			i := at + bits.TrailingZeros64(rest)
+	first := uint(at) / blockSize
+	mask := ^uint64(0) << (uint(at) % blockSize)
+	for block := first; block < uint(len(r.blocks)); block++ {
+		for rest := r.blocks[block].brackets & mask; rest != 0; rest &= rest - 1 {
+			i := int(block*blockSize) + bits.TrailingZeros64(rest)
 			c := r.body[i]
 			list := uint64(c>>5&1 ^ 1)
-			if c == '{' || c == '[' {
+			if c&2 != 0 { // { or [, which have this bit and their counterparts have not
 				if depth++; depth > deepest {
 					return -1
 				}
@@ -120,6 +130,7 @@ func (r *reading) closing(at int) (end int) {
 				return i + 1
 			}
 		}
+		mask = ^uint64(0)
 	}
 	return -1
 }

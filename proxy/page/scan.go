@@ -19,9 +19,9 @@ func (s *Scanner) Scan(f *Found, body []byte, hosts Hosts) bool {
 // ScanAt is Scan, and finds the nulls that stand at a place, too.
 func (s *Scanner) ScanAt(f *Found, body []byte, hosts Hosts, place Place) bool {
 	f.reset()
-	w := walk{Scanner: s, found: f, body: body, accepted: hosts, sought: sought{a: '{', b: '{'}}
+	w := walk{Scanner: s, found: f, body: body, accepted: hosts}
 	if place != Nowhere {
-		w.sought.b = 'n' // outside strings it stands in null alone
+		w.ns = ^uint64(0)
 	}
 	if w.whole() {
 		if w.null {
@@ -43,9 +43,10 @@ type walk struct {
 	inString uint64 // all ones where the next block begins inside a string
 	escaped  uint64 // 1 where the next block's first byte is escaped
 	escapes  bool   // a backslash was seen
-	sought   sought // '{', and what else is
+	ns       uint64 // all ones where nulls are sought: outside strings n stands in null alone
 	read     int    // a field object was read up to here
 	null     bool   // a field member was seen whose value may be null
+	outlined int    // the first block whose outline is kept then
 
 	// known is the head of a route URL, up to the id, that was accepted;
 	// origin is the length of its scheme and authority.
@@ -61,7 +62,7 @@ func (w *walk) whole() bool {
 	}
 	var classes [chunk]masks
 	for at := 0; at < len(w.body); {
-		part := w.classify(&classes, at, w.sought)
+		part := w.classify(&classes, at)
 		if !w.blocks(part, at) {
 			return false
 		}
@@ -72,17 +73,17 @@ func (w *walk) whole() bool {
 
 // classify returns the masks of the blocks that begin at index at: a chunk, or as many as
 // are left. The last block may be cut short; blanks make it whole.
-func (w *walk) classify(classes *[chunk]masks, at int, s sought) []masks {
+func (w *walk) classify(classes *[chunk]masks, at int) []masks {
 	rest := w.body[at:]
 	if whole := min(chunk, len(rest)/blockSize); whole > 0 {
-		classify(classes[:whole], rest, s)
+		classify(classes[:whole], rest)
 		return classes[:whole]
 	}
 	var tail [blockSize]byte
 	for i := copy(tail[:], rest); i < blockSize; i++ {
 		tail[i] = ' '
 	}
-	classify(classes[:1], tail[:], s)
+	classify(classes[:1], tail[:])
 	return classes[:1]
 }
 
@@ -95,11 +96,13 @@ func (w *walk) blocks(part []masks, base int) bool {
 		// Set from an opening quote to the byte before the closing one.
 		in := m.parity ^ inString
 		if m.backslashes|w.escaped != 0 {
-			in = parity(w.unescaped(m.quotes, m.backslashes)) ^ inString
+			m.quotes = w.unescaped(m.quotes, m.backslashes)
+			in = parity(m.quotes) ^ inString
 		}
+		m.parity = in
 		inString = uint64(int64(in) >> 63)
 		foreign |= m.foreign &^ in
-		for sought := m.sought &^ in; sought != 0; sought &= sought - 1 {
+		for sought := (m.objects | m.ns&w.ns) &^ in; sought != 0; sought &= sought - 1 {
 			at := base + bits.TrailingZeros64(sought)
 			switch before := w.body[max(at, 1)-1]; {
 			case before == ',' || before == '[': // an element of an array, as most are
@@ -111,6 +114,9 @@ func (w *walk) blocks(part []masks, base int) bool {
 			}
 		}
 		base += blockSize
+	}
+	if w.null {
+		w.outline(part, base/blockSize-len(part))
 	}
 	w.inString = inString
 	return foreign == 0

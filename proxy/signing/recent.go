@@ -14,8 +14,11 @@ type signed struct {
 	sync.Mutex
 	permission Permission // the zero value is of no capture
 	expiry     int64
-	text       [encoded]byte
+	length     int // of text, which is what Append appends
+	text       [longest]byte
 }
+
+const longest = len("expires=-9223372036854775808&signature=") + encoded
 
 // slot returns where a permission's signature is remembered, if it is.
 func (r *recent) slot(p Permission) *signed {

@@ -77,19 +77,18 @@ const encoded = (sha256.Size*8 + 5) / 6
 
 // Append appends "expires=…&signature=…" to dst, which give a permission until expiry.
 func (s *Signer) Append(dst []byte, p Permission, expiry int64) []byte {
-	dst = append(dst, "expires="...)
-	dst = strconv.AppendInt(dst, expiry, 10)
-	dst = append(dst, "&signature="...)
 	seen := s.recent.slot(p)
 	seen.Lock()
 	defer seen.Unlock()
 	if seen.permission != p || seen.expiry != expiry {
 		work := s.scratch.Get().(*scratch)
 		seen.permission, seen.expiry = p, expiry
-		copy(seen.text[:], work.sign(s.keys[0], p, expiry))
+		text := strconv.AppendInt(append(seen.text[:0], "expires="...), expiry, 10)
+		text = append(append(text, "&signature="...), work.sign(s.keys[0], p, expiry)...)
+		seen.length = len(text)
 		s.scratch.Put(work)
 	}
-	return append(dst, seen.text[:]...)
+	return append(dst, seen.text[:seen.length]...)
 }
 
 // Verify says whether a signature gives the permission at now.

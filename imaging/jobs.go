@@ -79,6 +79,7 @@ type jobs struct {
 	follow   func(context.Context, *job) // told of each that asks for a job; nil: nothing is traced
 	lifetime context.Context             // of all jobs
 	metrics  *Metrics
+	lately   *lately // what failed
 
 	mu       sync.Mutex
 	byTarget map[target]*job
@@ -192,8 +193,8 @@ func (s *jobs) finish(j *job, position int, made Thumbnail, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	j.wanted &^= labelAt(position)
-	if o := j.outcomes[position]; o != nil {
-		o.finish(made, err)
+	if o := j.outcomes[position]; o != nil && o.finish(made, err) && err != nil {
+		s.lately.note(j.id, position, causeOfFailure(err), err)
 	}
 }
 
@@ -209,20 +210,23 @@ func (s *jobs) end(j *job, err error) {
 func (s *jobs) letGo(j *job, err error) {
 	s.leave(j)
 	j.wanted = 0
-	for _, o := range j.outcomes {
-		if o != nil {
-			o.finish(Thumbnail{}, err)
+	for position, o := range j.outcomes {
+		if o != nil && o.finish(Thumbnail{}, err) && err != nil {
+			s.lately.note(j.id, position, causeOfFailure(err), err)
 		}
 	}
 }
 
-// finish closes the outcome, once. The caller holds the jobs' mu.
-func (o *outcome) finish(made Thumbnail, err error) {
+// finish closes the outcome, once; it says false where it was finished before. The caller
+// holds the jobs' mu.
+func (o *outcome) finish(made Thumbnail, err error) bool {
 	select {
-	case <-o.done: // finished before
+	case <-o.done:
+		return false
 	default:
 		o.thumbnail, o.err = made, err
 		close(o.done)
+		return true
 	}
 }
 

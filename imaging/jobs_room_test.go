@@ -15,7 +15,7 @@ import (
 // and of that host's youngest; where no host has more than its share, it is full.
 func TestFullQueueMakesRoomAtTheGreediestHostsCost(t *testing.T) {
 	t.Parallel()
-	s := &jobs{limit: 6, launch: func(*job) {}, lifetime: t.Context(), metrics: NewMetrics(prometheus.NewRegistry()), byTarget: map[target]*job{}, byClient: map[thumb.Client]int{}}
+	s := &jobs{limit: 6, launch: func(*job) {}, lifetime: t.Context(), metrics: NewMetrics(prometheus.NewRegistry()), lately: unnamed(), byTarget: map[target]*job{}, byClient: map[thumb.Client]int{}}
 	waits := func(id thumb.ID, host string) *outcome {
 		o, err := s.join(t.Context(), target{id: id}, nil, small, 1)
 		if err != nil {
@@ -63,7 +63,7 @@ func TestFullQueueMakesRoomAtTheGreediestHostsCost(t *testing.T) {
 // until each has its part; those do not give way to it.
 func TestFullQueueMakesRoomAtTheCostOfTheClientWithTheMost(t *testing.T) {
 	t.Parallel()
-	s := &jobs{limit: 9, launch: func(*job) {}, promote: func() {}, lifetime: t.Context(), metrics: NewMetrics(prometheus.NewRegistry()),
+	s := &jobs{limit: 9, launch: func(*job) {}, promote: func() {}, lifetime: t.Context(), metrics: NewMetrics(prometheus.NewRegistry()), lately: unnamed(),
 		byTarget: map[target]*job{}, byClient: map[thumb.Client]int{}}
 	var id thumb.ID
 	come := func(client thumb.Client, n int) (accepted int) {
@@ -100,4 +100,9 @@ func TestFullQueueMakesRoomAtTheCostOfTheClientWithTheMost(t *testing.T) {
 			t.Errorf("capture %d was dropped although it was worked on", id)
 		}
 	}
+}
+
+// unnamed lists failures without the labels' names.
+func unnamed() *lately {
+	return &lately{metrics: NewMetrics(prometheus.NewRegistry()), label: func(int) string { return "" }}
 }

@@ -25,6 +25,7 @@ type Metrics struct {
 	limited    *prometheus.CounterVec // by what a host of originals had its share of
 	outqueued  prometheus.Counter     // captures of clients that had more than their share
 	swept      *prometheus.CounterVec
+	failed     map[Cause]prometheus.Counter
 }
 
 // NewMetrics makes the collectors and registers them.
@@ -52,6 +53,11 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		limited:    counters("cold_host_limited_total", "Captures that had to wait for the share of turns of their original's host (turns), or gave way in the queue (queue).", "share"),
 		outqueued:  counter("cold_client_limited_total", "Captures that gave way in the full queue since their client had the most in it."),
 		swept:      counters("swept_files_total", "Replaced or left-over files that the sweep looked at, by outcome.", "outcome"),
+	}
+	failed := counters("cold_failures_total", "Labels that could not be made, or whose picture could not be kept, by why.", "cause")
+	m.failed = map[Cause]prometheus.Counter{}
+	for _, cause := range causes {
+		m.failed[cause] = failed.WithLabelValues(string(cause))
 	}
 	m.limited.WithLabelValues("turns")
 	m.limited.WithLabelValues("queue")

@@ -9,10 +9,9 @@ import (
 // Remembered is what is remembered of a capture whose thumbnails cannot be had, for
 // who asks why.
 type Remembered struct {
-	ID     thumb.ID
-	Errs   [thumb.MaxSpecs]error // by position; nil: not of that label
-	Until  time.Time             // that nothing is tried again; zero: until the capture changes
-	Unkept bool                  // pictures wait that storage did not take
+	ID    thumb.ID
+	Errs  [thumb.MaxSpecs]error // by position; nil: not of that label
+	Until time.Time             // that nothing is tried again; zero: until the capture changes
 }
 
 // Remembered returns what is remembered of a public capture; false where nothing is.
@@ -38,21 +37,8 @@ func (f *failures) remembered(id thumb.ID) (Remembered, bool) {
 	return element.Value.(*failure).told(), true
 }
 
-// LastFailures returns what is remembered of the captures that failed last, the youngest
-// first, n at most.
-func (r *Renderer) LastFailures(n int) []Remembered {
-	f := r.public.failures
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	var all []Remembered
-	for e := f.age.Back(); e != nil && len(all) < n; e = e.Prev() {
-		all = append(all, e.Value.(*failure).told())
-	}
-	return all
-}
-
 func (known *failure) told() Remembered {
-	told := Remembered{ID: known.id, Unkept: time.Now().Before(known.keepUntil)}
+	told := Remembered{ID: known.id}
 	if known.err != nil {
 		for i := range told.Errs {
 			if known.labels&labelAt(i) != 0 {

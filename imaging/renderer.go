@@ -119,6 +119,7 @@ type Renderer struct {
 
 	sources *source.Fetcher
 	jobs    *jobs
+	lately  lately
 
 	turns, originals, renders gate
 
@@ -158,11 +159,12 @@ func New(cfg Config, deps Deps) (*Renderer, error) {
 		r.hook = func(string) {}
 	}
 	r.newShelves(deps)
+	r.lately.metrics, r.lately.label = deps.Metrics, func(position int) string { return r.cfg.Specs[position].Label }
 	lifetime, stop := context.WithCancelCause(context.Background())
 	r.stop = stop
 	r.jobs = &jobs{
 		limit: cfg.Render.captures(), launch: r.launch, promote: r.reorder, lifetime: lifetime,
-		metrics: deps.Metrics, byTarget: map[target]*job{}, byClient: map[thumb.Client]int{},
+		metrics: deps.Metrics, lately: &r.lately, byTarget: map[target]*job{}, byClient: map[thumb.Client]int{},
 	}
 	if r.tracer != nil {
 		r.jobs.follow = r.follow
@@ -195,6 +197,7 @@ func (r *Renderer) thumbnail(ctx context.Context, client thumb.Client, on *shelf
 	}
 	o, err := r.jobs.join(ctx, what, on, position, client)
 	if err != nil {
+		r.lately.note(what.id, position, causeOfFailure(err), err)
 		return Thumbnail{}, err
 	}
 	select {
@@ -261,6 +264,11 @@ func (r *Renderer) Prefetch(id thumb.ID, position int) {
 // source.retry_after.
 func (r *Renderer) AppFailed(id thumb.ID, position int, refused bool) {
 	r.public.failures.rememberApp(id, position, refused)
+	err := errAppFailed
+	if refused {
+		err = errAppRefused
+	}
+	r.lately.note(id, position, CauseApp, err)
 }
 
 // Changed heeds notifications that name captures: remembered failures are looked

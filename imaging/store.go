@@ -73,6 +73,7 @@ func (r *Renderer) finishKept(j *job, k *kept, err error) {
 	if err != nil && !refused(err) {
 		r.log.Warn("thumbnail not kept", slog.Int64("capture", int64(j.id)),
 			slog.String("label", r.cfg.Specs[k.position].Label), slog.Any("error", err))
+		r.lately.note(j.id, k.position, causeOfKeeping(err), err)
 		k.made, err = Thumbnail{JPEG: k.picture.JPEG}, nil
 		j.shelf.failures.rememberPicture(j.id, k.position, k.picture.JPEG)
 	}

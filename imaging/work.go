@@ -135,7 +135,7 @@ func (r *Renderer) plan(j *job, work *thumb.Work, original []byte, wanted labels
 			return batch, made, nil
 		}
 		if batch == wanted&-wanted {
-			err := fmt.Errorf("%w: decoding takes %d bytes, render.memory is %d", thumb.ErrOriginalUnusable, made.memory, r.cfg.Render.Memory)
+			err := fmt.Errorf("%w: %w: decoding takes %d bytes, render.memory is %d", thumb.ErrOriginalUnusable, thumb.ErrTooBig, made.memory, r.cfg.Render.Memory)
 			r.finish(j, batch, Thumbnail{}, r.fault(j, work, batch, err))
 			break
 		}

@@ -3,8 +3,9 @@ package render
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 // The markers of a JPEG that are read in Go.
@@ -27,7 +28,7 @@ const (
 	markerCOM   = 0xfe
 )
 
-var errCutOff = errors.New("cut off")
+var errCutOff = thumb.ErrCutOff
 
 // nextSegment returns the next marker, what belongs to it, and what follows.
 // Bytes before the marker are skipped, as every decoder does.

@@ -96,9 +96,9 @@ func (l Limits) broken(h header, forApp bool) error {
 	case h.width < 1 || h.height < 1:
 		return fmt.Errorf("%dx%d has no pixels", h.width, h.height)
 	case h.width > maxSide || h.height > maxSide:
-		return fmt.Errorf("%dx%d is longer than %d", h.width, h.height, maxSide)
+		return fmt.Errorf("%w: %dx%d is longer than %d", thumb.ErrTooBig, h.width, h.height, maxSide)
 	case pixels > l.MaxPixels:
-		return fmt.Errorf("%dx%d is over the limit of %d pixels", h.width, h.height, l.MaxPixels)
+		return fmt.Errorf("%w: %dx%d is over the limit of %d pixels", thumb.ErrTooBig, h.width, h.height, l.MaxPixels)
 	}
 	return nil
 }

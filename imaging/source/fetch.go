@@ -17,7 +17,7 @@ import (
 var (
 	errStalled  = fmt.Errorf("%w: no byte came for source.read_timeout", thumb.ErrOriginalUnavailable)
 	errTooSlow  = fmt.Errorf("%w: fetching took too long", thumb.ErrOriginalUnavailable)
-	errTooLarge = fmt.Errorf("%w: larger than source.max_bytes", thumb.ErrOriginalUnusable)
+	errTooLarge = fmt.Errorf("%w: %w: larger than source.max_bytes", thumb.ErrOriginalUnusable, thumb.ErrTooBig)
 )
 
 // transport makes a pool of connections that dial opens.
@@ -200,7 +200,7 @@ func unanswered(ctx context.Context, err error) error {
 		return cause // the proxy gave up, whatever the host does
 	case errors.Is(cause, thumb.ErrOriginalUnavailable):
 		return silent{cause}
-	case errors.Is(err, errForbidden):
+	case errors.Is(err, thumb.ErrForbidden):
 		return fmt.Errorf("%w: %w", thumb.ErrOriginalUnavailable, err)
 	}
 	return silent{fmt.Errorf("%w: %w", thumb.ErrOriginalUnavailable, err)}

@@ -2,7 +2,6 @@ package source
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -10,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 // guard says to which addresses a capture's original may send the proxy. A capture
@@ -99,14 +100,11 @@ func embedded(address netip.Addr) netip.Addr {
 	return address
 }
 
-// errForbidden is in every error of the guard.
-var errForbidden = errors.New("forbidden address")
-
-// check refuses an address that host must not be at.
+// check refuses an address that host must not be at. Errors wrap thumb.ErrForbidden.
 func (g *guard) check(host, address string) error {
 	resolved, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return fmt.Errorf("%w: %q: %w", errForbidden, address, err)
+		return fmt.Errorf("%w: %q: %w", thumb.ErrForbidden, address, err)
 	}
 	switch reachOf(resolved.Addr()) {
 	case public:
@@ -115,14 +113,14 @@ func (g *guard) check(host, address string) error {
 		if g.private || g.allowed(host) {
 			return nil
 		}
-		return fmt.Errorf("%w: host %q is at a private address, see source.allow_private_networks and source.allow_hosts", errForbidden, host)
+		return fmt.Errorf("%w: host %q is at a private address, see source.allow_private_networks and source.allow_hosts", thumb.ErrForbidden, host)
 	case internal:
 		if g.allowed(host) {
 			return nil
 		}
-		return fmt.Errorf("%w: host %q is at a link-local or metadata address, see source.allow_hosts", errForbidden, host)
+		return fmt.Errorf("%w: host %q is at a link-local or metadata address, see source.allow_hosts", thumb.ErrForbidden, host)
 	}
-	return fmt.Errorf("%w: host %q is at an address that is no host's", errForbidden, host)
+	return fmt.Errorf("%w: host %q is at an address that is no host's", thumb.ErrForbidden, host)
 }
 
 // allowed says whether host is listed: itself, or as a sub-domain of an entry that

@@ -33,12 +33,14 @@ func (e *LeftAlone) Error() string {
 	return fmt.Sprintf("%v: %s answered none of the last requests, and is left alone for a while", thumb.ErrOriginalUnavailable, e.Host)
 }
 
-func (e *LeftAlone) Unwrap() error { return thumb.ErrOriginalUnavailable }
+func (e *LeftAlone) Unwrap() []error {
+	return []error{thumb.ErrOriginalUnavailable, thumb.ErrHostSilent}
+}
 
 // silent is an error that says that a host did not answer, or not to the end.
 type silent struct{ error }
 
-func (s silent) Unwrap() error { return s.error }
+func (s silent) Unwrap() []error { return []error{s.error, thumb.ErrHostSilent} }
 
 // hosts keeps hosts that do not answer from being waited for, again and again, until
 // a timer runs out: one breaker a host. Where a host left some requests in a row

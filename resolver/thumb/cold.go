@@ -32,6 +32,14 @@ var (
 	// original either, since it is not an image, or is one that only the app might have
 	// rendered and did not.
 	ErrUnshowable = errors.New("no browser can show it")
+	// ErrTooBig and ErrCutOff come beside ErrOriginalUnusable: a limit is lower than the
+	// original is large, or its data ends before its picture does.
+	ErrTooBig = errors.New("too big")
+	ErrCutOff = errors.New("cut off")
+	// ErrHostSilent and ErrForbidden come beside ErrOriginalUnavailable: its host gave no
+	// answer, or is at an address where [source] lets nothing be fetched from.
+	ErrHostSilent = errors.New("no answer")
+	ErrForbidden  = errors.New("forbidden address")
 	// ErrDatabase: the database did not answer in its time.
 	ErrDatabase = errors.New("database unavailable")
 	// ErrInternal: a fault of thumbedge's own, such as a panic that was contained, or

@@ -64,6 +64,7 @@ var charts = []chart{
 	{"unresolved", counted, "thumbedge_pages_unresolved_total", ""},
 	{"answers_broken", counted, "thumbedge_upstream_answers_broken_total", ""},
 	{"refused", counted, "thumbedge_client_connections_refused_total", ""},
+	{"failures", counted, "thumbedge_cold_failures_total", "cause"},
 	{"panics", counted, "thumbedge_panics_total", ""},
 	{"spool_full", counted, "thumbedge_spool_full_total", "outcome"},
 }

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
@@ -87,6 +88,9 @@ func printExplanation(w io.Writer, e *explain.Capture) {
 		}
 		if l.Failure != "" {
 			fmt.Fprintf(w, "  failed   %s\n", l.Failure)
+		}
+		if f := l.Last; f != nil {
+			fmt.Fprintf(w, "  last     failed at %s, %s: %s\n", f.At.Format(time.RFC3339), strings.ReplaceAll(f.Cause, "_", " "), f.Why)
 		}
 		fmt.Fprintf(w, "  answer   %s\n", l.Answer)
 	}

@@ -32,6 +32,8 @@ type Deps struct {
 	// process serves nobody, and knows of no failure.
 	Remembered func(id thumb.ID) (imaging.Remembered, bool)
 	Private    *Private // nil: there is no private storage
+	// LastFailure returns why this process last failed to make a label. It may be nil.
+	LastFailure func(id thumb.ID, label string) (imaging.Failed, bool)
 }
 
 // Private is where the thumbnails of drafts are.
@@ -60,9 +62,17 @@ type Label struct {
 	Width   int    `json:"width"`
 	Verdict string `json:"verdict"` // "warm", "cold" or "stale"
 	Why     string `json:"why"`
-	Row     *Row   `json:"row"`     // null: there is none
-	Failure string `json:"failure"` // remembered; "": none
+	Row     *Row   `json:"row"`          // null: there is none
+	Failure string `json:"failure"`      // remembered; "": none
+	Last    *Last  `json:"last_failure"` // null: none that is known still
 	Answer  string `json:"answer"`
+}
+
+// Last is the last failure to make a label, whether or not it is tried again by now.
+type Last struct {
+	At    time.Time `json:"at"`
+	Cause string    `json:"cause"`
+	Why   string    `json:"why"`
 }
 
 // Row is the thumbnail row.
@@ -110,6 +120,11 @@ func Explain(ctx context.Context, deps Deps, id thumb.ID) (*Capture, error) {
 				l.Failure += " (until the capture changes)"
 			} else {
 				l.Failure += " (until " + remembered.Until.UTC().Format(time.RFC3339) + ")"
+			}
+		}
+		if deps.LastFailure != nil {
+			if f, known := deps.LastFailure(id, spec.Label); known {
+				l.Last = &Last{f.At.UTC(), string(f.Cause), f.Why}
 			}
 		}
 		if capture.Draft {

@@ -20,6 +20,7 @@ func (p *Program) explain(ctx context.Context, id thumb.ID) (any, error) {
 	}
 	return explain.Explain(ctx, explain.Deps{
 		Database: p.store, URLs: p.storage.StorageURLs, Specs: p.File().Thumbnails, Remembered: p.renderer.Remembered, Private: private,
+		LastFailure: p.renderer.LastFailure,
 	}, id)
 }
 
@@ -35,26 +36,11 @@ func ExplainedPrivate(file *config.File, storage Storage) *explain.Private {
 	return private
 }
 
-// shownFailures is how many failures the status page lists.
-const shownFailures = 20
-
-// lastFailures are the captures that failed last, each with its first cause.
+// lastFailures are the labels that could not be made lately, for the status page.
 func (p *Program) lastFailures() admin.Failures {
 	failures := admin.Failures{}
-	for _, known := range p.renderer.LastFailures(shownFailures) {
-		f := admin.Failure{ID: known.ID}
-		for i, err := range known.Errs {
-			if err != nil {
-				f.Label, f.Why = p.File().Thumbnails[i].Label, err.Error()
-				break
-			}
-		}
-		if f.Why == "" && known.Unkept {
-			f.Why = "storage did not take the picture"
-		}
-		if f.Why != "" {
-			failures = append(failures, f)
-		}
+	for _, f := range p.renderer.LastFailures() {
+		failures = append(failures, admin.Failure{ID: f.ID, Label: f.Label, At: f.At, Cause: string(f.Cause), Why: f.Why})
 	}
 	return failures
 }

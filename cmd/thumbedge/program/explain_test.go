@@ -8,8 +8,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
+
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/explain"
+	"github.com/thumbedge/thumbedge/internal/testenv"
 )
 
 // What is said of a capture is what a request for it then gets, whatever is wrong with it.
@@ -68,13 +71,54 @@ func TestExplainSaysWhatARequestGets(t *testing.T) {
 		t.Errorf("of what is no id: %s", response.Status)
 	}
 	var status struct {
+		Answers  struct{ Wrong []struct{ Text string } }
 		Failures []struct {
-			ID  int64
-			Why string
+			ID                int64
+			Label, Cause, Why string
 		}
 	}
 	_, body := s.get("http://" + s.program.AdminAddr() + "/status")
-	if err := json.Unmarshal(body, &status); err != nil || len(status.Failures) != 1 || status.Failures[0].ID != broken || strings.Contains(status.Failures[0].Why, "hunter2") {
+	if err := json.Unmarshal(body, &status); err != nil || len(status.Failures) != 1 || status.Failures[0].ID != broken || status.Failures[0].Label != "medium" || status.Failures[0].Cause != "host_silent" || strings.Contains(status.Failures[0].Why, "hunter2") {
 		t.Errorf("the status page lists %+v, %v", status.Failures, err)
 	}
+	wrong := status.Answers.Wrong
+	if len(wrong) != 1 || !strings.HasPrefix(wrong[0].Text, "1 thumbnail could not be made since the start") || !strings.Contains(wrong[0].Text, ": 1 host silent.") {
+		t.Errorf("of what is wrong it says %+v", wrong)
+	}
+	s.explainsInABrowser(broken)
+}
+
+// explainsInABrowser goes from the status page to why a capture has no thumbnail, by the
+// list of failures and by the form, without JavaScript, and leaves pictures.
+func (s *site) explainsInABrowser(id int64) {
+	s.Helper()
+	tab := testenv.Browser(s)
+	tab.Scripts(false)
+	base := "http://" + s.program.AdminAddr()
+	shows := func(text string) bool {
+		var page string
+		tab.Eval(`document.body?.innerText ?? ""`, &page)
+		return strings.Contains(page, text)
+	}
+	heading := fmt.Sprintf("Capture %d", id)
+	tab.Open(base + "/")
+	tab.Do(chromedp.Click(`#failures a`))
+	s.eventually("the list leads to the capture", func() bool {
+		return shows(heading) && shows("a wider label that is warm, or the original, or 502") && shows("host silent")
+	})
+	tab.Open(base + "/")
+	tab.Type("#capture", fmt.Sprint(id))
+	s.eventually("the form leads to the capture", func() bool { return shows(heading) })
+	for _, picture := range []struct {
+		name, scheme string
+		width        int
+	}{{"explain_light", "light", 1280}, {"explain_phone", "dark", 400}} {
+		keep(s.T, picture.name+".png", tab.Screenshot(picture.width, picture.scheme))
+		var overflow int
+		if tab.Eval(`document.documentElement.scrollWidth - document.documentElement.clientWidth`, &overflow); overflow > 0 {
+			s.Errorf("%s: the page is %d pixels wider than its window", picture.name, overflow)
+		}
+	}
+	tab.Type("#capture", "0")
+	s.eventually("what is no id is told", func() bool { return shows("positive 64-bit integer") })
 }

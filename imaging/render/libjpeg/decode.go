@@ -15,11 +15,13 @@ import (
 	"runtime"
 	"time"
 	"unsafe"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 // The errors that a decoding ends with, beside *Error.
 var (
-	ErrCutOff       = errors.New("cut off")
+	ErrCutOff       = thumb.ErrCutOff
 	ErrTooLong      = errors.New("decoding takes too much CPU time")
 	ErrTooManyScans = errors.New("too many scans")
 )

@@ -217,6 +217,7 @@ bench-crowd: packages-demo
 bench-curve:
 	go test -run '^$$' -bench Curve -benchtime 1x ./resolver
 	THUMBEDGE_CURVE_PAGES=100000 go test -run 'TestCurve$$' -timeout 40m -v ./resolver
+	THUMBEDGE_CURVE_REQUESTS=60000 go test -run 'TestCurve$$' -timeout 40m -v ./proxy/responses
 
 ## bench-reconcile: a dry run over 1,000,000 rows and files, then on S3 over fewer
 .PHONY: bench-reconcile

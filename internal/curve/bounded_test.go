@@ -67,15 +67,16 @@ func full(size int64) *Estimator {
 	return e
 }
 
+func live() int64 {
+	var stats runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
+}
+
 // Whatever there is to be held, and however large the warm set.
 func TestMemoryIsBounded(t *testing.T) {
-	live := func() int64 {
-		var stats runtime.MemStats
-		runtime.GC()
-		runtime.GC()
-		runtime.ReadMemStats(&stats)
-		return int64(stats.HeapAlloc)
-	}
 	for _, size := range []int64{2 << 20, 64 << 20, 1 << 30, 1 << 40} {
 		before := live()
 		e := full(size)
@@ -85,6 +86,44 @@ func TestMemoryIsBounded(t *testing.T) {
 		}
 		e.Close()
 	}
+}
+
+// Where keys differ in size, too: however small they are, and however large.
+func TestMemoryOfSizedIsBounded(t *testing.T) {
+	sized := imitated()
+	sized.Sized, sized.Batch = true, 64
+	for _, size := range []int64{2 << 20, 64 << 20, 1 << 40} {
+		for _, cost := range []float64{1 << 10, 68 << 10, 1 << 20} {
+			before := live()
+			e := New(size, sized)
+			ev := event{kind: lookupShown, keys: make([]uint32, 0, 1)}
+			for i := range uint64(30_000) {
+				p := pageOf(i, 1)
+				p.Hood, p.Cost = Hood(hash(i)), cost
+				ev.show(e, p)
+			}
+			took := live() - before
+			if t.Logf("the curve of %d bytes, of keys of %v, takes %d", size, cost, took); took > 2<<20 {
+				t.Errorf("the curve of %d bytes, of keys of %v, takes %d bytes, want at most 2 MiB", size, cost, took)
+			}
+			for i, m := range e.minis {
+				if sum := m.sum(); m.used != sum || m.used > m.room || m.held > m.limit {
+					t.Errorf("miniature %d holds %d keys of %d bytes, says %d, and has room for %d", i, m.held, sum, m.used, m.room)
+				}
+			}
+			e.Close()
+		}
+	}
+}
+
+// sum is what it holds costs.
+func (m *miniature) sum() (sum int) {
+	for i := range m.table {
+		if m.table[i].key != 0 {
+			sum += int(m.costs[i])
+		}
+	}
+	return sum
 }
 
 // While the estimator's goroutine is held up, for as long as that takes, requests tell

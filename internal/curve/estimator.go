@@ -77,9 +77,6 @@ func undiminished(int64, float64) uint { return 0 }
 // processor time that takes: tests hold the others against it.
 func NewExhaustive(size int64, cache Imitated) *Estimator {
 	e := &Estimator{cache: cache, size: size, limit: 1 << 20, cost: cache.Cost, scale: undiminished, observed: observed{fadeAt: fadeEvery}}
-	if cache.Sized {
-		e.cost = 1
-	}
 	e.start()
 	return e
 }

@@ -25,8 +25,8 @@ type feed struct {
 
 const (
 	// So many events wait at most. Sized ones are of one key each, and far more often: of
-	// 5000 a second no more than these are shown.
-	queued, queuedSized = 32, 256
+	// 2500 a second no more than these are shown.
+	queued, queuedSized = 32, 128
 	restSized           = 50 * time.Millisecond
 	// mostShown is how many keys of a look-up miniatures are shown. Of a larger one they
 	// are shown the first so many, each of which stands for more.

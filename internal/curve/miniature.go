@@ -116,9 +116,9 @@ func (e *Estimator) usualScale(size int64, cost float64) uint {
 // over what it would be shown of held. What was counted is forgotten.
 func (m *miniature) rebuild(cost float64, held []heldKey, costs []uint32) {
 	m.fit(cost)
-	m.held, m.used, m.table = 0, 0, make([]heldKey, pow2(m.most()+m.most()/2+1))
-	if m.cache.Sized {
-		m.costs = make([]uint32, len(m.table))
+	m.held, m.used = 0, 0
+	if m.table = make([]heldKey, pow2(m.most()+m.most()/2+1)); m.cache.Sized {
+		m.table, m.costs = make([]heldKey, leastTable), make([]uint32, leastTable)
 	}
 	for i, h := range held {
 		units := 1
@@ -151,8 +151,37 @@ func (m *miniature) full(keys, units int) bool {
 // fits says whether one more key fits.
 func (m *miniature) fits(units int) bool { return !m.full(1, units) }
 
+// leastTable is the smallest table where keys are sized: how many fit is not known, and a
+// table with few keys in it would have victim look for long. It follows how many there are.
+const leastTable = 64
+
+// follow makes a table of sized keys so large that they take an eighth of it at least, and
+// two thirds at most.
+func (m *miniature) follow() {
+	n := len(m.table)
+	switch {
+	case m.costs == nil:
+		return
+	case 3*(m.held+1) > 2*n:
+		n *= 2
+	case 8*m.held < n && n > leastTable:
+		n /= 2
+	default:
+		return
+	}
+	held, costs := m.table, m.costs
+	m.table, m.costs = make([]heldKey, n), make([]uint32, n)
+	for i, h := range held {
+		if h.key != 0 {
+			at := m.slot(h.key)
+			m.table[at], m.costs[at] = h, costs[i]
+		}
+	}
+}
+
 // put holds a key that it does not hold.
 func (m *miniature) put(h heldKey, units int) {
+	m.follow()
 	at := m.slot(h.key)
 	m.table[at] = h
 	m.held++
@@ -342,6 +371,7 @@ func (m *miniature) drop(hole int) {
 	}
 	m.table[hole] = heldKey{}
 	m.held--
+	m.follow()
 }
 
 func pow2(n int) int { return 1 << bits.Len(uint(n-1)) }

@@ -7,7 +7,8 @@
 // the app is asked: whether the entry still holds (validate.go), or for another answer,
 // which is kept while it goes to its client (keep.go, record.go). Requests for the same
 // wait for one another only where the last answer could be kept (flight.go, verdicts.go).
-// Entries lie in ristretto (store.go).
+// Entries lie in ristretto (store.go); what another size would bring is drawn by
+// internal/curve (curve.go).
 //
 // What headers say is read by functions without state: answer, request and directives say
 // what there is, unstorable and Entry.use what follows from it.
@@ -35,6 +36,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/thumbedge/thumbedge/internal/curve"
 	"github.com/thumbedge/thumbedge/proxy/wire"
 )
 
@@ -51,6 +53,8 @@ type Cache struct {
 	visits    sync.Pool    // *visit
 	recording atomic.Int64 // bytes of bodies that are being kept, not whole yet
 	anonymous anonymous
+	curve     *curve.Estimator
+	start     time.Time
 	metrics   *Metrics
 	ending    sync.Mutex // ristretto's Clear and Close do not tolerate each other
 }
@@ -70,7 +74,8 @@ func New(cfg Config, pages []string, connected func() bool, metrics *Metrics) (*
 	if err != nil {
 		return nil, err
 	}
-	c := &Cache{cfg: cfg, pages: pages, store: s, metrics: metrics, anonymous: newAnonymous(cfg, connected)}
+	c := &Cache{cfg: cfg, pages: pages, store: s, metrics: metrics, anonymous: newAnonymous(cfg, connected), start: time.Now()}
+	c.curve = curve.New(cfg.MaxSize, imitated())
 	c.clock.pages = make([]atomic.Uint64, len(pages))
 	c.flights.open = map[string]*flight{}
 	c.visits.New = func() any { return &visit{key: make([]byte, 0, 256)} }
@@ -84,6 +89,7 @@ func New(cfg Config, pages []string, connected func() bool, metrics *Metrics) (*
 func (c *Cache) Close() {
 	c.ending.Lock()
 	defer c.ending.Unlock()
+	c.curve.Close()
 	c.store.cache.Close()
 }
 
@@ -153,6 +159,7 @@ func (c *Cache) DropPages() {
 // Clear drops everything.
 func (c *Cache) Clear() {
 	c.clock.invalidateAll()
+	c.curve.ChangedAll(time.Since(c.start))
 	c.ending.Lock()
 	defer c.ending.Unlock()
 	c.store.cache.Clear()

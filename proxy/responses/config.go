@@ -28,7 +28,7 @@ func Defaults() Config {
 // name.
 func (c Config) Validate() error {
 	var errs []error
-	if c.MaxSize < 2<<20 || c.MaxSize > 1<<40 {
+	if c.MaxSize < minSize || c.MaxSize > 1<<40 {
 		errs = append(errs, errors.New(`responses.max_size: must be from "2MiB" to "1TiB"; enabled = false turns the cache off`))
 	}
 	if c.MaxObject < 1<<10 || c.MaxObject > c.MaxSize/4 {

@@ -20,6 +20,7 @@ type Entry struct {
 	kept      wire.Kept
 	key       string
 	hash      uint64 // of the key
+	id        uint64 // see identify
 	selectors selectors
 	told      string // see appendTold
 	target    uint64 // the hash of its target, on whichever site
@@ -109,6 +110,7 @@ func (d *directives) withholds(name []byte) bool {
 // finish gives the entry its body.
 func (e *Entry) finish(body []byte) {
 	e.kept.Body = body
+	e.identify()
 	if e.kept.Status == 204 {
 		return
 	}

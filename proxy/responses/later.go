@@ -43,7 +43,7 @@ func (v *visit) updateLater(e *Entry) {
 	form.Lines = bytes.Clone(form.Lines)
 	v.r.Later(func(r *wire.Request) {
 		defer c.updating.end(key)
-		v := &visit{c: c, r: r, form: form, raw: r.Header().RawHeaders(), page: page, now: time.Now(), key: key, hash: hash, alike: alike, told: told}
+		v := &visit{c: c, r: r, form: form, raw: r.Header().RawHeaders(), page: page, now: time.Now(), key: key, hash: hash, alike: alike, told: told, later: true}
 		v.q.read(v.raw, false)
 		v.q.condition, v.q.tags = noCondition, nil
 		v.form = withoutConditions(form)

@@ -48,6 +48,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	} {
 		c.told = requests.WithLabelValues(name)
 	}
+	reg.MustRegister(curveCollector{m})
 	m.stored.told = with.NewCounter(prometheus.CounterOpts{Name: "thumbedge_responses_stored_total", Help: "Answers of the app that were kept."})
 	m.saved.told = with.NewCounter(prometheus.CounterOpts{Name: "thumbedge_responses_saved_bytes_total", Help: "Bytes of bodies that the app did not have to send."})
 	for _, reason := range reasons {

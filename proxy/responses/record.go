@@ -13,13 +13,14 @@ type recording struct {
 	entry *Entry
 	body  []byte
 	lost  Reason // why it is not kept after all
+	tells bool   // the size curve of it
 }
 
 // firstBody is the room that a body of unknown length is given first.
 const firstBody = 8 << 10
 
 func newRecording(v *visit, e *Entry, length int) *recording {
-	rec := &recording{v: visit{c: v.c, raw: v.raw, key: []byte(e.key), hash: v.hash, lead: v.lead, alike: v.alike, told: v.told}, entry: e}
+	rec := &recording{v: visit{c: v.c, raw: v.raw, key: []byte(e.key), hash: v.hash, lead: v.lead, alike: v.alike, told: v.told, now: v.now, gone: v.gone}, entry: e, tells: v.counts()}
 	v.lead = nil // it is the recording's to land
 	size := int64(length)
 	if length < 0 {
@@ -95,6 +96,9 @@ func (rec *recording) End(whole bool) {
 		return rec.v.selects(o) || !c.holds(rec.v.hash, o)
 	})
 	c.metrics.stored.add(1)
+	if rec.tells {
+		c.tell(e, false, rec.v.gone, rec.v.now)
+	}
 	rec.v.land(e)
 }
 

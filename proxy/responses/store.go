@@ -37,6 +37,13 @@ type variants struct {
 	cost    int64
 }
 
+// room is what a cache of size bytes has for its answers, counters how many counters of
+// reads ristretto has then; it counts reads batch by batch.
+func room(size int64) int64     { return max(size-fixed, 1) }
+func counters(size int64) int64 { return max(1<<10, size/(2<<10)) }
+
+const batch = 64
+
 // fixed is what ristretto takes before it holds anything: its channel, empty shards, and
 // the counters of what was asked for.
 const fixed = 640 << 10
@@ -44,9 +51,9 @@ const fixed = 640 << 10
 func newStore(size int64) (*store, error) {
 	s := &store{size: size}
 	cache, err := ristretto.NewCache(&ristretto.Config[uint64, *variants]{
-		NumCounters:        max(1<<10, size/(2<<10)),
-		MaxCost:            max(size-fixed, 1),
-		BufferItems:        64,
+		NumCounters:        counters(size),
+		MaxCost:            room(size),
+		BufferItems:        batch,
 		IgnoreInternalCost: true, // cost has it
 		OnEvict:            func(*ristretto.Item[*variants]) { s.evicted.Add(1) },
 		OnExit: func(v *variants) {

@@ -64,6 +64,7 @@ func (v *visit) validated(e *Entry, a *wire.Answer) *Entry {
 	}
 	// What the app says now holds from now on.
 	next.began, next.target, next.told = v.began, e.target, e.told
+	next.identify()
 	if !v.c.holds(v.hash, next) {
 		return nil
 	}

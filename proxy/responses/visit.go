@@ -24,6 +24,8 @@ type visit struct {
 	aside bool    // what is kept is not for this request
 	alike bool    // the request shows nothing of who made it, see anonymous
 	told  []byte  // see appendTold
+	later bool    // no client waits for the answer
+	gone  bool    // what was kept for the request holds no longer
 	said  answer  // of the app's answer in hand
 	match [128]byte
 }
@@ -45,6 +47,7 @@ func (v *visit) fetch() Fetched {
 	defer func() { v.land(nil) }()
 	e, others := v.find()
 	if e != nil {
+		v.gone = e.left(v.now) > 0 // but this client may not have it
 		switch e.use(&v.q, v.now) {
 		case useFresh:
 			return v.hit(e, &v.c.metrics.hits, "hit")
@@ -94,7 +97,11 @@ func (v *visit) find() (found *Entry, others bool) {
 		return nil, false
 	}
 	for _, e := range held.entries {
-		if !v.c.holds(v.hash, e) || e.anonymous && !v.alike || !v.selects(e) || !v.decodes(e) {
+		if !v.c.holds(v.hash, e) {
+			v.gone = true
+			continue
+		}
+		if e.anonymous && !v.alike || !v.selects(e) || !v.decodes(e) {
 			continue
 		}
 		if !v.mayHave(e) {
@@ -128,6 +135,9 @@ func (v *visit) mayHave(e *Entry) bool {
 
 func (v *visit) hit(e *Entry, counted *counter, status string) Fetched {
 	counted.add(1)
+	if v.counts() && v.asked.IsZero() { // else the app was asked
+		v.c.tell(e, true, false, v.now)
+	}
 	v.c.metrics.saved.add(int64(len(e.kept.Body)))
 	if v.r.ShowsCache() {
 		status += ttl(e.left(v.now))
@@ -161,6 +171,9 @@ func (v *visit) ask(e *Entry, why string) Fetched {
 	}
 	if err == nil && validating && a.Header.StatusCode() == http.StatusNotModified {
 		if next := v.validated(e, a); next != nil {
+			if v.counts() {
+				v.c.tell(next, false, true, v.now)
+			}
 			return v.hit(next, &v.c.metrics.validated, why+"; fwd-status=304")
 		}
 		a, err = v.askApp(v.form)

@@ -42,6 +42,7 @@ type WarmSet interface {
 // Responses is what the admin listener shows and steers of the response cache.
 type Responses interface {
 	State() responses.State
+	Curve() responses.Curve
 	Clear()
 	DropTarget(target string)
 }

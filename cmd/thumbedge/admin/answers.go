@@ -7,7 +7,6 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"github.com/thumbedge/thumbedge/proxy/responses"
 	"github.com/thumbedge/thumbedge/resolver"
 )
 
@@ -36,9 +35,9 @@ type facts struct {
 	full      map[string]map[string]float64
 	failures  Failures
 	curve     resolver.Curve
-	responses *responses.State // nil: off
-	anonymous string           // responses.anonymous_pages in force
-	reconcile *lastReconcile   // nil: none is known
+	responses *responseCache // nil: off
+	anonymous string         // responses.anonymous_pages in force
+	reconcile *lastReconcile // nil: none is known
 
 	reconciled json.RawMessage // all of its summary
 }

@@ -35,6 +35,9 @@ func (f *facts) change() (told []Sentence) {
 	case strings.HasSuffix(advice, "that would do, too."):
 		add(sectionSize, "The warm set is larger than it need be. %s", advice)
 	}
+	if f.responses != nil && strings.HasSuffix(f.responses.Curve.Advice, "enlarge it.") {
+		add(sectionSize, "The response cache is too small. %s Set responses.max_size.", f.responses.Curve.Advice)
+	}
 	for _, l := range limitsReached {
 		if share := f.full[l.chart][l.series]; share >= oftenFull {
 			add(l.runbook, l.text+".", fmt.Sprintf("%.0f %% of the time %s", 100*share, f.period()))

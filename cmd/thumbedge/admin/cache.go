@@ -18,20 +18,25 @@ import (
 // cache is what /cache tells.
 type cache struct {
 	resolver.State
-	Curve     resolver.Curve   `json:"curve"`     // what other sizes would do
-	Responses *responses.State `json:"responses"` // null: responses.enabled is off
+	Curve     resolver.Curve `json:"curve"`     // what other sizes would do
+	Responses *responseCache `json:"responses"` // null: responses.enabled is off
+}
+
+// responseCache is what is told of the response cache.
+type responseCache struct {
+	responses.State
+	Curve responses.Curve `json:"curve"` // what other sizes would do
 }
 
 func (s *Server) cacheState(w http.ResponseWriter, _ *http.Request) {
 	reply(w, http.StatusOK, cache{s.deps.WarmSet.State(), s.deps.WarmSet.Curve(), s.responses()})
 }
 
-func (s *Server) responses() *responses.State {
+func (s *Server) responses() *responseCache {
 	if s.deps.Responses == nil {
 		return nil
 	}
-	state := s.deps.Responses.State()
-	return &state
+	return &responseCache{s.deps.Responses.State(), s.deps.Responses.Curve()}
 }
 
 // responsesDrop drops what is kept of a URL, on whichever host, or all answers.

@@ -14,7 +14,10 @@ import (
 // drops is a response cache that writes down what it was told to drop.
 type drops []string
 
-func (*drops) State() responses.State     { return responses.State{Entries: 3, MaxSize: 64 << 20} }
+func (*drops) State() responses.State { return responses.State{Entries: 3, MaxSize: 64 << 20} }
+func (*drops) Curve() responses.Curve {
+	return responses.Curve{Requests: 2000, Sizes: []responses.CurveSize{{Times: 2, MaxSize: 128 << 20, Requests: .5, Bytes: .25}}, Advice: "At 64 MiB: keep it."}
+}
 func (d *drops) Clear()                   { *d = append(*d, "all") }
 func (d *drops) DropTarget(target string) { *d = append(*d, target) }
 
@@ -47,8 +50,14 @@ func TestResponsesAreDropped(t *testing.T) {
 		if answer := l.request("DELETE", "/cache/responses"+path, "", "Origin", "https://evil.test"); answer.Code != 403 || !slices.Equal(dropped, want.drops) {
 			t.Errorf("%s by another site's script: %d, and dropped %q", path, answer.Code, dropped)
 		}
-		var state struct{ Responses *responses.State }
-		if l.into(l.request("GET", "/cache", ""), &state); state.Responses == nil || state.Responses.Entries != 3 {
+		var state struct {
+			Responses *struct {
+				Entries int64
+				Curve   responses.Curve
+			}
+		}
+		if l.into(l.request("GET", "/cache", ""), &state); state.Responses == nil || state.Responses.Entries != 3 ||
+			state.Responses.Curve.Requests != 2000 || state.Responses.Curve.Sizes[0].Bytes != .25 {
 			t.Errorf("/cache shows %+v", state.Responses)
 		}
 	}

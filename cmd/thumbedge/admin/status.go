@@ -5,25 +5,24 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/thumbedge/thumbedge/proxy/responses"
 	"github.com/thumbedge/thumbedge/resolver"
 )
 
 // status is what the page shows: the answers and lists are in it as it is loaded, charts
 // and tables come by its script, which asks for all this again every ten seconds.
 type status struct {
-	Version   string           `json:"version"`
-	Started   time.Time        `json:"started"`
-	Now       time.Time        `json:"now"`
-	Answers   Answers          `json:"answers"`
-	Readiness Readiness        `json:"readiness"`
-	WarmSet   resolver.State   `json:"warm_set"`
-	Curve     resolver.Curve   `json:"curve"`
-	Responses *responses.State `json:"responses"` // null: off
-	Reconcile json.RawMessage  `json:"reconcile"` // the last run's summary; null: none is known
-	Failures  Failures         `json:"failures"`  // the last ones, the youngest first
-	History   timeline         `json:"history"`
-	Config    []Setting        `json:"config"`
+	Version   string          `json:"version"`
+	Started   time.Time       `json:"started"`
+	Now       time.Time       `json:"now"`
+	Answers   Answers         `json:"answers"`
+	Readiness Readiness       `json:"readiness"`
+	WarmSet   resolver.State  `json:"warm_set"`
+	Curve     resolver.Curve  `json:"curve"`
+	Responses *responseCache  `json:"responses"` // null: off
+	Reconcile json.RawMessage `json:"reconcile"` // the last run's summary; null: none is known
+	Failures  Failures        `json:"failures"`  // the last ones, the youngest first
+	History   timeline        `json:"history"`
+	Config    []Setting       `json:"config"`
 }
 
 func (s *Server) told(r *http.Request) status {

@@ -7,8 +7,11 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 )
 
 var update = flag.Bool("update", false, "write deploy/METRICS.md")
@@ -41,16 +44,16 @@ var row = regexp.MustCompile("^\\| `(thumbedge_\\w+)` \\| (\\w+)")
 func TestMetricsAreDocumented(t *testing.T) {
 	t.Parallel()
 	_, following := traced(t)
-	s := newPrivateSite(t, following) // all that can be on is
+	s := newPrivateSite(t, following, with(func(f *config.File) { f.Responses.AnonymousPages = time.Minute })) // all that can be on is
 	s.project = 1
 	id := s.capture()
 	s.get(s.route(id, "?label=small"))
-	s.page(s.url, "limit=1")
 	var told string
 	s.eventually("what ends after the answer is counted", func() bool {
+		s.page(s.url, "limit=1")
 		_, body := s.get("http://" + s.program.AdminAddr() + "/metrics")
 		told = string(body)
-		return strings.Contains(told, "thumbedge_database_installed{") && strings.Contains(told, "thumbedge_cold_labels_total{")
+		return strings.Contains(told, "thumbedge_database_installed{") && strings.Contains(told, "thumbedge_cold_labels_total{") && strings.Contains(told, "thumbedge_responses_curve_bytes_ratio{")
 	})
 	lint := exec.Command("promtool", "check", "metrics")
 	lint.Stdin = strings.NewReader(told)

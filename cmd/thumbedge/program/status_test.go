@@ -82,7 +82,7 @@ func TestStatusPage(t *testing.T) {
 		t.Errorf("what it saves: %s; what to change: %s, %s", shown.Saved, shown.Change, shown.Runbook)
 	}
 	hits, misses := humanize.Comma(shown.State.Hits), humanize.Comma(shown.State.Misses)
-	for _, told := range []string{"of 64 MiB", "\nfresh, stale\t" + hits + ", ", "\nmisses, not for a cache\t" + misses + ", ", "\nthe app was saved\t", "MiB of bodies", "\nanonymous pages\tshared"} {
+	for _, told := range []string{"of 64 MiB", "\nfresh, stale\t" + hits + ", ", "\nmisses, not for a cache\t" + misses + ", ", "\nthe app was saved\t", "MiB of bodies", "\nanonymous pages\tshared", "\nsize\t", "\nwithout the app at 128 MiB\t"} {
 		if shown.State.Hits == 0 || shown.State.Misses == 0 || !strings.Contains(shown.Responses, told) {
 			t.Errorf("of the response cache (%+v) it does not say %q: %q", shown.State, told, shown.Responses)
 		}

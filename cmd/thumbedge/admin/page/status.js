@@ -186,7 +186,10 @@ function responses() {
     row("with another's, after a 304", `${n(r.collapsed)}, ${n(r.validated)}`),
     row("misses, not for a cache", `${n(r.misses)}, ${n(r.bypassed)}`),
     row("the app was saved", `${bytes(r.saved_bytes)} of bodies`),
-    row("anonymous pages", r.anonymous ? "shared" : "not shared"));
+    row("anonymous pages", r.anonymous ? "shared" : "not shared"),
+    row("size", el("td", {}, r.curve.advice)),
+    ...r.curve.sizes.filter(s => r.curve.requests > 0 && [.25, .5, 1, 2, 4].includes(s.times)).map(s =>
+      row(`without the app at ${bytes(s.max_size)}`, `${share(s.requests, 1)}, ${share(s.bytes, 1)} of bytes`)));
 }
 
 // reconciled tells of the last run, of both storages where there are two.

@@ -40,7 +40,7 @@ func (t *thumbnails) servePrivate(r *wire.Request, wait context.Context, w *want
 		t.done(r, w, outcomePrivateCold)
 	case len(made.JPEG) > 0:
 		own := r.Own()
-		t.privateHeaders(r, "private, no-store, no-transform")
+		own.Header.Set("Cache-Control", "private, no-store, no-transform")
 		own.Header.SetContentType("image/jpeg")
 		own.SetBody(made.JPEG)
 		t.done(r, w, outcomePrivateUnkept)
@@ -84,7 +84,6 @@ func (t *thumbnails) sendToURL(r *wire.Request, w *wanted, url []byte, expires t
 		expires = until
 	}
 	t.redirect(r, url, expires)
-	r.Own().Header.Set("Referrer-Policy", "no-referrer")
 	return true
 }
 
@@ -101,17 +100,11 @@ func (t *thumbnails) sendFile(r *wire.Request, w *wanted, key string) bool {
 	}
 	life := max(0, min(redirectLife, time.Until(w.sig.Until())))
 	cacheControl := "private, no-transform, max-age=" + strconv.Itoa(int(life/time.Second))
-	t.privateHeaders(r, cacheControl)
+	r.Own().Header.Set("Cache-Control", cacheControl)
 	if !t.signed.files.answer(r, key, file, cacheControl) {
 		_ = file.Close() // nothing was written to it
 	}
 	return true
-}
-
-// privateHeaders sets what every private picture carries.
-func (t *thumbnails) privateHeaders(r *wire.Request, cacheControl string) {
-	r.Own().Header.Set("Cache-Control", cacheControl)
-	r.Own().Header.Set("Referrer-Policy", "no-referrer")
 }
 
 // failPrivate answers for an error: the capture is not there, can't be rendered, or can't

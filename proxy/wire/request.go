@@ -20,6 +20,7 @@ type Request struct {
 	started   time.Time
 	waited    time.Duration // for the app's answer to begin; 0: it was not asked
 	target    []byte        // origin form, as sent
+	hidden    bool          // what was sent is another, and nobody's to know
 	path      []byte        // canonical, see Path
 	host      []byte
 	upgrade   []byte // the protocol asked for; nil: none
@@ -65,8 +66,9 @@ func (r *Request) Started() time.Time { return r.started }
 func (r *Request) Target() []byte { return r.target }
 
 // SetTarget puts another target in the place of the one that was sent, for the app and for
-// the logs. Its path must be the same.
-func (r *Request) SetTarget(target []byte) { r.target = target }
+// the logs. Its path must be the same. Nor are others to learn from the client's browser
+// where it was: the answer says so, whoever gives it.
+func (r *Request) SetTarget(target []byte) { r.target, r.hidden = target, true }
 
 // Upgrades says whether the client asks for another protocol on its connection.
 func (r *Request) Upgrades() bool { return r.upgrade != nil }

@@ -79,6 +79,9 @@ func (c *client) appendHeadEnd(dst []byte, length int64) []byte {
 		dst = append(dst, "\r\n"...)
 	}
 	dst = append(dst, c.now.headers.lines...)
+	if r.hidden { // behind any other policy: the last one counts
+		dst = append(dst, "Referrer-Policy: no-referrer\r\n"...)
+	}
 	if length == lengthChunked {
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
 	}

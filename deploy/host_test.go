@@ -24,11 +24,12 @@ import (
 // into the folder and the ports leading to free ones. A systemctl of its own does
 // what thumbedge.service says, with real processes; nginx is the real one.
 type host struct {
-	t     *testing.T
-	root  string
-	edits *strings.Replacer
-	env   []string
-	nginx *testenv.Nginx
+	t         *testing.T
+	root      string
+	edits     *strings.Replacer
+	env       []string
+	nginx     *testenv.Nginx
+	collector *testenv.Collector // that thumbedge may send spans to
 
 	listen, admin string
 
@@ -39,7 +40,7 @@ type host struct {
 // newHost returns a host of a site.
 func newHost(t *testing.T, s *site) *host {
 	t.Helper()
-	h := &host{t: t, root: t.TempDir(), nginx: s.nginx, listen: testenv.FreeAddress(t), admin: testenv.FreeAddress(t)}
+	h := &host{t: t, root: t.TempDir(), nginx: s.nginx, collector: testenv.StartCollector(t), listen: testenv.FreeAddress(t), admin: testenv.FreeAddress(t)}
 	h.edits = strings.NewReplacer(
 		"/etc/nginx/conf.d/thumbedge.conf", filepath.Join(s.nginx.Dir, "site.conf"),
 		"/etc/", h.root+"/etc/",

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/admin"
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/internal/postgresd"
 	"github.com/thumbedge/thumbedge/internal/testenv"
 )
@@ -64,7 +65,7 @@ func TestRunbook(t *testing.T) {
 			section, leave = step.section, enter(t, h, s, step.section, &database)
 		}
 		if !configured && strings.Contains(step.commands, "thumbedge check") {
-			h.configure(s)
+			h.configure(s, `endpoint = ""                    # "http://127.0.0.1:4318"`, `endpoint = "`+h.collector.URL+`" #`)
 			configured = true
 		}
 		output, err := h.sh(step.commands)
@@ -125,6 +126,13 @@ func (h *host) verify(step step, output string) {
 		if fine := strings.Count(output, "ok  ") + strings.Count(output, "degraded  "); fine != 6 || !strings.Contains(output, "the page came through it") {
 			h.t.Errorf("check --via says:\n%s", output)
 		}
+	case strings.Contains(step.commands, "traceparent: "):
+		trace := regexp.MustCompile(`trace_id=(\w+)`).FindStringSubmatch(output)
+		if trace == nil {
+			h.t.Errorf("the log has no trace:\n%s", output)
+			return
+		}
+		eventually.Holds(h.t, "the trace's spans come", func() bool { return len(h.collector.Spans(trace[1])) >= 3 })
 	case strings.Contains(step.commands, "kept_picture_bytes"):
 		if strings.HasSuffix(strings.TrimSpace(output), " 0") {
 			h.t.Errorf("with storage away: %s", output)

@@ -72,13 +72,13 @@ func (b *backend) configuration(site string) map[string]string {
 		`url = "postgres://antenna:${POSTGRES_PASSWORD}@127.0.0.1:5432/antenna"`: fmt.Sprintf("url = %q", b.database),
 		`bucket = "antenna"`: fmt.Sprintf("bucket = %q", b.bucket.Name),
 		// With what follows them: [storage.private] has keys of these names, too.
-		`region = ""                      # `:        fmt.Sprintf("region = %q # ", b.bucket.Region),
-		`endpoint = ""                    # `:        fmt.Sprintf("endpoint = %q # ", "http://"+b.storage.Address),
-		`access_key = ""                  # `:        fmt.Sprintf("access_key = %q # ", b.bucket.AccessKey),
-		"secret_key = \"\"\nlocation = \"uploads/\"": "secret_key = \"${STORAGE_SECRET}\"\nlocation = \"uploads/\"",
-		`path_style = false               # `:        `path_style = true # `,
-		`debug_headers = false`:                      `debug_headers = true`,
-		`retry_after = "30s"`:                        `retry_after = "1s"`,
+		`region = ""                      # `:          fmt.Sprintf("region = %q # ", b.bucket.Region),
+		`endpoint = ""                    # of an S3 `: fmt.Sprintf("endpoint = %q # of an S3 ", "http://"+b.storage.Address),
+		`access_key = ""                  # `:          fmt.Sprintf("access_key = %q # ", b.bucket.AccessKey),
+		"secret_key = \"\"\nlocation = \"uploads/\"":   "secret_key = \"${STORAGE_SECRET}\"\nlocation = \"uploads/\"",
+		`path_style = false               # `:          `path_style = true # `,
+		`debug_headers = false`:                        `debug_headers = true`,
+		`retry_after = "30s"`:                          `retry_after = "1s"`,
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -170,6 +171,13 @@ func (c *Collector) Holds(text string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.ContainsFunc(c.sent, func(request []byte) bool { return strings.Contains(string(request), text) })
+}
+
+// Matches says whether a pattern is found in any request, its headers included.
+func (c *Collector) Matches(pattern *regexp.Regexp) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.ContainsFunc(c.sent, pattern.Match)
 }
 
 // Tree writes a trace's spans as their names, each below its parent and indented, those

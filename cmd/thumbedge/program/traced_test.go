@@ -1,7 +1,12 @@
 package program_test
 
 import (
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
@@ -152,5 +157,100 @@ func TestUntracedHeadersPassAsTheyCame(t *testing.T) {
 	}
 	if got := s.recorded.header("tracestate"); len(got) != 1 || got[0] != "a=b,, c=d" {
 		t.Errorf("tracestate became %q", got)
+	}
+}
+
+// TestTracesOfOneJob: who asks for a thumbnail that is being made for somebody else has a
+// trace that leads to theirs.
+func TestTracesOfOneJob(t *testing.T) {
+	t.Parallel()
+	collector, option := traced(t)
+	s := newSite(t, option)
+	release := s.originals.hold()
+	defer release()
+	id, others := s.capture(), strings.Repeat("1", 32)
+	var clients sync.WaitGroup
+	clients.Go(func() { s.get(s.route(id, "?label=small"), "traceparent", parentOf(clientsTrace, clientsSpan, "01")) })
+	s.eventually("the job is in hand", func() bool { return s.metric(`thumbedge_cold_used{resource="captures"}`) == 1 })
+	clients.Go(func() { s.get(s.route(id, "?label=medium"), "traceparent", parentOf(others, clientsSpan, "01")) })
+	s.eventually("the other joins it", func() bool { return s.metric("thumbedge_cold_coalesced_total") == 1 })
+	release()
+	clients.Wait()
+	first := func() (span testenv.Span) {
+		for _, span = range collector.Spans(clientsTrace) {
+			if span.Name == "thumbnail" {
+				return span
+			}
+		}
+		return span
+	}
+	s.eventually("the first one's spans come", func() bool { return first().Name == "thumbnail" })
+	joined := s.named(s.tree(collector, others, `
+GET /api/v2/captures/thumbnails/{id}/
+  resolve
+  thumbnail
+`), "thumbnail")
+	if len(joined.Linked) != 1 || joined.Linked[0] != first().ID {
+		t.Errorf("it is linked to %q, the first is %s", joined.Linked, first().ID)
+	}
+}
+
+// TestSpansHoldNoSecrets: what signs for private files is in no span, whether it is part of
+// a request, of an answer, or of what storage is asked.
+func TestSpansHoldNoSecrets(t *testing.T) {
+	t.Parallel()
+	for name, option := range map[string]siteOption{"filesystem": signing, "s3": onPrivateS3} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			collector, following := traced(t, func(f *config.File) { f.Tracing.Headers = map[string]string{"X-Key": "hunter2"} })
+			s := newPrivateSite(t, option, following)
+			target := s.signedOf(s.captures(1)[0])
+			path, query, _ := strings.Cut(target, "?")
+			for i, odd := range []string{target, path + "%3F" + query, path + ";" + query, path + "?" + strings.ReplaceAll(query, "signature", "%73ignature"), target + "x", "/elsewhere?" + query} {
+				trace := fmt.Sprintf("%032x", i+1)
+				s.get(s.url+odd, "traceparent", parentOf(trace, clientsSpan, "01"), "Authorization", "Token hunter3", "Cookie", "sessionid=hunter3")
+				s.eventually("its spans come", func() bool {
+					return slices.ContainsFunc(collector.Spans(trace), func(span testenv.Span) bool { return span.Parent == clientsSpan })
+				})
+			}
+			if collector.Matches(anySignature) || collector.Holds("hunter3") {
+				t.Error("the collector got a secret")
+			}
+			if !collector.Holds("X-Key:[hunter2]") || strings.Contains(s.log.all(), "hunter2") {
+				t.Error("the collector's own secret is not where it belongs")
+			}
+		})
+	}
+}
+
+// TestCollectorThatHangsDelaysNobody: it costs spans, which are counted, and the end of the
+// program a moment.
+func TestCollectorThatHangsDelaysNobody(t *testing.T) {
+	t.Parallel()
+	collector, option := traced(t)
+	gone := make(chan struct{})
+	collector.Answer(func(_ http.ResponseWriter, r *http.Request) bool {
+		_, _ = io.Copy(io.Discard, r.Body)
+		select {
+		case <-r.Context().Done():
+		case <-gone:
+		}
+		return false
+	})
+	defer close(gone)
+	s := newSite(t, option, recorded)
+	target, ended := s.url+"/api/v2/captures/?limit=1", 0
+	const waiting, batches = 2048, 2 * 512       // that the collector has, or that are about to be sent
+	for ; ended <= waiting+batches; ended += 2 { // of each, at least
+		if response, _ := s.get(target); response.StatusCode != http.StatusOK {
+			t.Fatal(response.Status)
+		}
+	}
+	s.eventually("spans are dropped", func() bool { return s.metric(`thumbedge_spans_total{outcome="dropped"}`) > 0 })
+	if got := s.metric("thumbedge_spans_waiting"); got != waiting {
+		t.Errorf("%v spans wait, want %d", got, waiting)
+	}
+	if got := s.metric(`thumbedge_spans_total{outcome="sent"}`); got != 0 {
+		t.Errorf("%v spans were sent", got)
 	}
 }

@@ -12,6 +12,9 @@ const inField = 0x80
 // returns false where that is not whole: members and elements as JSON has them, every
 // bracket closed by its own kind, at most MaxDepth of them open at once.
 func (w *walk) field(at int) bool {
+	if w.usualField(at) {
+		return true
+	}
 	w.found.open = append(w.found.open[:0], '{'|inField)
 	open := w.found.open
 	first := true // nothing has come since the bracket

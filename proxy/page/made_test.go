@@ -31,6 +31,31 @@ func (m *maker) route() {
 	m.one(`/?label=small"`, `/?label=medium"`, `/?label=large"`, `/?label=huge"`, `/"`, `"`, `/x"`, `\/?label=small"`)
 }
 
+// captures are some as the app writes them, or nearly.
+func (m *maker) captures() {
+	m.list("[", "]", func() {
+		m.one(`{"thumbnails":{`)
+		odd := m.IntN(20) // where one is not as usual; most of these are nowhere
+		part := func(usual string, others ...string) {
+			if odd--; odd != 0 {
+				others = []string{usual}
+			}
+			m.one(others...)
+		}
+		id := m.Int64N(50)
+		for i, label := range []string{"small", "medium", "large"} {
+			if i > 0 {
+				part(",", ", ", ";", "")
+			}
+			part(`"`+label+`":"`, `"x":"`, `"`+label+`" :"`, `"small":"`)
+			part(`http://app.example.org/api/v2/captures/thumbnails/`, `/api/v2/captures/thumbnails/`, `http://elsewhere/api/v2/captures/thumbnails/`)
+			m.body = strconv.AppendInt(m.body, id, 10)
+			part(`/?label=`+label+`"`, `0/?label=`+label+`"`, `/?label=huge"`, `/?label=`+label+`\""`, `/"`)
+		}
+		part("}}", `,"y":1}}`, `,"y":"/api/v2/captures/thumbnails/7/"}}`, "]}", "}")
+	})
+}
+
 func (m *maker) value(depth int) {
 	m.space()
 	defer m.space()
@@ -39,6 +64,8 @@ func (m *maker) value(depth int) {
 		m.list("{", "}", func() { m.name(); m.space(); m.one(":"); m.value(depth - 1) })
 	case depth > 0 && kind < 7:
 		m.list("[", "]", func() { m.value(depth - 1) })
+	case kind < 8 && m.IntN(2) == 0:
+		m.captures()
 	case kind < 8:
 		m.route()
 	case kind < 9:

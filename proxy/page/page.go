@@ -57,6 +57,8 @@ type Scanner struct {
 	hosts []authority
 	// tails are what follows the id for each label, as the app writes it, up to the quote.
 	tails []string
+	// members are what stands before each label's URL, as the app writes it.
+	members []string
 }
 
 // NewScanner returns a Scanner for cfg.
@@ -80,6 +82,7 @@ func NewScanner(cfg Config) (*Scanner, error) {
 	}
 	for _, spec := range cfg.Specs {
 		s.tails = append(s.tails, "/?label="+spec.Label+`"`)
+		s.members = append(s.members, `"`+spec.Label+`":"`)
 	}
 	return s, nil
 }

@@ -14,14 +14,11 @@ func (w *walk) usual(start int) (end int) {
 		return 0
 	}
 	at := start + len(w.known)
-	first, id := at, thumb.ID(0)
-	for digit := w.byteAt(at) - '0'; digit <= 9; digit = w.byteAt(at) - '0' {
-		id = id*10 + thumb.ID(digit)
-		at++
-	}
-	if id <= 0 || at-first > 18 { // it may have wrapped
+	id, digits := w.id(at)
+	if digits == 0 {
 		return 0
 	}
+	at += digits
 	for position, tail := range w.tails {
 		if end := at + len(tail); end <= len(w.body) && string(w.body[at:end]) == tail {
 			w.found.Refs = append(w.found.Refs, Ref{Start: start, End: end - 1, Origin: w.origin, Capture: w.found.capture(id), Position: position})
@@ -29,6 +26,68 @@ func (w *walk) usual(start int) (end int) {
 		}
 	}
 	return 0
+}
+
+// usualField is field for an object that has the URL of each label of a capture, as the
+// app writes it and the last one was; false for any other.
+func (w *walk) usualField(at int) bool {
+	if len(w.known) == 0 {
+		return false
+	}
+	refs, capture, digits := w.found.Refs, 0, []byte(nil)
+	for position, member := range w.members {
+		if position > 0 && w.byteAt(at) != ',' {
+			return false
+		}
+		start := w.behind(at+1, member)
+		if start < 0 || !bytes.HasPrefix(w.body[start:], w.known) {
+			return false
+		}
+		at = start + len(w.known)
+		id := thumb.ID(0)
+		if position == 0 {
+			n := 0
+			if id, n = w.id(at); n == 0 {
+				return false
+			}
+			digits = w.body[at : at+n]
+		} else if !bytes.HasPrefix(w.body[at:], digits) {
+			return false
+		}
+		if at = w.behind(at+len(digits), w.tails[position]); at < 0 {
+			return false
+		}
+		if position == 0 { // now it is one, whatever follows
+			capture = w.found.capture(id)
+		}
+		refs = append(refs, Ref{Start: start, End: at - 1, Origin: w.origin, Capture: capture, Position: position})
+	}
+	if w.byteAt(at) != '}' {
+		return false
+	}
+	w.found.Refs, w.read = refs, at+1
+	return true
+}
+
+// behind returns the index behind a text that stands at index at; -1 where another does.
+func (w *walk) behind(at int, text string) int {
+	if end := at + len(text); end <= len(w.body) && string(w.body[at:end]) == text {
+		return end
+	}
+	return -1
+}
+
+// id reads the digits of a capture's id at index at, and returns how many there are; 0
+// where there is none, or it is too large to be read here.
+func (w *walk) id(at int) (id thumb.ID, digits int) {
+	for digit := w.byteAt(at) - '0'; digit <= 9; digit = w.byteAt(at+digits) - '0' {
+		id = id*10 + thumb.ID(digit)
+		digits++
+	}
+	if id <= 0 || digits > 18 { // it may have wrapped
+		return 0, 0
+	}
+	return id, digits
 }
 
 // match reads text as a URL of the thumbnail route. It returns false where it is

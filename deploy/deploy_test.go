@@ -44,7 +44,7 @@ func TestKeysExist(t *testing.T) {
 		}
 	}
 	key := regexp.MustCompile(`\b(?:server|upstream|rewrite|render|source|database|storage|cache|reconcile|signing|responses|limits|log)(?:\.[a-z_]+)+\b`)
-	for _, path := range []string{"RUNBOOK.md", "Dockerfile", "nginx/thumbedge.conf", "systemd/thumbedge.service"} {
+	for _, path := range []string{"RUNBOOK.md", "CDN.md", "Dockerfile", "nginx/thumbedge.conf", "systemd/thumbedge.service"} {
 		found := key.FindAllString(read(t, path), -1)
 		if len(found) == 0 {
 			t.Errorf("%s: no key found", path)

@@ -17,9 +17,15 @@ func Varnish(t testing.TB, origin string) (address string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	file := filepath.Join(dir, "default.vcl")
-	vcl := fmt.Sprintf("vcl 4.1;\nbackend default { .host = %q; .port = %q; }\n", host, port)
+	address, _ = StartVarnish(t, fmt.Sprintf("vcl 4.1;\nbackend default { .host = %q; .port = %q; }\n", host, port))
+	return address
+}
+
+// StartVarnish starts a real Varnish that does what the VCL says, and returns the address at
+// which it answers, and what `varnishadm -n` has to be told to reach it. It ends with the tests.
+func StartVarnish(t testing.TB, vcl string) (address, workdir string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "default.vcl")
 	if err := os.WriteFile(file, []byte(vcl), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -41,5 +47,5 @@ func Varnish(t testing.TB, origin string) (address string) {
 	if err != nil {
 		t.Fatalf("starting Varnish (Debian's package varnish): %v", err)
 	}
-	return address
+	return address, workdir
 }

@@ -17,6 +17,7 @@ BUILD_PACKAGES := libjpeg-dev
 DEMO_PACKAGES  := $(BUILD_PACKAGES) postgresql
 TEST_PACKAGES  := $(DEMO_PACKAGES) chromium fonts-dejavu-core pgbouncer nginx libnginx-mod-stream varnish curl wget systemd prometheus gunicorn python3-django python3-uvicorn python3-pil
 IMAGE_PACKAGES := debootstrap iproute2
+RELEASE_PACKAGES := $(BUILD_PACKAGES) $(IMAGE_PACKAGES) lintian mandoc
 BENCH_PACKAGES := $(TEST_PACKAGES) libnginx-mod-http-lua wrk libvips-tools
 # Node comes with npm from some sources, and without it in Debian's packages.
 CACHE_PACKAGES = postgresql nginx varnish $(if $(shell command -v npm),,nodejs npm)
@@ -40,23 +41,30 @@ build: packages-build
 demo: packages-demo build
 	./bin/thumbedge demo
 
-## release: into dist/, linux archives and SHA256SUMS (amd64 with libjpeg-turbo; amd64, arm64 in pure Go)
+## release: into dist/, linux archives, .deb and SHA256SUMS (amd64 with libjpeg-turbo; amd64, arm64 in pure Go), with a bill of materials each
 .PHONY: release
+release: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct)
 release: packages-build
 	rm -rf dist && mkdir -p dist
+	go run ./deploy/debian/manual dist/man '$(VERSION)'
+	cd deploy/sbom && go build -o ../../dist/sbom .
 	$(call archive,amd64,-turbojpeg,CGO_ENABLED=1,-tags turbojpeg)
 	$(call archive,amd64,,CGO_ENABLED=0,)
 	$(call archive,arm64,,CGO_ENABLED=0,)
-	cd dist && sha256sum *.tar.gz >SHA256SUMS
+	deploy/debian/build amd64 dist/thumbedge-$(VERSION)-linux-amd64-turbojpeg '$(VERSION)'
+	deploy/debian/build arm64 dist/thumbedge-$(VERSION)-linux-arm64 '$(VERSION)'
+	rm -r dist/sbom dist/*/
+	cd dist && sha256sum *.tar.gz *.deb *.cdx.json >SHA256SUMS
 
 # archive ARCHITECTURE,SUFFIX,ENVIRONMENT,FLAGS: one archive, its entries sorted and
-# dated by the commit.
+# dated by the commit, and its bill of materials.
 define archive
 	@name=thumbedge-$(VERSION)-linux-$(1)$(2); echo "dist/$$name.tar.gz"; mkdir -p dist/$$name; \
 	GOOS=linux GOARCH=$(1) $(3) $(GOBUILD) $(4) -o dist/$$name/thumbedge ./cmd/thumbedge; \
-	cp -r LICENSE README.md CHANGELOG.md config.example.toml deploy/RUNBOOK.md deploy/METRICS.md deploy/CONFIGURATION.md deploy/systemd deploy/nginx dist/$$name/; \
-	tar -C dist --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime=@$$(git log -1 --format=%ct) -cf - $$name | gzip -9n >dist/$$name.tar.gz; \
-	rm -r dist/$$name
+	dist/sbom dist/$$name/thumbedge '$(VERSION)' dist/$$name.cdx.json dist/$$name/LICENSES.txt; \
+	cp dist/$$name.cdx.json dist/$$name/sbom.cdx.json; \
+	cp -r LICENSE README.md CHANGELOG.md config.example.toml deploy/RUNBOOK.md deploy/CDN.md deploy/METRICS.md deploy/CONFIGURATION.md deploy/systemd deploy/nginx dist/man dist/$$name/; \
+	tar -C dist --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime=@$$SOURCE_DATE_EPOCH -cf - $$name | gzip -9n >dist/$$name.tar.gz
 endef
 
 ## test: every test, on real PostgreSQL, S3, toxiproxy and Chromium
@@ -115,10 +123,11 @@ pictures: packages-test tools
 	go test -tags $(TAGS) -count=1 -run TestGallery ./cmd/thumbedge/demo
 	cp artefacts/gallery.jpg deploy/pictures/
 
-## test-release: make the release twice, and look at what is in it
+## test-release: make the release twice, look at what is in it, install, upgrade and purge the .deb; as root
 .PHONY: test-release
-test-release: packages-build
+test-release: packages-release
 	go test -tags release -count=1 -run Release -timeout 20m ./deploy
+	go test -tags release -count=1 -timeout 10m ./deploy/debian
 
 ## test-image: the Dockerfile's steps in a clean Debian, and the image's start; as root
 .PHONY: test-image
@@ -132,6 +141,7 @@ lint: packages-build $(TOOLS)/golangci-lint
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "not gofmt'ed: $$unformatted"; exit 1; }
 	golangci-lint run --build-tags $(TAGS),image,release ./...
 	cd deploy/lint && go test ./...
+	cd deploy/sbom && go vet ./...
 
 ## tools: the pinned tools that tests run, into .tools
 .PHONY: tools
@@ -149,14 +159,15 @@ $(TOOLS)/golangci-lint:
 
 # packages-X installs the packages X needs that are missing: by apt as root,
 # otherwise it says in one line what to install.
-.PHONY: packages-build packages-demo packages-test packages-image packages-bench packages-cache
+.PHONY: packages-build packages-demo packages-test packages-image packages-release packages-bench packages-cache
 packages-build: PACKAGES = $(BUILD_PACKAGES)
 packages-demo:  PACKAGES = $(DEMO_PACKAGES)
 packages-test:  PACKAGES = $(TEST_PACKAGES)
 packages-image: PACKAGES = $(IMAGE_PACKAGES)
+packages-release: PACKAGES = $(RELEASE_PACKAGES)
 packages-bench: PACKAGES = $(BENCH_PACKAGES)
 packages-cache: PACKAGES = $(CACHE_PACKAGES)
-packages-build packages-demo packages-test packages-image packages-bench packages-cache:
+packages-build packages-demo packages-test packages-image packages-release packages-bench packages-cache:
 	@missing=(); for p in $(PACKAGES); do \
 	  dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'install ok installed' || missing+=($$p); done; \
 	if (( $${#missing[@]} )); then \

@@ -55,20 +55,10 @@ func TestImage(t *testing.T) {
 // debian makes a Debian root as debian:bookworm-slim has one.
 func debian(t *testing.T, root string) string {
 	t.Helper()
-	mirror := "http://deb.debian.org/debian"
-	var err error
-	for range 3 { // the network
-		if err = command(t, "debootstrap", "--variant=minbase", "bookworm", root, mirror).Run(); err == nil {
-			break
-		}
-		_ = os.RemoveAll(root)
-	}
-	if err != nil {
-		t.Fatalf("debootstrap: %v", err)
-	}
-	// As in Debian's images: nothing downloaded stays, and apt does not give up at once.
+	must(t, command(t, "../../.ci/debian", root))
+	// As in Debian's images: nothing downloaded stays.
 	write(t, filepath.Join(root, "etc/apt/apt.conf.d/docker-clean"),
-		`DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/*.bin || true"; };`+"\n"+`Acquire::Retries "5";`+"\n")
+		`DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/*.bin || true"; };`+"\n")
 	must(t, command(t, "sh", "-c", "rm -rf "+root+"/var/cache/apt/archives/*.deb "+root+"/var/cache/apt/*.bin "+root+"/var/lib/apt/lists/*"))
 	return root
 }

@@ -122,6 +122,8 @@ cross:
 pictures: packages-test tools
 	go test -tags $(TAGS) -count=1 -run TestGallery ./cmd/thumbedge/demo
 	cp artefacts/gallery.jpg deploy/pictures/
+	go test -tags $(TAGS) -count=1 -run 'TestStatusPage$$' ./cmd/thumbedge/program
+	/usr/bin/python3 -c 'from PIL import Image; Image.open("artefacts/status_light.png").convert("RGB").crop((0, 0, 1280, 1070)).save("deploy/pictures/status.jpg", quality=85)'
 
 ## test-release: make the release twice, look at what is in it, install, upgrade and purge the .deb; as root
 .PHONY: test-release

@@ -15,6 +15,7 @@ import (
 // flight is one query on its way, for the ids that a page lacked. What it brings
 // and err are set before done is closed, and never change.
 type flight struct {
+	reader *Reader    // by whose labels it is decided
 	ids    []thumb.ID // distinct; complete when the query begins
 	lacked int        // by the page that it is for: ids are as many at most
 	seq    uint64     // of the last notification before the query began
@@ -103,16 +104,17 @@ type boarding struct {
 // in one new flight, which the caller lets go. The seat is empty where none is needed
 // any more, as the capture has come into memory since it was looked up, and where the
 // capture cannot be asked for; err then says why.
-func (w *WarmSet) board(ids []thumb.ID, known []thumb.Known, missing []int) (seats []seat, own *flight, err error) {
+func (r *Reader) board(ids []thumb.ID, known []thumb.Known, missing []int) (seats []seat, own *flight, err error) {
 	b := boarding{ids: ids, known: known, missing: missing, seats: make([]seat, len(missing))}
 	for from := 0; from < len(missing); from += atOnce {
-		w.boardSome(&b, from, min(from+atOnce, len(missing)))
+		r.boardSome(&b, from, min(from+atOnce, len(missing)))
 	}
 	return b.seats, b.own, b.refused
 }
 
 // boardSome finds the seats of missing[from:to].
-func (w *WarmSet) boardSome(b *boarding, from, to int) {
+func (r *Reader) boardSome(b *boarding, from, to int) {
+	w := r.w
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	w.flights.mu.Lock()
@@ -121,12 +123,12 @@ func (w *WarmSet) boardSome(b *boarding, from, to int) {
 	connected := w.connected(now)
 	for i := from; i < to; i++ {
 		id := b.ids[b.missing[i]]
-		if s, ok := w.flights.open[id]; ok && w.joins(len(b.missing), s.flight, now) {
+		if s, ok := w.flights.open[id]; ok && r.joins(len(b.missing), s.flight, now) {
 			b.seats[i] = s
-		} else if e, believed := w.find(id, now, connected); believed {
+		} else if e, believed := r.find(id, now, connected); believed {
 			e.Fill(&b.known[b.missing[i]])
 		} else {
-			b.seats[i] = w.ownSeat(b, id, now)
+			b.seats[i] = r.ownSeat(b, id, now)
 		}
 	}
 	if b.own != nil { // its query has not begun
@@ -134,17 +136,17 @@ func (w *WarmSet) boardSome(b *boarding, from, to int) {
 	}
 }
 
-// joins says whether a page that lacked so many captures takes seats in a flight. The
-// caller holds flights.mu.
-func (w *WarmSet) joins(lacked int, f *flight, now time.Duration) bool {
-	return !f.shut && now-f.begun <= w.cfg.PageTimeout && (f.lacked <= joinedByAll || f.lacked <= joinedByLarger*lacked)
+// joins says whether a page that lacked so many captures takes seats in a flight: in none
+// that is decided by other labels. The caller holds flights.mu.
+func (r *Reader) joins(lacked int, f *flight, now time.Duration) bool {
+	return !f.shut && f.reader.labels == r.labels && now-f.begun <= r.cfg.PageTimeout && (f.lacked <= joinedByAll || f.lacked <= joinedByLarger*lacked)
 }
 
 // ownSeat returns a seat in the page's own flight, an empty one where there can be
 // none. The caller holds flights.mu.
-func (w *WarmSet) ownSeat(b *boarding, id thumb.ID, now time.Duration) seat {
+func (r *Reader) ownSeat(b *boarding, id thumb.ID, now time.Duration) seat {
 	if b.own == nil && b.refused == nil {
-		b.own, b.refused = w.begin(len(b.missing), now)
+		b.own, b.refused = r.begin(len(b.missing), now)
 	}
 	switch {
 	case b.own == nil:
@@ -153,12 +155,13 @@ func (w *WarmSet) ownSeat(b *boarding, id thumb.ID, now time.Duration) seat {
 		b.refused = fmt.Errorf("%w: %w", thumb.ErrDatabase, errTooMany)
 		return seat{}
 	}
-	return w.flights.add(b.own, id)
+	return r.w.flights.add(b.own, id)
 }
 
 // begin opens a flight for a page that lacked so many captures. The caller holds
 // flights.mu, and lets it go.
-func (w *WarmSet) begin(lacked int, now time.Duration) (*flight, error) {
+func (r *Reader) begin(lacked int, now time.Duration) (*flight, error) {
+	w := r.w
 	var refused error
 	switch {
 	case w.flights.closed:
@@ -174,7 +177,7 @@ func (w *WarmSet) begin(lacked int, now time.Duration) (*flight, error) {
 	}
 	w.flights.flying++
 	w.flights.ended.Add(1)
-	return &flight{lacked: lacked, seq: w.flights.seq, begun: now, done: make(chan struct{})}, nil
+	return &flight{reader: r, lacked: lacked, seq: w.flights.seq, begun: now, done: make(chan struct{})}, nil
 }
 
 // add gives a capture a seat in a flight whose query has not begun. The caller holds mu.
@@ -217,7 +220,7 @@ func (l *flights) shutAll() { l.open = make(map[thumb.ID]seat) }
 func (w *WarmSet) fly(ctx context.Context, f *flight) {
 	defer w.flights.ended.Done()
 	defer w.flights.land(f)
-	ctx, cancel := context.WithTimeout(ctx, max(queryLimit, w.cfg.PageTimeout))
+	ctx, cancel := context.WithTimeout(ctx, max(queryLimit, f.reader.cfg.PageTimeout))
 	defer cancel()
 	start := time.Now()
 	captures, err := w.captures(ctx, f.ids)
@@ -228,7 +231,7 @@ func (w *WarmSet) fly(ctx context.Context, f *flight) {
 		close(f.done)
 		return
 	}
-	f.known = w.decide(f.ids, captures)
+	f.known = f.reader.decide(f.ids, captures)
 	close(f.done)
 	w.keep(f)
 }
@@ -251,7 +254,7 @@ func (w *WarmSet) captures(ctx context.Context, ids []thumb.ID) (captures []thum
 }
 
 // decide makes what is known of ids from what the database has of them.
-func (w *WarmSet) decide(ids []thumb.ID, captures []thumb.Capture) []thumb.Known {
+func (r *Reader) decide(ids []thumb.ID, captures []thumb.Capture) []thumb.Known {
 	found := make(map[thumb.ID]*thumb.Capture, len(captures))
 	for i := range captures {
 		found[captures[i].ID] = &captures[i]
@@ -260,7 +263,7 @@ func (w *WarmSet) decide(ids []thumb.ID, captures []thumb.Capture) []thumb.Known
 	for i, id := range ids {
 		known[i].Standing = thumb.Missing
 		if c := found[id]; c != nil {
-			known[i] = thumb.Decide(c, w.cfg.Specs, w.cfg.Keys, w.cfg.PrivateKeys)
+			known[i] = thumb.Decide(c, r.cfg.Specs, r.cfg.Keys, r.cfg.PrivateKeys)
 		}
 	}
 	return known
@@ -283,7 +286,7 @@ const settleEvery = 64 * atOnce
 func (w *WarmSet) keepSome(f *flight, from, to int) {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
-	if w.store == nil {
+	if !f.reader.finds() {
 		return
 	}
 	for i := from; i < to; i++ {

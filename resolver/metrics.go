@@ -61,9 +61,10 @@ const (
 	scopeEverything
 	scopeGeneration
 	scopeOperator
+	scopeLabels
 )
 
-var scopes = [...]string{scopeCaptures: "captures", scopeEverything: "everything", scopeGeneration: "generation", scopeOperator: "operator"}
+var scopes = [...]string{scopeCaptures: "captures", scopeEverything: "everything", scopeGeneration: "generation", scopeOperator: "operator", scopeLabels: "labels"}
 
 // NewMetrics registers the metrics with reg; nil registers them nowhere. The
 // gauges show the warm set that was last made with them.

@@ -15,19 +15,20 @@ import (
 // others cost one at most, for which Resolve waits until the page timeout, or
 // until ctx ends. On an error, which wraps thumb.ErrDatabase, captures of
 // which nothing could be learned are Unresolved, and the others are right.
-func (w *WarmSet) Resolve(ctx context.Context, ids []thumb.ID, known []thumb.Known) error {
+func (r *Reader) Resolve(ctx context.Context, ids []thumb.ID, known []thumb.Known) error {
+	w := r.w
 	var tally tally
-	missing := w.lookUp(ids, known, &tally)
+	missing := r.lookUp(ids, known, &tally)
 	w.metrics.lookUps(&tally)
 	if len(missing) == 0 {
 		w.metrics.pages[fromMemory].Inc()
-		w.tellCurve(ids, known, nil)
+		r.tellCurve(ids, known, nil)
 		return nil
 	}
 	began := w.now()
-	ctx, cancel := context.WithTimeout(ctx, w.cfg.PageTimeout)
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.PageTimeout)
 	defer cancel()
-	seats, own, err := w.board(ids, known, missing)
+	seats, own, err := r.board(ids, known, missing)
 	if own != nil {
 		go w.fly(context.WithoutCancel(ctx), own)
 	}
@@ -53,13 +54,14 @@ func (w *WarmSet) Resolve(ctx context.Context, ids []thumb.ID, known []thumb.Kno
 	if source == fromMemory { // what it lacked has come into memory meanwhile
 		missing = nil
 	}
-	w.tellCurve(ids, known, missing)
+	r.tellCurve(ids, known, missing)
 	return err
 }
 
 // tellCurve tells the size curve of a page, and what was not in memory of it.
-func (w *WarmSet) tellCurve(ids []thumb.ID, known []thumb.Known, missing []int) {
-	if len(ids) == 0 {
+func (r *Reader) tellCurve(ids []thumb.ID, known []thumb.Known, missing []int) {
+	w := r.w
+	if len(ids) == 0 || w.Reader() != r {
 		return
 	}
 	hood := curve.Hood(uint64(ids[0] >> hoodWidth))
@@ -68,10 +70,10 @@ func (w *WarmSet) tellCurve(ids []thumb.ID, known []thumb.Known, missing []int) 
 	}
 	l := curve.Lookup{
 		Hood: hood, Keys: len(ids), Missing: missing, Now: w.now(),
-		Trust: w.cfg.TTLUnlistened, TrustMissing: w.cfg.TTLUnlistened, Cost: w.meanCost(),
+		Trust: r.cfg.TTLUnlistened, TrustMissing: r.cfg.TTLUnlistened, Cost: w.meanCost(),
 	}
 	if w.connected(l.Now) {
-		l.Trust = w.cfg.TTL
+		l.Trust = r.cfg.TTL
 	}
 	w.curve.Show(l, func(i int) (uint64, curve.Standing) { return ids[i].Hash(), standingOf(known[i].Standing) })
 }
@@ -90,26 +92,27 @@ func pageSource(own *flight, shared int, err error) int {
 
 // lookUp fills in what is in memory, and returns the positions of the other captures,
 // which it leaves Unresolved. It allocates only for those.
-func (w *WarmSet) lookUp(ids []thumb.ID, known []thumb.Known, tally *tally) (missing []int) {
+func (r *Reader) lookUp(ids []thumb.ID, known []thumb.Known, tally *tally) (missing []int) {
 	for from := 0; from < len(ids); from += atOnce {
-		missing = w.lookUpSome(ids, known, from, min(from+atOnce, len(ids)), missing, tally)
+		missing = r.lookUpSome(ids, known, from, min(from+atOnce, len(ids)), missing, tally)
 	}
 	return missing
 }
 
 // lookUpSome looks up ids[from:to].
-func (w *WarmSet) lookUpSome(ids []thumb.ID, known []thumb.Known, from, to int, missing []int, tally *tally) []int {
+func (r *Reader) lookUpSome(ids []thumb.ID, known []thumb.Known, from, to int, missing []int, tally *tally) []int {
+	w := r.w
 	now := w.now()
 	connected := w.connected(now)
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	var entries [atOnce]store.Entry
-	if w.store != nil {
+	if r.finds() {
 		w.store.GetSome(ids[from:to], &entries)
 	}
 	for i := from; i < to; i++ {
 		e := &entries[i-from]
-		result := w.judge(ids[i], e, now, connected)
+		result := r.judge(ids[i], e, now, connected)
 		tally[result]++
 		if result < lookUpAbsent {
 			e.Fill(&known[i])
@@ -125,23 +128,26 @@ func (w *WarmSet) lookUpSome(ids []thumb.ID, known []thumb.Known, from, to int, 
 }
 
 // find returns the entry of a capture if it is to be believed. The caller holds mu.
-func (w *WarmSet) find(id thumb.ID, now time.Duration, connected bool) (e store.Entry, believed bool) {
-	if w.store == nil {
+func (r *Reader) find(id thumb.ID, now time.Duration, connected bool) (e store.Entry, believed bool) {
+	if !r.finds() {
 		return e, false
 	}
-	e = w.store.Get(id)
-	return e, w.judge(id, &e, now, connected) < lookUpAbsent
+	e = r.w.store.Get(id)
+	return e, r.judge(id, &e, now, connected) < lookUpAbsent
 }
+
+// finds says whether the store's entries are by the Reader's labels. The caller holds mu.
+func (r *Reader) finds() bool { return r.w.store != nil && r.w.labels == r.labels }
 
 // judge says what the look-up of a capture came to: its standing, or why the entry is not
 // to be believed. The caller holds mu.
-func (w *WarmSet) judge(id thumb.ID, e *store.Entry, now time.Duration, connected bool) int {
+func (r *Reader) judge(id thumb.ID, e *store.Entry, now time.Duration, connected bool) int {
 	switch {
 	case !e.Held():
 		return lookUpAbsent
-	case w.outdated(id, e):
+	case r.w.outdated(id, e):
 		return lookUpOutdated
-	case now-e.Read() >= w.trust(e, connected):
+	case now-e.Read() >= r.trust(e, connected):
 		return lookUpExpired
 	}
 	return int(e.Standing())
@@ -155,19 +161,20 @@ func (w *WarmSet) outdated(id thumb.ID, e *store.Entry) bool {
 
 // trust is how long an entry is believed from when its query began. That a
 // capture appears is not notified.
-func (w *WarmSet) trust(e *store.Entry, connected bool) time.Duration {
+func (r *Reader) trust(e *store.Entry, connected bool) time.Duration {
 	if connected && e.Standing() != thumb.Missing {
-		return w.cfg.TTL
+		return r.cfg.TTL
 	}
-	return w.cfg.TTLUnlistened
+	return r.cfg.TTLUnlistened
 }
 
 // Fresh reads one capture past the warm set, by a query that begins after the
 // call, and remembers what it told. It waits until the query's own limit (a second
 // or so), or until ctx ends. An error wraps thumb.ErrDatabase.
-func (w *WarmSet) Fresh(ctx context.Context, id thumb.ID) (thumb.Known, error) {
+func (r *Reader) Fresh(ctx context.Context, id thumb.ID) (thumb.Known, error) {
+	w := r.w
 	w.flights.mu.Lock()
-	own, err := w.begin(1, w.now())
+	own, err := r.begin(1, w.now())
 	var s seat
 	if err == nil {
 		s = w.flights.add(own, id)

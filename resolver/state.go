@@ -60,23 +60,24 @@ func (w *WarmSet) Lookup(id thumb.ID) (Entry, bool) {
 	now := w.now()
 	connected := w.connected(now)
 	w.mu.RLock()
-	e, believed := w.find(id, now, connected)
+	r := w.Reader()
+	e, believed := r.find(id, now, connected)
 	w.mu.RUnlock()
 	if !believed {
 		return Entry{}, false
 	}
 	found := Entry{
-		ID: id, Standing: e.Standing().String(), Age: now - e.Read(), Left: e.Read() + w.trust(&e, connected) - now, Size: e.Cost(),
+		ID: id, Standing: e.Standing().String(), Age: now - e.Read(), Left: e.Read() + r.trust(&e, connected) - now, Size: e.Cost(),
 	}
 	if e.Standing() != thumb.Public && e.Standing() != thumb.Draft {
 		return found, true
 	}
 	var known thumb.Known
 	e.Fill(&known)
-	for i, spec := range w.cfg.Specs {
+	for i, spec := range r.cfg.Specs {
 		label := EntryLabel{Label: spec.Label, Verdict: known.Verdicts[i].String()}
 		if known.Verdicts[i] == thumb.Warm {
-			label.Path = string(w.AppendKey(nil, id, &known, i))
+			label.Path = string(r.AppendKey(nil, id, &known, i))
 		}
 		found.Labels = append(found.Labels, label)
 	}

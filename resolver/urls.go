@@ -10,18 +10,18 @@ import (
 // stops working (zero: never). It allocates nothing where dst has room for the
 // URL. A draft's is that of its file in private storage: where that has no URLs, nothing is
 // appended.
-func (w *WarmSet) AppendURL(dst []byte, id thumb.ID, known *thumb.Known, position int) (url []byte, expires time.Time) {
-	storage := &w.urls
+func (r *Reader) AppendURL(dst []byte, id thumb.ID, known *thumb.Known, position int) (url []byte, expires time.Time) {
+	storage := &r.w.urls
 	if known.Standing == thumb.Draft {
-		storage = &w.privateURLs
+		storage = &r.w.privateURLs
 	}
 	urls := storage.now()
-	return urls.Append(dst, id, known, w.cfg.Specs[position].Label, position), urls.Expires
+	return urls.Append(dst, id, known, r.cfg.Specs[position].Label, position), urls.Expires
 }
 
 // PublicURLs says how the storage URLs of public captures are written at this moment. A
 // page takes it once.
-func (w *WarmSet) PublicURLs() thumb.StorageURLs { return w.urls.now() }
+func (r *Reader) PublicURLs() thumb.StorageURLs { return r.w.urls.now() }
 
 // storageURLs are the URLs of one storage.
 type storageURLs struct {
@@ -50,10 +50,10 @@ func (s *storageURLs) now() thumb.StorageURLs {
 
 // AppendKey appends the key under which the file of a warm label lies in its storage:
 // private storage, where the capture is a draft.
-func (w *WarmSet) AppendKey(dst []byte, id thumb.ID, known *thumb.Known, position int) []byte {
-	keys := w.cfg.Keys
+func (r *Reader) AppendKey(dst []byte, id thumb.ID, known *thumb.Known, position int) []byte {
+	keys := r.cfg.Keys
 	if known.Standing == thumb.Draft {
-		keys = w.cfg.PrivateKeys
+		keys = r.cfg.PrivateKeys
 	}
-	return known.AppendPath(dst, keys, id, w.cfg.Specs[position].Label, position)
+	return known.AppendPath(dst, keys, id, r.cfg.Specs[position].Label, position)
 }

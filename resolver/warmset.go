@@ -19,6 +19,8 @@
 //   - A page asks the database at most once, and waits for it no longer than
 //     Config.PageTimeout. The query itself belongs to nobody: it goes on, with a
 //     limit of its own, when every page that waited has left.
+//   - Verdicts are by positions of labels. An entry is told only to a Reader with the very
+//     labels that it was decided by (reader.go): a reload that changes them begins anew.
 //   - A dead database is not asked for every page (breaker.go).
 package resolver
 
@@ -48,7 +50,6 @@ type Deps struct {
 // WarmSet is the in-memory cache of what the database says about captures. Every
 // method may be called from many goroutines, also after Close.
 type WarmSet struct {
-	cfg     Config
 	db      Database
 	urls    storageURLs
 	log     *slog.Logger
@@ -59,6 +60,8 @@ type WarmSet struct {
 
 	flights flights
 	breaker breaker
+
+	inForce atomic.Pointer[Reader]
 
 	// floor is the sequence number below which no entry is believed. It is raised
 	// under flights.mu.
@@ -71,6 +74,7 @@ type WarmSet struct {
 	// be shrunk, nor cleared beside other calls. Taken before flights.mu.
 	mu       sync.RWMutex
 	store    *store.Store //  nil: closed. Replaced under resizing and mu
+	labels   *labels      // by which all of its entries are, replaced with it
 	resizing sync.Mutex   // one replacement at a time; taken before mu
 
 	curve *curve.Estimator
@@ -99,10 +103,12 @@ func New(cfg Config, deps Deps) (*WarmSet, error) {
 		return nil, err
 	}
 	w := &WarmSet{
-		cfg: cfg, db: deps.Database, log: deps.Log, metrics: deps.Metrics,
+		db: deps.Database, log: deps.Log, metrics: deps.Metrics,
 		urls: newStorageURLs(deps.URLs, cfg.Keys), privateURLs: newStorageURLs(deps.PrivateURLs, cfg.PrivateKeys),
 		start: time.Now(), store: empty, curve: curve.New(cfg.MaxSize, imitated()),
 	}
+	w.labels = &labels{cfg.Specs}
+	w.inForce.Store(&Reader{w: w, cfg: cfg, labels: w.labels})
 	w.flights.shutAll()
 	w.heard.Store(never)
 	w.metrics.state.Store(w)
@@ -122,7 +128,7 @@ func (w *WarmSet) Close() {
 	w.curve.Close()
 	w.resizing.Lock()
 	defer w.resizing.Unlock()
-	if old := w.swap(nil); old != nil {
+	if old := w.swap(nil, w.labels); old != nil {
 		old.Close(nil)
 	}
 }
@@ -138,7 +144,7 @@ func (w *WarmSet) Clear() {
 	if w.store == nil {
 		return
 	}
-	_, old, err := w.rebuild(w.store.Size())
+	_, old, err := w.rebuild(w.store.Size(), w.labels)
 	if err != nil {
 		w.log.Error("warm set is empty, but its memory could not be let go", "error", err)
 		return
@@ -158,7 +164,7 @@ func (w *WarmSet) Resize(bytes int64) error {
 	if w.store == nil {
 		return errClosed
 	}
-	next, old, err := w.rebuild(bytes)
+	next, old, err := w.rebuild(bytes, w.labels)
 	if err != nil {
 		return err
 	}
@@ -178,24 +184,24 @@ func (w *WarmSet) Resize(bytes int64) error {
 	return nil
 }
 
-// rebuild puts an empty store of size bytes in the place of the old one, which
-// is the caller's to close. The caller holds resizing.
-func (w *WarmSet) rebuild(size int64) (next, old *store.Store, err error) {
+// rebuild puts an empty store of size bytes, for entries by these labels, in the place of
+// the old one, which is the caller's to close. The caller holds resizing.
+func (w *WarmSet) rebuild(size int64, by *labels) (next, old *store.Store, err error) {
 	if next, err = store.New(size); err != nil {
 		return nil, nil, err
 	}
-	return next, w.swap(next), nil
+	return next, w.swap(next, by), nil
 }
 
 // swap replaces the store. When it returns, nobody has the old one in hand. The
 // caller holds resizing.
-func (w *WarmSet) swap(next *store.Store) (old *store.Store) {
+func (w *WarmSet) swap(next *store.Store, by *labels) (old *store.Store) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	old = w.store
 	if next != nil {
 		next.Inherit(old)
 	}
-	w.store = next
+	w.store, w.labels = next, by
 	return old
 }

@@ -35,7 +35,7 @@ func TestOneCaptureIsFetchedAndDecodedOnce(t *testing.T) {
 	eventually.Holds(t, "all three labels are asked for", func() bool {
 		c.jobs.mu.Lock()
 		defer c.jobs.mu.Unlock()
-		return c.jobs.byTarget[target{id: 1}] != nil && c.jobs.byTarget[target{id: 1}].wanted == 7
+		return c.jobs.byTarget[target{id: 1, by: c.View().by}] != nil && c.jobs.byTarget[target{id: 1, by: c.View().by}].wanted == 7
 	})
 	close(held)
 	all.Wait()
@@ -73,7 +73,7 @@ func TestLateLabelIsMadeFromTheSameBytes(t *testing.T) {
 	eventually.Holds(t, "the other label waits", func() bool {
 		c.jobs.mu.Lock()
 		defer c.jobs.mu.Unlock()
-		return c.jobs.byTarget[target{id: 1}].wanted == labelAt(medium)
+		return c.jobs.byTarget[target{id: 1, by: c.View().by}].wanted == labelAt(medium)
 	})
 	close(goOn)
 	all.Wait()
@@ -215,7 +215,7 @@ func TestLabelThatIsTooBigFailsAlone(t *testing.T) {
 	eventually.Holds(t, "all three labels are asked for", func() bool {
 		c.jobs.mu.Lock()
 		defer c.jobs.mu.Unlock()
-		return c.jobs.byTarget[target{id: 1}] != nil && c.jobs.byTarget[target{id: 1}].wanted == 7
+		return c.jobs.byTarget[target{id: 1, by: c.View().by}] != nil && c.jobs.byTarget[target{id: 1, by: c.View().by}].wanted == 7
 	})
 	close(held)
 	all.Wait()

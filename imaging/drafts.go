@@ -67,7 +67,7 @@ func (d *drafts) look() {
 
 // tend does all that, until ctx ends.
 func (d *drafts) tend(ctx context.Context) {
-	interval := min(max(d.r.cfg.DeleteAfter/4, shortestSweep), draftsEvery)
+	interval := min(max(d.r.cfg().DeleteAfter/4, shortestSweep), draftsEvery)
 	round, changes, pace := time.NewTimer(rand.N(interval)), time.NewTicker(changesEvery), time.NewTimer(0)
 	defer round.Stop()
 	defer changes.Stop()
@@ -88,7 +88,7 @@ func (d *drafts) tend(ctx context.Context) {
 			round.Reset(interval/2 + rand.N(interval))
 		case <-pace.C:
 			if removed, more := d.step(ctx, &w); more {
-				pace.Reset(max(shortestPace, time.Duration(removed)*time.Second/time.Duration(max(d.r.cfg.SweepRate, 1))))
+				pace.Reset(max(shortestPace, time.Duration(removed)*time.Second/time.Duration(max(d.r.cfg().SweepRate, 1))))
 			}
 		}
 	}
@@ -108,19 +108,19 @@ func (d *drafts) step(ctx context.Context, w *draftWalk) (removed int, more bool
 	var err error
 	switch {
 	case w.project != 0:
-		removed, w.capture, err = d.private.Drafts.RemovePublic(ctx, w.project, w.capture, draftPortion, d.r.cfg.DeleteAfter)
+		removed, w.capture, err = d.private.Drafts.RemovePublic(ctx, w.project, w.capture, draftPortion, d.r.cfg().DeleteAfter)
 		d.removed("public", removed, err)
 		if err == nil && w.capture == 0 {
-			err = d.private.Drafts.DraftDone(ctx, w.project, max(d.r.cfg.DeleteAfter, draftsEvery))
+			err = d.private.Drafts.DraftDone(ctx, w.project, max(d.r.cfg().DeleteAfter, draftsEvery))
 			w.project = 0
 		}
 	case w.orphans:
-		removed, w.row, err = d.private.Rows.RemoveOrphans(ctx, w.row, orphanPortion, d.r.cfg.DeleteAfter)
+		removed, w.row, err = d.private.Rows.RemoveOrphans(ctx, w.row, orphanPortion, d.r.cfg().DeleteAfter)
 		d.removed("private", removed, err)
 		w.orphans = w.row != 0
 	case w.projects:
 		w.capture = 0
-		w.project, err = d.private.Drafts.ClaimDraft(ctx, d.r.cfg.DeleteAfter)
+		w.project, err = d.private.Drafts.ClaimDraft(ctx, d.r.cfg().DeleteAfter)
 		w.projects = w.project != 0
 		if w.projects {
 			d.r.hook("draft claimed")
@@ -136,7 +136,7 @@ func (d *drafts) step(ctx context.Context, w *draftWalk) (removed int, more bool
 // see takes note of which projects are drafts.
 func (d *drafts) see(ctx context.Context) {
 	defer d.r.recovered("looking at projects")
-	d.note(ctx, d.private.Drafts.SeeDrafts(ctx, d.r.cfg.DeleteAfter))
+	d.note(ctx, d.private.Drafts.SeeDrafts(ctx, d.r.cfg().DeleteAfter))
 }
 
 // removeChanged looks at the private rows of captures that have changed.
@@ -152,7 +152,7 @@ func (d *drafts) removeChanged(ctx context.Context) {
 	if len(ids) == 0 {
 		return
 	}
-	removed, err := d.private.Rows.RemoveOrphansOf(ctx, ids, d.r.cfg.DeleteAfter)
+	removed, err := d.private.Rows.RemoveOrphansOf(ctx, ids, d.r.cfg().DeleteAfter)
 	d.removed("private", removed, err)
 	d.note(ctx, err)
 }

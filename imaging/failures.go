@@ -59,12 +59,12 @@ func versionOf(w *thumb.Work) version {
 // Its memory is bounded: the oldest are forgotten first.
 type failures struct {
 	retryAfter time.Duration
-	maxKept    int64 // bytes of pictures
 
-	mu   sync.Mutex
-	byID map[thumb.ID]*list.Element // of *failure
-	age  *list.List                 // the oldest in front
-	kept int64                      // bytes of pictures
+	mu      sync.Mutex
+	maxKept int64                      // bytes of pictures
+	byID    map[thumb.ID]*list.Element // of *failure
+	age     *list.List                 // the oldest in front
+	kept    int64                      // bytes of pictures
 }
 
 // failure is what is remembered of one capture.
@@ -237,6 +237,17 @@ func (f *failures) changedAll() {
 		if known := e.Value.(*failure); known.version != nil {
 			known.until, known.doubted = time.Time{}, true
 		}
+	}
+}
+
+// retire forgets everything, and keeps no picture from now on: nobody asks any more but who
+// began before.
+func (f *failures) retire() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.maxKept = 0
+	for f.age.Len() > 0 {
+		f.forget(f.age.Front())
 	}
 }
 

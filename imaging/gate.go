@@ -27,13 +27,14 @@ import (
 // order and never waits for an earlier one while it holds a later one, so they
 // cannot lock each other.
 type gate struct {
+	fair bool // no host of originals takes all of it
+
+	mu     sync.Mutex
 	places int         // at most this many at once
 	bytes  int64       // at most this many bytes at once; 0: not bounded by bytes
 	spared int         // places that prefetches leave to clients' jobs
-	fair   bool        // no host of originals takes all of it
 	busy   func() bool // while it says so, one place is left free of several; nil: never
 
-	mu       sync.Mutex
 	taken    int
 	held     int64
 	byHost   map[string]share // of those that are in or wait
@@ -61,8 +62,9 @@ type place struct {
 	admitted chan struct{} // closed when let in
 }
 
-// enter waits until there is room for the job and so many bytes, or ctx ends.
-// Bytes must not be above the gate's own. The place has to be left.
+// enter waits until there is room for the job and so many bytes, or ctx ends. Bytes above
+// the gate's own, which was larger when they were reckoned, get in where nobody else is. The
+// place has to be left.
 func (g *gate) enter(ctx context.Context, j *job, host string, bytes int64) (*place, error) {
 	p := &place{gate: g, job: j, host: host, bytes: bytes, admitted: make(chan struct{})}
 	g.mu.Lock()
@@ -126,9 +128,22 @@ func (p *place) assign(host string) bool {
 	return within
 }
 
-// state returns how many are in, what they hold, and how many wait.
-func (g *gate) state() (taken int, held int64, waiting int) {
+// gateState is what a gate is like at a moment.
+type gateState struct {
+	taken, room, waiting int   // places: in use, there just now, waited for
+	held, bytes          int64 // of bytes
+}
+
+func (g *gate) state() gateState {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.taken, g.held, len(g.waiting)
+	return gateState{g.taken, g.room(), len(g.waiting), g.held, g.bytes}
+}
+
+// bound sets what there is room for. Those that are in stay in.
+func (g *gate) bound(places int, bytes int64, spared int, busy func() bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.places, g.bytes, g.spared, g.busy = places, bytes, spared, busy
+	g.admit()
 }

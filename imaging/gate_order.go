@@ -65,7 +65,7 @@ func (g *gate) fits(p *place) bool {
 	if p.job.prefetch() {
 		places -= g.spared
 	}
-	return g.taken < places && (g.bytes == 0 || g.held+p.bytes <= g.bytes)
+	return g.taken < places && (g.bytes == 0 || g.taken == 0 || g.held+p.bytes <= g.bytes)
 }
 
 // room is how many places there are just now.

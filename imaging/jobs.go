@@ -29,7 +29,16 @@ func (l labels) each(do func(position int)) {
 // A capture that turns from the one into the other meanwhile has a job of each.
 type target struct {
 	id      thumb.ID
-	project int64 // 0: public
+	project int64     // 0: public
+	by      *labelled // by whose positions its labels are asked for
+}
+
+// label returns the label at a position.
+func (t target) label(position int) string {
+	if t.by == nil {
+		return ""
+	}
+	return t.by.specs[position].Label
 }
 
 // outcome is what one label of a job comes to. Everybody who asked for that label
@@ -46,9 +55,10 @@ type outcome struct {
 // context of its own, so a client that leaves takes nothing from the others.
 type job struct {
 	target
-	shelf  *shelf // where its thumbnails are kept
-	number uint64 // by age
-	holder string // of the lease: nobody else's, in any process
+	shelf  *shelf  // where its thumbnails are kept
+	cfg    *Config // that was in force when it began; of labels see by
+	number uint64  // by age
+	holder string  // of the lease: nobody else's, in any process
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	// client is whose job it is, a thumb.Client: see jobs.handTo. It is nobody's while
@@ -71,9 +81,8 @@ type job struct {
 	left     bool                     // no longer among the jobs
 }
 
-// jobs are the captures in hand: at most one job a capture, at most limit at once.
+// jobs are the captures in hand: at most one job a capture (and kind of labels), at most limit at once.
 type jobs struct {
-	limit    int
 	launch   func(*job)                  // starts the goroutine of a new job
 	promote  func()                      // told that a job has become another client's
 	follow   func(context.Context, *job) // told of each that asks for a job; nil: nothing is traced
@@ -82,6 +91,7 @@ type jobs struct {
 	lately   *lately // what failed
 
 	mu       sync.Mutex
+	limit    int
 	byTarget map[target]*job
 	byClient map[thumb.Client]int // how many of them are whose
 	counter  uint64
@@ -194,7 +204,7 @@ func (s *jobs) finish(j *job, position int, made Thumbnail, err error) {
 	defer s.mu.Unlock()
 	j.wanted &^= labelAt(position)
 	if o := j.outcomes[position]; o != nil && o.finish(made, err) && err != nil {
-		s.lately.note(j.id, position, causeOfFailure(err), err)
+		s.lately.note(j.id, j.label(position), causeOfFailure(err), err)
 	}
 }
 
@@ -212,7 +222,7 @@ func (s *jobs) letGo(j *job, err error) {
 	j.wanted = 0
 	for position, o := range j.outcomes {
 		if o != nil && o.finish(Thumbnail{}, err) && err != nil {
-			s.lately.note(j.id, position, causeOfFailure(err), err)
+			s.lately.note(j.id, j.label(position), causeOfFailure(err), err)
 		}
 	}
 }
@@ -230,10 +240,18 @@ func (o *outcome) finish(made Thumbnail, err error) bool {
 	}
 }
 
-func (s *jobs) count() int {
+// count returns how many there are, and how many there may be.
+func (s *jobs) count() (n, limit int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.byTarget)
+	return len(s.byTarget), s.limit
+}
+
+// bound sets how many there may be. Those in hand go on.
+func (s *jobs) bound(limit int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limit = limit
 }
 
 // leave takes the job from among those that can be joined.
@@ -250,13 +268,8 @@ func (s *jobs) leave(j *job) {
 func (s *jobs) wake(ids []thumb.ID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, id := range ids {
-		if j := s.byTarget[target{id: id}]; j != nil {
-			j.wake()
-		}
-	}
 	for _, j := range s.byTarget {
-		if j.project != 0 && slices.Contains(ids, j.id) {
+		if slices.Contains(ids, j.id) {
 			j.wake()
 		}
 	}

@@ -104,5 +104,5 @@ func TestFullQueueMakesRoomAtTheCostOfTheClientWithTheMost(t *testing.T) {
 
 // unnamed lists failures without the labels' names.
 func unnamed() *lately {
-	return &lately{metrics: NewMetrics(prometheus.NewRegistry()), label: func(int) string { return "" }}
+	return &lately{metrics: NewMetrics(prometheus.NewRegistry())}
 }

@@ -78,14 +78,13 @@ const (
 // once. What failed is remembered apart from that, to be answered for (failures).
 type lately struct {
 	metrics *Metrics
-	label   func(position int) string
 
 	mu   sync.Mutex
 	list []Failed // the oldest first
 }
 
 // note counts and lists a failure.
-func (l *lately) note(id thumb.ID, position int, cause Cause, err error) {
+func (l *lately) note(id thumb.ID, label string, cause Cause, err error) {
 	if cause == "" {
 		return
 	}
@@ -94,7 +93,6 @@ func (l *lately) note(id thumb.ID, position int, cause Cause, err error) {
 	if len(why) > maxWhy {
 		why = why[:maxWhy] + "…"
 	}
-	label := l.label(position)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.list = slices.DeleteFunc(l.list, func(f Failed) bool { return f.ID == id && f.Label == label })

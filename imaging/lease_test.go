@@ -215,7 +215,7 @@ func TestRowCarriesTheVersionReadBeforeTheFetch(t *testing.T) {
 			c.get(t, 1, small)
 			synctest.Wait() // the job is over
 			row := c.database.row(1, "small")
-			if !row.LastModified.Equal(noon) || thumb.Judge(row, c.cfg.Specs[small], noon.Add(time.Second)) != thumb.Stale {
+			if !row.LastModified.Equal(noon) || thumb.Judge(row, c.cfg().Specs[small], noon.Add(time.Second)) != thumb.Stale {
 				t.Errorf("skew %v: the row's version is %v", skew, row.LastModified)
 			}
 			c.get(t, 1, small)

@@ -42,7 +42,7 @@ func TestDiskThatStandsStill(t *testing.T) {
 				t.Errorf("the disk stands still, and capture %d is %+v", id, made)
 			}
 		}
-		if waited := time.Since(began); waited > 3*c.cfg.Render.MaxWait {
+		if waited := time.Since(began); waited > 3*c.cfg().Render.MaxWait {
 			t.Errorf("three clients waited %v, one after another", waited)
 		}
 		for id := thumb.ID(4); id <= 200; id++ {

@@ -15,16 +15,16 @@ type Remembered struct {
 }
 
 // Remembered returns what is remembered of a public capture; false where nothing is.
-func (r *Renderer) Remembered(id thumb.ID) (Remembered, bool) {
-	return r.public.failures.remembered(id)
+func (v *View) Remembered(id thumb.ID) (Remembered, bool) {
+	return v.by.public.remembered(id)
 }
 
 // RememberedDraft returns what is remembered of a capture of a draft project.
-func (r *Renderer) RememberedDraft(id thumb.ID) (Remembered, bool) {
-	if r.private == nil {
+func (v *View) RememberedDraft(id thumb.ID) (Remembered, bool) {
+	if v.by.private == nil {
 		return Remembered{}, false
 	}
-	return r.private.failures.remembered(id)
+	return v.by.private.remembered(id)
 }
 
 func (f *failures) remembered(id thumb.ID) (Remembered, bool) {

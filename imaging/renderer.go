@@ -44,6 +44,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/thumbedge/thumbedge/imaging/source"
@@ -104,7 +105,8 @@ type Deps struct {
 
 // Renderer makes cold thumbnails. Its methods may be called from many goroutines.
 type Renderer struct {
-	cfg      Config
+	view     atomic.Pointer[View] // of the configuration in force
+	busy     func() bool
 	database Database
 	public   *shelf
 	private  *shelf // nil: there is no private storage
@@ -143,13 +145,11 @@ func New(cfg Config, deps Deps) (*Renderer, error) {
 		return nil, err
 	}
 	r := &Renderer{
-		sources: sources,
-		cfg:     cfg, database: deps.Database, buckets: deps.Buckets,
+		sources: sources, busy: deps.Busy, database: deps.Database, buckets: deps.Buckets,
 		log: deps.Log, metrics: deps.Metrics, tracer: deps.Tracer, stored: deps.Stored, hook: deps.Hook,
 		inspect:   inspectOriginal,
-		turns:     gate{places: cfg.Render.turns(), spared: cfg.Render.turns() - cfg.Render.turns()/4, fair: true},
-		originals: gate{places: cfg.Render.turns(), bytes: cfg.originals(), fair: true},
-		renders:   gate{places: cfg.Render.workers(), bytes: cfg.Render.Memory, busy: cfg.Render.busy(deps.Busy)},
+		turns:     gate{fair: true},
+		originals: gate{fair: true},
 		holder:    rand.Text(),
 	}
 	if r.stored == nil {
@@ -158,17 +158,19 @@ func New(cfg Config, deps Deps) (*Renderer, error) {
 	if r.hook == nil {
 		r.hook = func(string) {}
 	}
+	r.view.Store(&View{r, &cfg, newLabelled(&cfg, deps.Private != nil)})
 	r.newShelves(deps)
-	r.lately.metrics, r.lately.label = deps.Metrics, func(position int) string { return r.cfg.Specs[position].Label }
+	r.lately.metrics = deps.Metrics
 	lifetime, stop := context.WithCancelCause(context.Background())
 	r.stop = stop
 	r.jobs = &jobs{
-		limit: cfg.Render.captures(), launch: r.launch, promote: r.reorder, lifetime: lifetime,
+		launch: r.launch, promote: r.reorder, lifetime: lifetime,
 		metrics: deps.Metrics, lately: &r.lately, byTarget: map[target]*job{}, byClient: map[thumb.Client]int{},
 	}
 	if r.tracer != nil {
 		r.jobs.follow = r.follow
 	}
+	r.bound(&cfg)
 	r.metrics.observe(r)
 	sweeping, halt := context.WithCancel(context.Background())
 	r.halt = halt
@@ -185,19 +187,19 @@ func New(cfg Config, deps Deps) (*Renderer, error) {
 // Thumbnail makes a label of a capture for a client, together with whoever else asks
 // for that capture, and returns when it is there, when it has failed, or when ctx ends.
 // Errors wrap one of thumb's.
-func (r *Renderer) Thumbnail(ctx context.Context, client thumb.Client, id thumb.ID, position int) (Thumbnail, error) {
-	made, err := r.thumbnail(ctx, client, r.public, target{id: id}, position)
-	r.metrics.thumbnails.WithLabelValues(outcomeOf(made, err)).Inc()
+func (v *View) Thumbnail(ctx context.Context, client thumb.Client, id thumb.ID, position int) (Thumbnail, error) {
+	made, err := v.thumbnail(ctx, client, v.public, target{id: id, by: v.by}, position)
+	v.metrics.thumbnails.WithLabelValues(outcomeOf(made, err)).Inc()
 	return made, err
 }
 
-func (r *Renderer) thumbnail(ctx context.Context, client thumb.Client, on *shelf, what target, position int) (Thumbnail, error) {
-	if made, err, found := on.failures.recall(what.id, position); found {
+func (v *View) thumbnail(ctx context.Context, client thumb.Client, on *shelf, what target, position int) (Thumbnail, error) {
+	if made, err, found := on.failures(v.by).recall(what.id, position); found {
 		return made, err
 	}
-	o, err := r.jobs.join(ctx, what, on, position, client)
+	o, err := v.jobs.join(ctx, what, on, position, client)
 	if err != nil {
-		r.lately.note(what.id, position, causeOfFailure(err), err)
+		v.lately.note(what.id, what.label(position), causeOfFailure(err), err)
 		return Thumbnail{}, err
 	}
 	select {
@@ -211,12 +213,12 @@ func (r *Renderer) thumbnail(ctx context.Context, client thumb.Client, on *shelf
 // PrivateThumbnail does the same for a capture of a draft project, in private storage. A
 // capture that is public by now is thumb.ErrPublic; one that is not that project's, or
 // where there is no private storage, thumb.ErrNotPublic.
-func (r *Renderer) PrivateThumbnail(ctx context.Context, client thumb.Client, id thumb.ID, position int, project int64) (Thumbnail, error) {
-	if r.private == nil || project == 0 {
+func (v *View) PrivateThumbnail(ctx context.Context, client thumb.Client, id thumb.ID, position int, project int64) (Thumbnail, error) {
+	if v.Renderer.private == nil || project == 0 {
 		return Thumbnail{}, fmt.Errorf("no private storage for capture %d: %w", id, thumb.ErrNotPublic)
 	}
-	made, err := r.thumbnail(ctx, client, r.private, target{id, project}, position)
-	r.metrics.private.WithLabelValues(outcomeOf(made, err)).Inc()
+	made, err := v.thumbnail(ctx, client, v.Renderer.private, target{id, project, v.by}, position)
+	v.metrics.private.WithLabelValues(outcomeOf(made, err)).Inc()
 	return made, err
 }
 
@@ -226,8 +228,8 @@ func (r *Renderer) PrivateReady() bool { return r.private != nil && r.private.br
 
 // Failed says whether a label is remembered not to be had here: it cannot be rendered,
 // only the app may render it, or its original cannot be fetched.
-func (r *Renderer) Failed(id thumb.ID, position int) bool {
-	return r.private != nil && r.private.failures.lasts(id, position)
+func (v *View) Failed(id thumb.ID, position int) bool {
+	return v.by.private != nil && v.by.private.lasts(id, position)
 }
 
 // OriginalURL returns a URL at which anyone may fetch the original of a public
@@ -249,12 +251,12 @@ func (r *Renderer) OriginalURL(ctx context.Context, id thumb.ID) (string, error)
 // Prefetch starts on a label before anybody asks for it, behind everything that
 // somebody waits for. It returns at once, and does nothing where it would be in
 // the way.
-func (r *Renderer) Prefetch(id thumb.ID, position int) {
-	if _, _, found := r.public.failures.recall(id, position); found {
+func (v *View) Prefetch(id thumb.ID, position int) {
+	if _, _, found := v.by.public.recall(id, position); found {
 		return
 	}
-	if _, err := r.jobs.join(context.Background(), target{id: id}, r.public, position, thumb.Nobody); err != nil {
-		r.metrics.dropped.Inc()
+	if _, err := v.jobs.join(context.Background(), target{id: id, by: v.by}, v.public, position, thumb.Nobody); err != nil {
+		v.metrics.dropped.Inc()
 	}
 }
 
@@ -262,21 +264,21 @@ func (r *Renderer) Prefetch(id thumb.ID, position int) {
 // thumb.ErrOriginalForApp, and did not: because it refuses this original, which is
 // remembered until the capture changes, or because it failed, which is remembered for
 // source.retry_after.
-func (r *Renderer) AppFailed(id thumb.ID, position int, refused bool) {
-	r.public.failures.rememberApp(id, position, refused)
+func (v *View) AppFailed(id thumb.ID, position int, refused bool) {
+	v.by.public.rememberApp(id, position, refused)
 	err := errAppFailed
 	if refused {
 		err = errAppRefused
 	}
-	r.lately.note(id, position, CauseApp, err)
+	v.lately.note(id, v.by.specs[position].Label, CauseApp, err)
 }
 
 // Changed heeds notifications that name captures: remembered failures are looked
 // at again, and jobs that wait for another replica look whether it is finished.
 func (r *Renderer) Changed(ids []thumb.ID) {
-	for _, s := range r.shelves() {
+	for _, f := range r.View().by.failures() {
 		for _, id := range ids {
-			s.failures.changed(id)
+			f.changed(id)
 		}
 	}
 	r.jobs.wake(ids)
@@ -288,8 +290,8 @@ func (r *Renderer) Changed(ids []thumb.ID) {
 // ChangedAll heeds a notification that names no capture, and a time in which
 // notifications may have been missed.
 func (r *Renderer) ChangedAll() {
-	for _, s := range r.shelves() {
-		s.failures.changedAll()
+	for _, f := range r.View().by.failures() {
+		f.changedAll()
 	}
 	r.jobs.wakeAll()
 	if r.drafts != nil {

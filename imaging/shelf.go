@@ -19,7 +19,6 @@ type shelf struct {
 	upsert    func(ctx context.Context, j *job, rows []thumb.Row) ([]thumb.Upserted, error)
 	keys      thumb.Keys
 	mayDelete func(ctx context.Context) error // nil: always
-	failures  *failures
 	breaker   breaker
 	behind    atomic.Int32 // Puts that heed no context, and that nobody waits for any more
 	private   bool
@@ -40,6 +39,14 @@ func (s *shelf) at(path string) Thumbnail {
 func (s *shelf) holds(id thumb.ID, path string) bool {
 	name, under := strings.CutPrefix(path, string(s.keys.AppendFolder(nil, id)))
 	return under && name != "" && !strings.Contains(name, "/")
+}
+
+// failures are those of the thumbnails that lie on the shelf, by the positions of labels.
+func (s *shelf) failures(by *labelled) *failures {
+	if s.private {
+		return by.private
+	}
+	return by.public
 }
 
 // admits says why a capture's thumbnail must not lie on the shelf of a job: nil where it may.
@@ -64,22 +71,19 @@ func (r *Renderer) shelves() []*shelf {
 // newShelves makes them.
 func (r *Renderer) newShelves(deps Deps) {
 	r.public = &shelf{
-		storage: deps.Storage, rows: deps.Database, keys: r.cfg.Keys, mayDelete: deps.MayDelete, breaker: breaker{began: time.Now()},
-		failures: newFailures(r.cfg.Source.RetryAfter, maxKept),
+		storage: deps.Storage, rows: deps.Database, keys: r.cfg().Keys, mayDelete: deps.MayDelete, breaker: breaker{began: time.Now()},
 		upsert: func(ctx context.Context, j *job, rows []thumb.Row) ([]thumb.Upserted, error) {
-			return deps.Database.Upsert(ctx, j.id, rows, r.cfg.DeleteAfter)
+			return deps.Database.Upsert(ctx, j.id, rows, r.cfg().DeleteAfter)
 		},
 	}
 	if deps.Private == nil {
 		return
 	}
 	private := deps.Private
-	r.public.failures = newFailures(r.cfg.Source.RetryAfter, maxKept-maxKeptPrivate)
 	r.private = &shelf{
-		storage: private.Storage, rows: private.Rows, keys: r.cfg.PrivateKeys, mayDelete: private.MayDelete, private: true, breaker: breaker{began: time.Now()},
-		failures: newFailures(r.cfg.Source.RetryAfter, maxKeptPrivate),
+		storage: private.Storage, rows: private.Rows, keys: r.cfg().PrivateKeys, mayDelete: private.MayDelete, private: true, breaker: breaker{began: time.Now()},
 		upsert: func(ctx context.Context, j *job, rows []thumb.Row) ([]thumb.Upserted, error) {
-			return private.Rows.UpsertDraft(ctx, j.id, j.project, rows, r.cfg.DeleteAfter)
+			return private.Rows.UpsertDraft(ctx, j.id, j.project, rows, r.cfg().DeleteAfter)
 		},
 	}
 }

@@ -19,20 +19,19 @@ type Gauge struct{ Now, Limit int64 }
 
 // State returns what the cold path is doing.
 func (r *Renderer) State() State {
-	working, _, _ := r.turns.state()
-	workers, memory, _ := r.renders.state()
-	_, originals, _ := r.originals.state()
+	turns, renders, originals := r.turns.state(), r.renders.state(), r.originals.state()
+	captures, most := r.jobs.count()
 	remembered, kept, limit := 0, int64(0), int64(0)
-	for _, s := range r.shelves() {
-		captures, bytes := s.failures.state()
+	for _, f := range r.View().by.failures() {
+		captures, bytes := f.state()
 		remembered, kept, limit = remembered+captures, kept+bytes, limit+maxRemembered
 	}
 	return State{
-		Captures:  Gauge{int64(r.jobs.count()), int64(r.jobs.limit)},
-		Working:   Gauge{int64(working), int64(r.turns.places)},
-		Workers:   Gauge{int64(workers), int64(r.renders.room())},
-		Memory:    Gauge{memory, r.renders.bytes},
-		Originals: Gauge{originals, r.originals.bytes},
+		Captures:  Gauge{int64(captures), int64(most)},
+		Working:   Gauge{int64(turns.taken), int64(turns.room)},
+		Workers:   Gauge{int64(renders.taken), int64(renders.room)},
+		Memory:    Gauge{renders.held, renders.bytes},
+		Originals: Gauge{originals.held, originals.bytes},
 		Kept:      Gauge{kept, maxKept},
 		Failures:  Gauge{int64(remembered), limit},
 		LeftAlone: Gauge{int64(r.sources.LeftAlone()), source.MaxSilent},

@@ -41,7 +41,7 @@ type kept struct {
 func (r *Renderer) keep(j *job, work *thumb.Work, batch labels, pictures []render.Picture) {
 	var all []*kept
 	batch.each(func(position int) {
-		all = append(all, &kept{position: position, picture: pictures[len(all)], key: newKey(j.shelf.keys, j.id, r.cfg.Specs[position].Label)})
+		all = append(all, &kept{position: position, picture: pictures[len(all)], key: newKey(j.shelf.keys, j.id, j.by.specs[position].Label)})
 	})
 	err := errPanic
 	defer func() {
@@ -49,7 +49,7 @@ func (r *Renderer) keep(j *job, work *thumb.Work, batch labels, pictures []rende
 			r.finishKept(j, k, cmp.Or(k.err, err))
 		}
 	}()
-	slow := time.AfterFunc(r.cfg.Render.MaxWait, func() { r.giveUnkept(j, all) })
+	slow := time.AfterFunc(j.cfg.Render.MaxWait, func() { r.giveUnkept(j, all) })
 	defer slow.Stop()
 	defer r.recovered("keeping pictures")
 	err = r.keepAll(j, work, all)
@@ -61,7 +61,7 @@ func (r *Renderer) keep(j *job, work *thumb.Work, batch labels, pictures []rende
 func (r *Renderer) giveUnkept(j *job, all []*kept) {
 	j.shelf.breaker.note(errSlow)
 	for _, k := range all {
-		j.shelf.failures.rememberPicture(j.id, k.position, k.picture.JPEG)
+		j.shelf.failures(j.by).rememberPicture(j.id, k.position, k.picture.JPEG)
 		r.jobs.finish(j, k.position, Thumbnail{JPEG: k.picture.JPEG}, nil)
 	}
 	r.jobs.end(j, errSlow)
@@ -72,10 +72,10 @@ func (r *Renderer) giveUnkept(j *job, all []*kept) {
 func (r *Renderer) finishKept(j *job, k *kept, err error) {
 	if err != nil && !refused(err) {
 		r.log.Warn("thumbnail not kept", slog.Int64("capture", int64(j.id)),
-			slog.String("label", r.cfg.Specs[k.position].Label), slog.Any("error", err))
-		r.lately.note(j.id, k.position, causeOfKeeping(err), err)
+			slog.String("label", j.by.specs[k.position].Label), slog.Any("error", err))
+		r.lately.note(j.id, j.by.specs[k.position].Label, causeOfKeeping(err), err)
 		k.made, err = Thumbnail{JPEG: k.picture.JPEG}, nil
-		j.shelf.failures.rememberPicture(j.id, k.position, k.picture.JPEG)
+		j.shelf.failures(j.by).rememberPicture(j.id, k.position, k.picture.JPEG)
 	}
 	r.finish(j, labelAt(k.position), k.made, err)
 }
@@ -105,7 +105,7 @@ func (r *Renderer) keepAll(j *job, work *thumb.Work, all []*kept) error {
 	for _, k := range all {
 		keys = append(keys, k.key)
 	}
-	if err := j.shelf.rows.Discard(ctx, j.id, keys, r.cfg.DeleteAfter+leftoverDelay); err != nil {
+	if err := j.shelf.rows.Discard(ctx, j.id, keys, j.cfg.DeleteAfter+leftoverDelay); err != nil {
 		return fmt.Errorf("recording the keys before their files: %w", err)
 	}
 	ended()
@@ -154,7 +154,7 @@ func (r *Renderer) putAll(ctx context.Context, j *job, all []*kept) (stored []*k
 func (r *Renderer) upsert(ctx context.Context, j *job, work *thumb.Work, stored []*kept) error {
 	var rows []thumb.Row
 	for _, k := range stored {
-		spec := r.cfg.Specs[k.position]
+		spec := j.by.specs[k.position]
 		rows = append(rows, thumb.Row{
 			Label: spec.Label, Path: k.key, Width: spec.Width, Height: k.picture.Height,
 			Size: int64(len(k.picture.JPEG)), LastModified: work.Version(),

@@ -22,7 +22,7 @@ const (
 // that were stored by a process that died before it wrote the row. Every replica
 // sweeps; the database gives each file to one of them.
 func (r *Renderer) sweep(ctx context.Context, on *shelf) {
-	interval := min(max(r.cfg.DeleteAfter/4, shortestSweep), longestSweep)
+	interval := min(max(r.cfg().DeleteAfter/4, shortestSweep), longestSweep)
 	timer := time.NewTimer(rand.N(interval)) // replicas that start together do not sweep together
 	defer timer.Stop()
 	for {

@@ -19,7 +19,8 @@ const workTime = 2 * time.Minute
 
 // launch starts a new job's goroutine. It is called with the jobs' lock held.
 func (r *Renderer) launch(j *job) {
-	j.patience = r.cfg.Render.MaxWait
+	j.cfg = r.cfg()
+	j.patience = j.cfg.Render.MaxWait
 	j.holder = r.holder + "/" + strconv.FormatUint(j.number, 10)
 	r.working.Go(func() { r.run(j) })
 }
@@ -29,7 +30,7 @@ func (r *Renderer) launch(j *job) {
 // stuck in the step that hangs.
 func (r *Renderer) run(j *job) {
 	err := errPanic
-	hung := time.AfterFunc(r.cfg.Render.MaxWait+r.sources.Limit()+workTime, func() {
+	hung := time.AfterFunc(j.cfg.Render.MaxWait+r.sources.Limit()+workTime, func() {
 		r.jobs.end(j, errHung)
 		j.cancel(errHung)
 	})
@@ -127,15 +128,15 @@ func (r *Renderer) renderAndKeep(j *job, work *thumb.Work, original []byte) (ano
 // alone, and a label that is too big even so is finished: then the batch is empty.
 func (r *Renderer) plan(j *job, work *thumb.Work, original []byte, wanted labels) (labels, *plan, error) {
 	for _, batch := range []labels{wanted, wanted & -wanted} {
-		made, err := r.inspect(original, r.specs(batch), r.cfg.Source.MaxPixels)
+		made, err := r.inspect(original, j.specs(batch), j.cfg.Source.MaxPixels)
 		if err != nil {
 			return 0, nil, r.fault(j, work, ^labels(0), err)
 		}
-		if made.memory <= r.cfg.Render.Memory {
+		if made.memory <= j.cfg.Render.Memory {
 			return batch, made, nil
 		}
 		if batch == wanted&-wanted {
-			err := fmt.Errorf("%w: %w: decoding takes %d bytes, render.memory is %d", thumb.ErrOriginalUnusable, thumb.ErrTooBig, made.memory, r.cfg.Render.Memory)
+			err := fmt.Errorf("%w: %w: decoding takes %d bytes, render.memory is %d", thumb.ErrOriginalUnusable, thumb.ErrTooBig, made.memory, j.cfg.Render.Memory)
 			r.finish(j, batch, Thumbnail{}, r.fault(j, work, batch, err))
 			break
 		}
@@ -143,9 +144,9 @@ func (r *Renderer) plan(j *job, work *thumb.Work, original []byte, wanted labels
 	return 0, nil, nil
 }
 
-func (r *Renderer) specs(which labels) thumb.Specs {
+func (j *job) specs(which labels) thumb.Specs {
 	var specs thumb.Specs
-	which.each(func(position int) { specs = append(specs, r.cfg.Specs[position]) })
+	which.each(func(position int) { specs = append(specs, j.by.specs[position]) })
 	return specs
 }
 
@@ -157,7 +158,7 @@ func (r *Renderer) render(j *job, core *place, p *plan) (pictures []render.Pictu
 	defer func() { end(err, slog.Int("thumbedge.thumbnails", len(pictures))) }()
 	err = fmt.Errorf("%w: %w", thumb.ErrOriginalUnusable, errPanic)
 	defer r.recovered("rendering a picture")
-	pictures, err = p.render(j.ctx, r.cfg.Render.Quality)
+	pictures, err = p.render(j.ctx, j.cfg.Render.Quality)
 	if err != nil && j.ctx.Err() != nil {
 		err = causeOf(j.ctx, err)
 	}
@@ -168,7 +169,7 @@ func (r *Renderer) render(j *job, core *place, p *plan) (pictures []render.Pictu
 // or the app, was faster. It returns those that are left; the job leaves where none is.
 func (r *Renderer) finishFromRows(j *job, work *thumb.Work) labels {
 	r.jobs.wanted(j).each(func(position int) {
-		if row, needed := work.NeedsRender(r.cfg.Specs[position]); !needed {
+		if row, needed := work.NeedsRender(j.by.specs[position]); !needed {
 			r.finish(j, labelAt(position), j.shelf.at(row.Path), nil)
 		}
 	})
@@ -178,7 +179,7 @@ func (r *Renderer) finishFromRows(j *job, work *thumb.Work) labels {
 // finishFromFailures finishes the labels that this version of the original is known
 // not to give. It returns those that are left; the job leaves where none is.
 func (r *Renderer) finishFromFailures(j *job, work *thumb.Work) labels {
-	errs := j.shelf.failures.ofVersion(work)
+	errs := j.shelf.failures(j.by).ofVersion(work)
 	r.jobs.wanted(j).each(func(position int) {
 		if err := errs[position]; err != nil {
 			r.finish(j, labelAt(position), Thumbnail{}, err)
@@ -193,7 +194,7 @@ func (r *Renderer) finish(j *job, which labels, made Thumbnail, err error) {
 		outcome := outcomeOf(made, err)
 		r.metrics.jobs.WithLabelValues(outcome).Inc()
 		r.log.Debug("label finished", slog.Int64("capture", int64(j.id)),
-			slog.String("label", r.cfg.Specs[position].Label), slog.String("outcome", outcome), slog.Any("error", err))
+			slog.String("label", j.by.specs[position].Label), slog.String("outcome", outcome), slog.Any("error", err))
 		r.jobs.finish(j, position, made, err)
 	})
 }
@@ -202,12 +203,12 @@ func (r *Renderer) finish(j *job, which labels, made Thumbnail, err error) {
 func (r *Renderer) fault(j *job, work *thumb.Work, which labels, err error) error {
 	switch {
 	case errors.Is(err, thumb.ErrOriginalUnavailable):
-		j.shelf.failures.rememberUnavailable(work.Capture.ID, err)
+		j.shelf.failures(j.by).rememberUnavailable(work.Capture.ID, err)
 	case errors.Is(err, thumb.ErrOriginalForApp):
-		j.shelf.failures.rememberVersion(work, which, err)
+		j.shelf.failures(j.by).rememberVersion(work, which, err)
 		r.log.Info("original is left to the app", slog.Int64("capture", int64(work.Capture.ID)), slog.Any("reason", err))
 	case errors.Is(err, thumb.ErrOriginalUnusable):
-		j.shelf.failures.rememberVersion(work, which, err)
+		j.shelf.failures(j.by).rememberVersion(work, which, err)
 	}
 	return err
 }

@@ -32,6 +32,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/thumbedge/thumbedge/resolver/thumb"
@@ -76,7 +77,7 @@ type Fetcher struct {
 	buckets Buckets
 	site    site
 	hosts   *hosts
-	limit   time.Duration
+	limit   atomic.Int64 // a time.Duration
 	// Two pools of connections: one made to the app, which may be at a private
 	// address, must never be used for a URL that some capture names.
 	guarded, app *http.Transport
@@ -94,8 +95,8 @@ func New(cfg Config, deps Deps) (*Fetcher, error) {
 	f := &Fetcher{
 		cfg: cfg, storage: deps.Storage, buckets: deps.Buckets, site: at,
 		hosts: newHosts(cfg.RetryAfter, deps.Log),
-		limit: cfg.ConnectTimeout + 2*cfg.ReadTimeout + deps.RoomWait,
 	}
+	f.AllowRoomWait(deps.RoomWait)
 	g, plain := newGuard(cfg), net.Dialer{Timeout: cfg.ConnectTimeout}
 	f.guarded = f.transport(g.dial(cfg.ConnectTimeout), deps.Conns)
 	f.app = f.transport(plain.DialContext, deps.Conns)
@@ -120,7 +121,12 @@ func (f *Fetcher) Close() {
 func (f *Fetcher) LeftAlone() int { return f.hosts.leftAlone() }
 
 // Limit is how long one Fetch may take in all, its wait for room included.
-func (f *Fetcher) Limit() time.Duration { return f.limit }
+func (f *Fetcher) Limit() time.Duration { return time.Duration(f.limit.Load()) }
+
+// AllowRoomWait sets how long a Room may take, at most, of fetches that begin from now on.
+func (f *Fetcher) AllowRoomWait(d time.Duration) {
+	f.limit.Store(int64(f.cfg.ConnectTimeout + 2*f.cfg.ReadTimeout + d))
+}
 
 const (
 	fetchTTL   = 15 * time.Minute // of a URL that the proxy itself reads
@@ -176,7 +182,7 @@ func (f *Fetcher) BrowserURL(ctx context.Context, original thumb.Original) strin
 // Fetch brings the original at a location into memory. Errors wrap one of thumb's,
 // or are those of room.
 func (f *Fetcher) Fetch(ctx context.Context, at Location, room Room) ([]byte, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, f.limit, errTooSlow)
+	ctx, cancel := context.WithTimeoutCause(ctx, f.Limit(), errTooSlow)
 	defer cancel()
 	if at.key != "" {
 		bytes, err := f.readStored(ctx, at.key, room)

@@ -23,12 +23,12 @@ import (
 // Config says where the database is and how it is used ([database] in the
 // configuration file).
 type Config struct {
-	URL         string        `toml:"url,secret"`        // of the pool; required
-	ListenURL   string        `toml:"listen_url,secret"` // direct, for LISTEN, where URL is a pooler's; "": URL
-	Pooler      bool          `toml:"pooler"`            // URL is a transaction pooler's: no prepared statements
-	Schema      string        `toml:"schema"`            // whose tables these are; only "antenna" so far
-	PageTimeout time.Duration `toml:"page_timeout"`      // that a page waits for its query at most
-	MaxConns    int           `toml:"max_conns"`         // of the pool
+	URL         string        `toml:"url,secret"`          // of the pool; required
+	ListenURL   string        `toml:"listen_url,secret"`   // direct, for LISTEN, where URL is a pooler's; "": URL
+	Pooler      bool          `toml:"pooler"`              // URL is a transaction pooler's: no prepared statements
+	Schema      string        `toml:"schema"`              // whose tables these are; only "antenna" so far
+	PageTimeout time.Duration `toml:"page_timeout,reload"` // that a page waits for its query at most
+	MaxConns    int           `toml:"max_conns"`           // of the pool
 	Tables      Tables        `toml:"tables"`
 	// Keys is storage.prefix. A file is only ever recorded for deletion, and handed
 	// out for it, where it lies in its capture's folder under it.

@@ -34,17 +34,17 @@ type File struct {
 	Server     Server               `toml:"server"`
 	Upstream   wire.UpstreamConfig  `toml:"upstream"`
 	Rewrite    proxy.RewriteConfig  `toml:"rewrite"`
-	Thumbnails thumb.Specs          `toml:"thumbnails"`
-	Render     imaging.RenderConfig `toml:"render"`
+	Thumbnails thumb.Specs          `toml:"thumbnails,reload"`
+	Render     imaging.RenderConfig `toml:"render,reload"`
 	Source     source.Config        `toml:"source"`
 	Database   postgres.Config      `toml:"database"`
 	Storage    Storage              `toml:"storage"`
-	Cache      resolver.Config      `toml:"cache"`
+	Cache      resolver.Config      `toml:"cache,reload"`
 	Responses  responses.Config     `toml:"responses"`
 	Headers    wire.HeadersConfig   `toml:"headers,reload"`
 	Limits     proxy.LimitsConfig   `toml:"limits,reload"`
 	Signing    signing.Config       `toml:"signing,reload"`
-	Reconcile  reconcile.Config     `toml:"reconcile"`
+	Reconcile  reconcile.Config     `toml:"reconcile,reload"`
 	Tracing    tracing.Config       `toml:"tracing"`
 	Log        Log                  `toml:"log"`
 }

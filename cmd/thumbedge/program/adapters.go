@@ -19,29 +19,29 @@ var (
 	_ imaging.Drafts      = (*postgres.Store)(nil)
 	_ imaging.PrivateRows = (*postgres.Table)(nil)
 	_ resolver.URLs       = (imaging.Storage)(nil)
-	_ proxy.Resolver      = (*resolver.WarmSet)(nil)
+	_ proxy.Resolver      = (*resolver.Reader)(nil)
 	_ proxy.Renderer      = renderer{}
 	_ proxy.Files         = files{}
 	_ postgres.Sink       = sink{}
 )
 
-// renderer is the cold path as the proxy wants it.
+// renderer is the cold path of one configuration, as the proxy wants it.
 type renderer struct {
-	*imaging.Renderer
+	*imaging.View
 	private *storageProbe // nil: there is no private storage
 }
 
 // PrivateReady asks both who know something of private storage: whoever stores in it, and
 // whoever looks at it.
-func (r renderer) PrivateReady() bool { return r.private.up() && r.Renderer.PrivateReady() }
+func (r renderer) PrivateReady() bool { return r.private.up() && r.View.PrivateReady() }
 
 func (r renderer) Thumbnail(ctx context.Context, client thumb.Client, id thumb.ID, position int) (proxy.Thumbnail, error) {
-	made, err := r.Renderer.Thumbnail(ctx, client, id, position)
+	made, err := r.View.Thumbnail(ctx, client, id, position)
 	return proxy.Thumbnail(made), err
 }
 
 func (r renderer) PrivateThumbnail(ctx context.Context, client thumb.Client, id thumb.ID, position int, project int64) (proxy.Thumbnail, error) {
-	made, err := r.Renderer.PrivateThumbnail(ctx, client, id, position, project)
+	made, err := r.View.PrivateThumbnail(ctx, client, id, position, project)
 	return proxy.Thumbnail(made), err
 }
 

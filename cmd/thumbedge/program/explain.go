@@ -14,12 +14,13 @@ import (
 func (p *Program) explain(ctx context.Context, id thumb.ID) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
+	view := p.renderer.View()
 	private := ExplainedPrivate(p.File(), p.private.storage)
 	if private != nil {
-		private.Remembered = p.renderer.RememberedDraft
+		private.Remembered = view.RememberedDraft
 	}
 	return explain.Explain(ctx, explain.Deps{
-		Database: p.store, URLs: p.storage.StorageURLs, Specs: p.File().Thumbnails, Remembered: p.renderer.Remembered, Private: private,
+		Database: p.store, URLs: p.storage.StorageURLs, Specs: view.Specs(), Remembered: view.Remembered, Private: private,
 		LastFailure: p.renderer.LastFailure,
 	}, id)
 }

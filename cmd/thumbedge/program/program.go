@@ -159,7 +159,7 @@ func (p *Program) build(ctx context.Context, file *config.File) error {
 	}
 	useSigner()
 	if p.proxy, err = proxy.New(file.Proxy(), proxy.Deps{
-		Resolver: p.resolving(), Renderer: p.rendering(file.Thumbnails), Files: files, PrivateFiles: p.private.files, Log: p.opts.Log,
+		Resolver: p.resolving(p.warm.Reader()), Renderer: p.rendering(p.renderer.View()), Files: files, PrivateFiles: p.private.files, Log: p.opts.Log,
 		Signer:  signer,
 		Metrics: proxy.NewMetrics(registry), Activity: activity, Tracer: p.proxyTracer(), Connected: p.warm.Connected,
 	}); err != nil {

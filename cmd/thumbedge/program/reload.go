@@ -139,14 +139,24 @@ func (p *Program) prepare(next *config.File) (apply func(), err error) {
 	if err != nil {
 		return nil, err
 	}
+	reader, useReader, err := p.warm.Prepare(next.Resolver())
+	if err != nil {
+		return nil, err
+	}
+	view, useView, err := p.renderer.Prepare(next.Imaging())
+	if err != nil {
+		return nil, err
+	}
 	swap, err := p.proxy.Prepare(next.Proxy(), proxy.Changed{
-		Resolver: p.resolving(), Renderer: p.rendering(next.Thumbnails), Signer: signer,
+		Resolver: p.resolving(reader), Renderer: p.rendering(view), Signer: signer,
 	})
 	if err != nil {
 		return nil, err
 	}
 	return func() {
 		useSigner()
+		useReader()
+		useView()
 		swap()
 		if p.opts.Level != nil {
 			p.opts.Level.Set(next.Log.SlogLevel())

@@ -80,21 +80,21 @@ func (p *Program) imagingTracer() imaging.Tracer {
 	return p.tracing
 }
 
-// resolving returns the warm set as the proxy asks it.
-func (p *Program) resolving() proxy.Resolver {
+// resolving returns the warm set of a configuration as the proxy asks it.
+func (p *Program) resolving(reader *resolver.Reader) proxy.Resolver {
 	if p.tracing == nil {
-		return p.warm
+		return reader
 	}
-	return tracedWarmSet{p.warm, p.tracing}
+	return tracedReader{reader, p.tracing}
 }
 
-// rendering returns the cold path as the proxy with these labels asks it.
-func (p *Program) rendering(labels thumb.Specs) proxy.Renderer {
-	r := renderer{p.renderer, p.private.probe}
+// rendering returns the cold path of a configuration as the proxy asks it.
+func (p *Program) rendering(view *imaging.View) proxy.Renderer {
+	r := renderer{view, p.private.probe}
 	if p.tracing == nil {
 		return r
 	}
-	return tracedRenderer{r, p.tracing, labels}
+	return tracedRenderer{r, p.tracing}
 }
 
 // calls has a span for each operation on the database that a recorded request waits for,
@@ -177,24 +177,24 @@ func (r tracedRows) Discard(ctx context.Context, id thumb.ID, paths []string, af
 	return r.call(ctx, "discard", func(ctx context.Context) error { return r.Table.Discard(ctx, id, paths, after) })
 }
 
-// tracedWarmSet has a span for each time that it is asked.
-type tracedWarmSet struct {
-	*resolver.WarmSet
+// tracedReader has a span for each time that the warm set is asked.
+type tracedReader struct {
+	*resolver.Reader
 	tracing *tracing.Tracing
 }
 
-func (w tracedWarmSet) Resolve(ctx context.Context, ids []thumb.ID, known []thumb.Known) error {
+func (w tracedReader) Resolve(ctx context.Context, ids []thumb.ID, known []thumb.Known) error {
 	ctx, end := w.tracing.Span(ctx, "resolve")
-	err := w.WarmSet.Resolve(ctx, ids, known)
+	err := w.Reader.Resolve(ctx, ids, known)
 	if end != nil {
 		end(failureOf(err), slog.Int("thumbedge.captures", len(ids)))
 	}
 	return err
 }
 
-func (w tracedWarmSet) Fresh(ctx context.Context, id thumb.ID) (thumb.Known, error) {
+func (w tracedReader) Fresh(ctx context.Context, id thumb.ID) (thumb.Known, error) {
 	ctx, end := w.tracing.Span(ctx, "fresh")
-	known, err := w.WarmSet.Fresh(ctx, id)
+	known, err := w.Reader.Fresh(ctx, id)
 	if end != nil {
 		end(failureOf(err), slog.Int64("thumbedge.capture", int64(id)))
 	}
@@ -205,7 +205,6 @@ func (w tracedWarmSet) Fresh(ctx context.Context, id thumb.ID) (thumb.Known, err
 type tracedRenderer struct {
 	renderer
 	tracing *tracing.Tracing
-	specs   thumb.Specs
 }
 
 func (r tracedRenderer) Thumbnail(ctx context.Context, client thumb.Client, id thumb.ID, position int) (proxy.Thumbnail, error) {
@@ -224,7 +223,7 @@ func (r tracedRenderer) PrivateThumbnail(ctx context.Context, client thumb.Clien
 
 func (r tracedRenderer) end(end func(string, ...slog.Attr), err error, id thumb.ID, position int) {
 	if end != nil {
-		end(failureOf(err), slog.Int64("thumbedge.capture", int64(id)), slog.String("thumbedge.label", r.specs[position].Label))
+		end(failureOf(err), slog.Int64("thumbedge.capture", int64(id)), slog.String("thumbedge.label", r.Specs()[position].Label))
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/cli"
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 	"github.com/thumbedge/thumbedge/internal/testenv"
 )
 
@@ -98,15 +99,21 @@ func (s *site) serveBy(cmd *exec.Cmd, env ...string) *replica {
 // writeConfig writes the site's configuration into a file of its own.
 func (s *site) writeConfig() (path string) {
 	s.Helper()
-	document, err := toml.Marshal(s.file.Tree())
+	path = filepath.Join(s.TempDir(), "thumbedge.toml")
+	s.writeFile(path, s.file)
+	return path
+}
+
+// writeFile writes a configuration.
+func (s *site) writeFile(path string, file *config.File) {
+	s.Helper()
+	document, err := toml.Marshal(file.Tree())
+	if err == nil {
+		err = os.WriteFile(path, document, 0o600)
+	}
 	if err != nil {
 		s.Fatal(err)
 	}
-	path = filepath.Join(s.TempDir(), "thumbedge.toml")
-	if err := os.WriteFile(path, document, 0o600); err != nil {
-		s.Fatal(err)
-	}
-	return path
 }
 
 // kill ends the replica as SIGKILL does, and returns when it is gone.

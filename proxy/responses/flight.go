@@ -11,8 +11,12 @@ const flightWait = time.Second
 
 // flight is a request to the app whose answer others wait for.
 type flight struct {
-	done  chan struct{}
-	entry *Entry // read after done; nil: the answer is nobody else's
+	done chan struct{}
+	// entry and failed are read after done. entry is nil where the answer is nobody else's.
+	// failed: the app gave no whole answer, which says nothing of whether the next may be
+	// kept; entry then stands in for it, where there is one that may.
+	entry  *Entry
+	failed bool
 }
 
 // flights are the requests under way whose answers are likely to be kept. Each has one
@@ -36,25 +40,18 @@ func (f *flights) board(key []byte) (fl *flight, leads bool) {
 }
 
 // land ends a flight.
-func (f *flights) land(key string, fl *flight, e *Entry) {
+func (f *flights) land(key string, fl *flight, e *Entry, failed bool) {
 	f.mu.Lock()
 	delete(f.open, key)
 	f.mu.Unlock()
-	fl.entry = e
+	fl.entry, fl.failed = e, failed
 	close(fl.done)
 }
 
-// await waits for a flight to land, and returns its entry, nil where that comes too late
-// or is none.
-func (fl *flight) await(wait func(<-chan struct{}) bool) *Entry {
-	if !wait(fl.done) {
-		return nil
-	}
-	return fl.entry
-}
-
 // join waits for the answer to the same request of another client, where it is likely to
-// be kept, and returns it. Where there is none, the request leads.
+// be kept, and returns it. Where there is none, the request leads. Where it turns out, as
+// soon as its head is there, that the answer cannot be kept, all who wait go to the app at
+// once. Where the app has failed, one of them leads the others.
 func (v *visit) join(e *Entry) *Entry {
 	last := v.c.verdicts.of(v.known(), v.now)
 	shows := v.q.cookie || v.q.authorization
@@ -70,18 +67,30 @@ func (v *visit) join(e *Entry) *Entry {
 			v.lead = fl
 			return nil
 		}
-		got := fl.await(func(done <-chan struct{}) bool { return v.r.Wait(ctx, done) })
-		if got == nil {
+		if !v.r.Wait(ctx, fl.done) {
+			return nil // it comes too late
+		}
+		got := fl.entry
+		if v.now = time.Now(); got == nil && !fl.failed {
 			return nil
 		}
-		if v.now = time.Now(); v.c.holds(v.hash, got) && v.selects(got) {
-			if got.anonymous && !v.alike || !v.decodes(got) || !v.mayHave(got) || got.use(&v.q, v.now) == useValidated {
-				return nil
-			}
-			return got
+		if got != nil && v.c.holds(v.hash, got) && v.selects(got) {
+			return v.landed(got, fl.failed)
 		}
-		// It is another variant, or out of date: the next one may be this request's.
+		// The app failed, or it is another variant, or out of date: the next may be this
+		// request's.
 	}
+}
+
+// landed returns the entry of a flight that the request has waited for, if it may have it.
+func (v *visit) landed(e *Entry, failed bool) *Entry {
+	switch {
+	case e.anonymous && !v.alike, !v.decodes(e), !v.mayHave(e):
+		return nil
+	case failed && v.standsIn(e), !failed && e.use(&v.q, v.now) != useValidated:
+		return e
+	}
+	return nil
 }
 
 // flightKey keeps requests that show nothing apart from others.
@@ -93,9 +102,9 @@ func (v *visit) flightKey() []byte {
 }
 
 // land ends the flight that others wait for, if the request leads one.
-func (v *visit) land(e *Entry) {
+func (v *visit) land(e *Entry, failed bool) {
 	if v.lead != nil {
-		v.c.flights.land(string(v.flightKey()), v.lead, e)
+		v.c.flights.land(string(v.flightKey()), v.lead, e, failed)
 		v.lead = nil
 	}
 }

@@ -26,7 +26,9 @@ func (v *visit) keep(a *wire.Answer) (*Entry, Reason) {
 	}
 	if reason != "" {
 		v.c.metrics.unstorable[reason].Inc()
-		if reason != reasonAuthorization && reason != reasonCookie && said.status != http.StatusNotModified {
+		// A failure says nothing of what the app answers otherwise: where it could be kept,
+		// requests go on waiting for one another.
+		if reason != reasonAuthorization && reason != reasonCookie && said.status != http.StatusNotModified && !failed(a) {
 			v.c.verdicts.note(v.known(), verdictUnstorable, v.now)
 		}
 		return nil, reason

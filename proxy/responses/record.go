@@ -48,7 +48,7 @@ func (rec *recording) lose(why Reason) {
 	rec.lost = why
 	rec.v.c.recording.Add(-int64(cap(rec.body)))
 	rec.body = nil
-	rec.v.land(nil)
+	rec.v.land(nil, why == reasonBroken || why == reasonOutdated)
 }
 
 // Part is wire.Watcher's.
@@ -58,6 +58,7 @@ func (rec *recording) Part(p []byte) {
 	}
 	need := len(rec.body) + len(p)
 	if int64(need) > rec.v.c.cfg.MaxObject {
+		rec.v.c.verdicts.note(rec.v.known(), verdictUnstorable, time.Now())
 		rec.lose(reasonLarge)
 		return
 	}
@@ -99,7 +100,7 @@ func (rec *recording) End(whole bool) {
 	if rec.tells {
 		c.tell(e, false, rec.v.gone, rec.v.now)
 	}
-	rec.v.land(e)
+	rec.v.land(e, false)
 }
 
 // ttl says for how long an entry is fresh, for Cache-Status.

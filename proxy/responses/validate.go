@@ -70,7 +70,7 @@ func (v *visit) validated(e *Entry, a *wire.Answer) *Entry {
 	}
 	v.c.store.add(v.hash, next, func(o *Entry) bool { return o == e || v.selects(o) })
 	v.c.verdicts.note(v.known(), next.verdict(), v.now)
-	v.land(next)
+	v.land(next, false)
 	return next
 }
 

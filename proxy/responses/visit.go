@@ -44,7 +44,7 @@ func (v *visit) pass() Fetched {
 }
 
 func (v *visit) fetch() Fetched {
-	defer func() { v.land(nil) }()
+	defer func() { v.land(nil, false) }()
 	e, others := v.find()
 	if e != nil {
 		v.gone = e.left(v.now) > 0 // but this client may not have it
@@ -163,10 +163,11 @@ func (v *visit) ask(e *Entry, why string) Fetched {
 		form, validating = withValidators(v.form, e), true
 	}
 	a, err := v.askApp(form)
-	if (err != nil || failed(a)) && e != nil && e.standsIn(&v.q, time.Now()) && (!e.anonymous || v.c.anonymous.on()) && v.c.holds(v.hash, e) {
+	if (err != nil || failed(a)) && e != nil && v.standsIn(e) && v.c.holds(v.hash, e) {
 		if err == nil {
 			a.Close()
 		}
+		v.land(e, true)
 		return v.hit(e, &v.c.metrics.stale, why)
 	}
 	if err == nil && validating && a.Header.StatusCode() == http.StatusNotModified {
@@ -180,6 +181,7 @@ func (v *visit) ask(e *Entry, why string) Fetched {
 	}
 	v.c.metrics.misses.add(1)
 	if err != nil {
+		v.land(nil, true)
 		return Fetched{Err: err, Status: why}
 	}
 	keeps, unkept := v.keep(a)
@@ -193,6 +195,11 @@ func (v *visit) ask(e *Entry, why string) Fetched {
 func (v *visit) askApp(form wire.Form) (*wire.Answer, error) {
 	v.began, v.asked = v.c.clock.shows.Load(), time.Now()
 	return v.r.Ask(form)
+}
+
+// standsIn says whether the request may have an entry although the app has failed.
+func (v *visit) standsIn(e *Entry) bool {
+	return e.standsIn(&v.q, time.Now()) && (!e.anonymous || v.c.anonymous.on())
 }
 
 // failed says whether an answer stands for a failure of the app (RFC 5861 section 4).

@@ -146,7 +146,7 @@ func fill(ctx context.Context, url string, captures int) error {
 // fullOfResponses prints what a full response cache takes beside responses.max_size.
 func fullOfResponses(ctx context.Context, out io.Writer, s serve) error {
 	fmt.Fprintf(out, "| `responses.max_size` %s, full of bodies of | answers held | taken | of max_size |\n|---|--:|--:|--:|\n", responsesSize)
-	for _, body := range []int{10, 1 << 10, 68 << 10, 1 << 20} {
+	for _, body := range []int{10, 2 << 10, 68 << 10, 900 << 10} {
 		taken, held, err := s.measureResponses(ctx, body)
 		if err != nil {
 			return fmt.Errorf("measuring responses of %d bytes: %w", body, err)

@@ -27,10 +27,15 @@ func newRecording(v *visit, e *Entry, length int) *recording {
 		size = firstBody
 	}
 	if rec.reserve(size) && size > 0 {
-		rec.body = make([]byte, 0, size)
+		rec.body = roomFor(int(size))
+		rec.v.c.recording.Add(int64(cap(rec.body)) - size)
 	}
 	return rec
 }
+
+// roomFor makes room for a body. Its capacity is what Go's allocator takes for it, which may
+// be an eighth more than was asked for: so it is counted (Entry.cost).
+func roomFor(n int) []byte { return slices.Grow([]byte(nil), n) }
 
 // reserve counts what bodies that are not whole yet take: no more than a quarter of
 // max_size, lest many slow answers take what the cache was given.
@@ -67,7 +72,8 @@ func (rec *recording) Part(p []byte) {
 		if !rec.reserve(int64(room - cap(rec.body))) {
 			return
 		}
-		rec.body = append(make([]byte, 0, room), rec.body...)
+		rec.body = append(roomFor(room), rec.body...)
+		rec.v.c.recording.Add(int64(cap(rec.body) - room))
 	}
 	rec.body = append(rec.body, p...)
 }
@@ -88,8 +94,7 @@ func (rec *recording) End(whole bool) {
 	body := rec.body
 	c.recording.Add(-int64(cap(body)))
 	if cap(body)-len(body) > len(body)/8 {
-		body = slices.Clone(body)
-		body = slices.Clip(body)
+		body = append(roomFor(len(body)), body...)
 	}
 	rec.body = nil
 	e.finish(body)

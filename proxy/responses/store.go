@@ -39,10 +39,14 @@ type variants struct {
 
 // room is what a cache of size bytes has for its answers, counters how many counters of
 // reads ristretto has then; it counts reads batch by batch.
-func room(size int64) int64     { return max(size-fixed, 1) }
+func room(size int64) int64     { return max(size-fixed-min(size/16, mostLying), 1) }
 func counters(size int64) int64 { return max(1<<10, size/(2<<10)) }
 
 const batch = 64
+
+// mostLying is how much of max_size is left to what was dropped and lies there until it is
+// collected: of the garbage that a process has lying there in any case, half.
+const mostLying = 4 << 20
 
 // fixed is what ristretto takes before it holds anything: its channel, empty shards, and
 // the counters of what was asked for.

@@ -260,7 +260,7 @@ history-mutants: packages-test tools
 .PHONY: cache-model
 cache-model: DURATION ?= 10m
 cache-model: packages-test
-	THUMBEDGE_CACHE_MODEL=$(DURATION) THUMBEDGE_CACHE_MODEL_SEED=$(SEED) go test -tags $(TAGS) -count=1 -run 'ResponsesModel$$' -timeout 2h -v ./cmd/thumbedge/program
+	THUMBEDGE_CACHE_MODEL=$(DURATION) THUMBEDGE_CACHE_MODEL_SEED=$(SEED) THUMBEDGE_CACHE_MODEL_CLOCKS=1 go test -tags $(TAGS) -count=1 -run 'ResponsesModel$$|WallClock' -timeout 2h -v ./cmd/thumbedge/program
 
 ## gallery-tabs: what thirty tabs on one public gallery cost the app, with anonymous_pages and without
 .PHONY: gallery-tabs

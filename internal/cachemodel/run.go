@@ -32,6 +32,9 @@ type Options struct {
 	Anonymous time.Duration
 	// UntilWrong ends the run with the first wrong answer.
 	UntilWrong bool
+	// Step, if it is not nil, steps the clock of a replica by so many seconds, at random
+	// moments. What the app dates is a different time then, to the replica.
+	Step func(replica, seconds int)
 	// Replicas makes a replica of thumbedge in front of each app, and returns their URLs.
 	Replicas func(apps []string) []string
 }
@@ -91,6 +94,9 @@ func Run(t testing.TB, o Options) Result {
 		})
 	}
 	working.Go(func() { r.restart(ctx, rand.New(rand.NewPCG(o.Seed, 1<<32))) })
+	if o.Step != nil {
+		working.Go(func() { r.step(ctx, rand.New(rand.NewPCG(o.Seed, 1<<33))) })
+	}
 	working.Wait()
 	return Result{Wrong: r.wrong, Seen: m.Seen}
 }
@@ -130,6 +136,18 @@ func (r *runner) restart(ctx context.Context, rnd *rand.Rand) {
 			s.listen(r.t, s.address)
 		}
 		r.model.up()
+	}
+}
+
+// step has the clock of one of the replicas be an hour off now and then, and right again.
+func (r *runner) step(ctx context.Context, rnd *rand.Rand) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Duration(500+rnd.IntN(1500)) * time.Millisecond):
+		}
+		r.Step(rnd.IntN(len(r.replicas)), 3600*(rnd.IntN(3)-1))
 	}
 }
 

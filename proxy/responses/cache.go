@@ -22,6 +22,9 @@
 //   - An answer is kept only where the app gave it a lifetime, or where the operator lends
 //     one to pages of which the app says nothing (anonymous.go).
 //   - A body that broke off is never kept.
+//   - Ages are measured by the monotonic clock: a step of the wall clock makes nothing fresh,
+//     and nothing that is kept stale. It counts once, when an answer comes that bears a Date
+//     (answer.initialAge).
 //   - An answer whose request was sent before a change is never used after it (clock.go).
 //   - What is kept takes max_size at most, bodies on their way another quarter.
 //   - What cannot be kept loses nothing: its requests never wait for one another.
@@ -76,6 +79,7 @@ func New(cfg Config, pages []string, connected func() bool, metrics *Metrics) (*
 	}
 	c := &Cache{cfg: cfg, pages: pages, store: s, metrics: metrics, anonymous: newAnonymous(cfg, connected), start: time.Now()}
 	c.curve = curve.New(cfg.MaxSize, imitated())
+	c.verdicts.start = c.start
 	c.clock.pages = make([]atomic.Uint64, len(pages))
 	c.flights.open = map[string]*flight{}
 	c.visits.New = func() any { return &visit{key: make([]byte, 0, 256)} }

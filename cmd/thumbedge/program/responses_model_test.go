@@ -14,6 +14,7 @@ import (
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 	"github.com/thumbedge/thumbedge/internal/cachemodel"
+	"github.com/thumbedge/thumbedge/internal/overlay"
 	"github.com/thumbedge/thumbedge/internal/testenv"
 )
 
@@ -22,13 +23,18 @@ import (
 const (
 	modelDurationVariable = "THUMBEDGE_CACHE_MODEL"
 	modelSeedVariable     = "THUMBEDGE_CACHE_MODEL_SEED"
+	modelClocksVariable   = "THUMBEDGE_CACHE_MODEL_CLOCKS" // whether the replicas' clocks are stepped
 )
 
 // TestResponsesModel: two replicas under random requests, in front of an app that restarts,
-// give no answer that RFC 9111 or the contract forbids.
+// give no answer that RFC 9111 or the contract forbids; also while their clocks are stepped
+// by an hour, for which Go's own library has to be compiled anew.
 func TestResponsesModel(t *testing.T) {
 	o := modelOptions(t, 6*time.Second)
 	o.Replicas = func(apps []string) []string { return serveInFrontOf(t, apps) }
+	if os.Getenv(modelClocksVariable) != "" {
+		steppedClocks(t, &o, overlay.Files{})
+	}
 	result := cachemodel.Run(t, o)
 	t.Logf("seed %d: %v", o.Seed, result.Seen)
 	for _, wrong := range result.Wrong[:min(len(result.Wrong), 10)] {
@@ -98,6 +104,54 @@ func TestModelCatchesMutants(t *testing.T) {
 	}
 }
 
+// steppedClocks gives each replica a clock of its own, in a build with these sources in
+// place of others, and has the run step it.
+func steppedClocks(t *testing.T, o *cachemodel.Options, files overlay.Files) {
+	t.Helper()
+	overlay.AddClock(t, files)
+	program := overlay.Build(t, "../../..", files)
+	var clocks []string
+	o.Step = func(replica, seconds int) {
+		if err := os.WriteFile(clocks[replica], []byte(strconv.Itoa(seconds)), 0o600); err != nil {
+			t.Errorf("stepping a clock: %v", err)
+		}
+	}
+	o.Replicas = func(apps []string) (urls []string) {
+		s := newSite(t, unstarted, with(forModel))
+		for n, app := range apps {
+			clocks = append(clocks, filepath.Join(t.TempDir(), strconv.Itoa(n)))
+			urls = append(urls, s.run(program, app, overlay.ClockVariable+"="+clocks[n]))
+		}
+		return urls
+	}
+}
+
+// TestModelCatchesTheWallClock: the model finds a cache that measures ages by the wall clock.
+// It runs with the steps only, as both compile Go's library anew.
+func TestModelCatchesTheWallClock(t *testing.T) {
+	source, err := os.ReadFile("../../../" + agesFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err = overlay.Substitute(source, []overlay.Snippet{{"now.Sub(e.received)", "now.Round(0).Sub(e.received)"}})
+	if err != nil {
+		t.Fatalf("the mutant has to follow: %v", err)
+	}
+	if os.Getenv(modelClocksVariable) == "" {
+		return
+	}
+	o := modelOptions(t, 2*time.Minute)
+	o.UntilWrong = true
+	steppedClocks(t, &o, overlay.Files{agesFile: source})
+	result := cachemodel.Run(t, o)
+	if len(result.Wrong) == 0 || !strings.Contains(result.Wrong[0].Error(), "it came with Age") && !strings.Contains(result.Wrong[0].Error(), "stale by") {
+		t.Errorf("seed %d: the model saw %v, want a word on an age; and %v", o.Seed, result.Wrong, result.Seen)
+	}
+}
+
+// agesFile has how old an entry is.
+const agesFile = "proxy/responses/entry.go"
+
 // mutation replaces a snippet of a file, which has it once.
 type mutation struct{ file, is, becomes string }
 
@@ -150,10 +204,12 @@ func runInFrontOf(t *testing.T, program string, apps []string) (urls []string) {
 
 // run runs another program than this one, with the site's configuration, and returns its
 // URL when it listens.
-func (s *site) run(program, app string) (url string) {
+func (s *site) run(program, app string, env ...string) (url string) {
 	s.Helper()
 	s.file.Upstream.URL, s.file.Server.Listen, s.file.Server.Admin.Listen = app, testenv.FreeAddress(s.T), testenv.FreeAddress(s.T)
-	process := testenv.Start(s.T, exec.Command(program, "serve", "--config", s.writeConfig()))
+	command := exec.Command(program, "serve", "--config", s.writeConfig())
+	command.Env = append(os.Environ(), env...)
+	process := testenv.Start(s.T, command)
 	s.eventually("the program listens", func() bool {
 		select {
 		case <-process.Exited:

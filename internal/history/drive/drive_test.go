@@ -37,7 +37,7 @@ func TestHistory(t *testing.T) {
 		profile.Processes = without(profile.Processes, "width") // heals only after a minute
 	}
 	if profile.clocks() {
-		addClock(t, files)
+		overlay.AddClock(t, files)
 	}
 	run := Run{Binary: overlay.Build(t, root, files), Seed: *seed, Length: *length, Profile: profile}
 	if run.Seed == 0 {

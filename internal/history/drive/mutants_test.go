@@ -36,7 +36,7 @@ func TestMutants(t *testing.T) {
 				t.Fatal(err)
 			}
 			if m.Profile.clocks() {
-				addClock(t, files)
+				overlay.AddClock(t, files)
 			}
 			run := Run{Binary: overlay.Build(t, root, files), Seed: max(*seed, 1), Length: m.Length, Profile: m.Profile}
 			h, found := Make(t, run)

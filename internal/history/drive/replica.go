@@ -19,6 +19,7 @@ import (
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 	"github.com/thumbedge/thumbedge/internal/history"
+	"github.com/thumbedge/thumbedge/internal/overlay"
 	"github.com/thumbedge/thumbedge/internal/testenv"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -98,7 +99,7 @@ func (r *replica) start(widths map[string]int) error {
 	}
 	r.runs(name, widths)
 	cmd := exec.Command(r.binary, "serve", "--config", path)
-	cmd.Env = append(os.Environ(), clockVariable+"="+r.clock)
+	cmd.Env = append(os.Environ(), overlay.ClockVariable+"="+r.clock)
 	process := testenv.Start(r, cmd)
 	r.mu.Lock()
 	r.name, r.process = name, process

@@ -1,4 +1,4 @@
-package drive
+package overlay
 
 import (
 	"os"
@@ -6,13 +6,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/thumbedge/thumbedge/internal/overlay"
 )
 
-// clockVariable names, in the environment of a process with a clock of its own, the file
+// ClockVariable names, in the environment of a process with a clock of its own, the file
 // that says by how many seconds that is off.
-const clockVariable = "THUMBEDGE_HISTORY_CLOCK"
+const ClockVariable = "THUMBEDGE_TEST_CLOCK"
 
 // clockSource gives thumbedge a clock that can be set.
 const clockSource = `package main
@@ -26,7 +24,7 @@ import (
 func init() {
 	go func() {
 		for range time.Tick(20 * time.Millisecond) {
-			text, _ := os.ReadFile(os.Getenv("` + clockVariable + `"))
+			text, _ := os.ReadFile(os.Getenv("` + ClockVariable + `"))
 			if seconds, err := strconv.ParseInt(string(text), 10, 64); err == nil {
 				time.SteppedBy.Store(seconds)
 			}
@@ -35,11 +33,11 @@ func init() {
 }
 `
 
-// addClock overlays Go's own time.Now, so that each process has a wall clock that can be
+// AddClock overlays Go's own time.Now, so that each process has a wall clock that can be
 // stepped while it runs, as an administrator or NTP would; its monotonic clock goes on, as
 // it does on a real machine. The product and the machine's clock stay as they are. All of
 // the standard library has to be compiled for that, once.
-func addClock(t testing.TB, files overlay.Files) {
+func AddClock(t testing.TB, files Files) {
 	t.Helper()
 	root, err := exec.CommandContext(t.Context(), "go", "env", "GOROOT").Output()
 	if err != nil {
@@ -50,7 +48,7 @@ func addClock(t testing.TB, files overlay.Files) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	source, err = overlay.Substitute(source, []overlay.Snippet{
+	source, err = Substitute(source, []Snippet{
 		{"func Now() Time {\n\tsec, nsec, mono := runtimeNow()\n", "func Now() Time {\n\tsec, nsec, mono := runtimeNow()\n\tsec += SteppedBy.Load()\n"},
 		{"\n\t\"errors\"\n", "\n\t\"errors\"\n\t\"sync/atomic\"\n"},
 	})

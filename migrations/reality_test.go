@@ -2,6 +2,7 @@ package migrations_test
 
 import (
 	"errors"
+	"os"
 	"strings"
 	"testing"
 
@@ -194,11 +195,42 @@ func TestDownTellsOfPrivateFiles(t *testing.T) {
 		up(t, url)
 		exec(t, conn, c.fill)
 		m, lines := told(t, url)
-		if err := m.Down(t.Context(), 1); err != nil {
+		if err := m.Down(t.Context(), 2); err != nil {
 			t.Fatal(err)
 		}
 		if said := strings.Join(*lines, "; "); !strings.Contains(said, "taken back") || (c.want == "") == strings.Contains(said, "private thumbnails") || !strings.Contains(said, c.want) {
 			t.Errorf("down said %q, want something of %q", said, c.want)
+		}
+	}
+}
+
+// TestDownBringsTheFunctionBack: a step that replaced a function of another step puts that
+// one's back, and up brings its own back where that got lost.
+func TestDownBringsTheFunctionBack(t *testing.T) {
+	t.Parallel()
+	url := testenv.Database(t)
+	conn := connect(t, url)
+	source := func() string {
+		return ask[string](t, conn, `SELECT prosrc FROM pg_proc WHERE oid = to_regprocedure('thumbedge.notify()')`)
+	}
+	m, _ := told(t, url)
+	up(t, url)
+	latest, all := source(), notifies(t, conn)
+	if err := m.Down(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	first := source()
+	file, err := os.ReadFile("sql/0003_notify.up.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first == latest || !strings.Contains(string(file), first) {
+		t.Errorf("after down the function is\n%s", first)
+	}
+	for _, lost := range []string{`SELECT`, `DROP FUNCTION thumbedge.notify() CASCADE`, strings.Replace(string(file), "-- table:", "", 1)} {
+		exec(t, conn, lost)
+		if up(t, url); source() != latest || notifies(t, conn) != all {
+			t.Errorf("after %.40q, up made %d triggers of\n%s", lost, notifies(t, conn), source())
 		}
 	}
 }

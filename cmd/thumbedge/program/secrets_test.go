@@ -7,12 +7,19 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/cli"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/program"
+	"github.com/thumbedge/thumbedge/internal/testenv"
 )
 
 // told is everything that the program says to anybody.
@@ -140,6 +147,11 @@ func TestOutagesTellNoSecrets(t *testing.T) {
 		"no such role": func(f *config.File) {
 			f.Database.URL = strings.Replace(f.Database.URL, "postgres@", "nobody:MARKpassword@", 1)
 		},
+		"a wrong password": func(f *config.File) {
+			wrong := askingForPasswords(t)
+			f.Database.URL, f.Database.ListenURL = wrong, wrong
+			f.Upstream.URL = "http://127.0.0.1:1"
+		},
 		"no such host": func(f *config.File) {
 			f.Database.URL = "postgres://who:MARKpassword@no.such.host.invalid/x"
 			f.Database.ListenURL = "host=127.0.0.1 port=1 user=who password=MARKlisten dbname=x"
@@ -156,7 +168,86 @@ func TestOutagesTellNoSecrets(t *testing.T) {
 			if s.log.count("error=") == 0 {
 				t.Error("no failure is logged")
 			}
+			if name == "a wrong password" {
+				s.eventually("it is refused", func() bool { return s.log.count("password authentication failed") > 0 })
+			}
+			all.checks()
 			all.holdsNone("MARK")
 		})
 	}
+}
+
+// askingForPasswords starts a server of the test's own that lets nobody in without the right
+// password, and returns its URL with a wrong one.
+func askingForPasswords(t *testing.T) (wrong string) {
+	t.Helper()
+	server := testenv.Postgres(t)
+	conn, err := pgx.Connect(t.Context(), server.TCPURL("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	hba := filepath.Join(server.Config().Dir, "data", "pg_hba.conf")
+	if err := os.WriteFile(hba, []byte("local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range []string{`ALTER ROLE postgres PASSWORD 'right'`, `SELECT pg_reload_conf()`} {
+		if _, err := conn.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return strings.Replace(server.TCPURL("postgres"), "postgres@", "postgres:MARKwrong@", 1)
+}
+
+// checks has thumbedge check try it all, and keeps what it prints.
+func (s *told) checks() {
+	s.Helper()
+	env := cli.Env{Version: "test", Stdout: &s.answers, Stderr: &s.answers, LookupEnv: os.LookupEnv}
+	if code := cli.Main(s.Context(), env, []string{"check", "--config", s.writeConfig()}); code == 0 {
+		s.Error("check finds nothing")
+	}
+}
+
+// A password in an address that takes none is not told by what refuses it, nor is one of a
+// proxy, through which storage is not reached.
+func TestAddressesTellNoSecrets(t *testing.T) {
+	t.Parallel()
+	for name, edit := range map[string]func(f *config.File){
+		"the app":              func(f *config.File) { f.Upstream.URL = "http://who:MARKapp@127.0.0.1:1" },
+		"the app, escaped":     func(f *config.File) { f.Upstream.URL = "http://who:MARK%2Fapp@127.0.0.1:1/%zz" },
+		"storage":              func(f *config.File) { f.Storage.Endpoint = "http://who:MARKendpoint@127.0.0.1:1" },
+		"where files are read": func(f *config.File) { f.Storage.PublicBaseURL = "https://who:MARKbase@127.0.0.1:1" },
+		"the database":         func(f *config.File) { f.Database.URL = "postgres://who:MARKdatabase@[::1/x" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, unstarted, onS3, with(edit))
+			for _, command := range []string{"check", "serve"} {
+				var said strings.Builder
+				env := cli.Env{Version: "test", Stdout: &said, Stderr: &said, LookupEnv: os.LookupEnv}
+				if code := cli.Main(t.Context(), env, []string{command, "--config", s.writeConfig()}); code == 0 || strings.Contains(said.String(), "MARK") || said.Len() == 0 {
+					t.Errorf("%s says: %s", command, &said)
+				}
+			}
+		})
+	}
+	t.Run("a proxy", func(t *testing.T) {
+		t.Parallel()
+		s := newSite(t, unstarted, onS3, with(func(f *config.File) {
+			f.Storage.Endpoint, f.Log.Level = "http://storage.invalid", "debug"
+		}))
+		id := s.capture()
+		const proxy = "http://who:MARKproxy@127.0.0.1:1"
+		r := s.serveBy(exec.Command(os.Args[0]), serveVariable+"="+s.writeConfig(), "HTTP_PROXY="+proxy, "HTTPS_PROXY="+proxy, "http_proxy="+proxy)
+		all := &told{site: s}
+		s.eventually("storage is not reached", func() bool {
+			all.answers.Reset()
+			all.ask(http.MethodGet, strings.TrimSuffix(r.metrics, "/metrics")+"/readyz")
+			all.ask(http.MethodGet, strings.TrimSuffix(r.metrics, "/metrics")+"/status")
+			all.ask(http.MethodGet, r.metrics)
+			all.ask(http.MethodGet, fmt.Sprintf("%s/api/v2/captures/thumbnails/%d/?label=small", r.url, id))
+			return s.log.count("proxyconnect") > 0 && s.log.count("level=DEBUG") > 0
+		})
+		all.holdsNone("MARK")
+	})
 }

@@ -77,7 +77,7 @@ func (s *site) serveBy(cmd *exec.Cmd, env ...string) *replica {
 		defer close(r.exited)
 		defer close(addresses)
 		for lines := bufio.NewScanner(stderr); lines.Scan(); {
-			fmt.Fprintf(s.Output(), "replica %d: %s\n", cmd.Process.Pid, lines.Text())
+			fmt.Fprintf(io.MultiWriter(s.Output(), s.log), "replica %d: %s\n", cmd.Process.Pid, lines.Text())
 			if found := servingLine.FindStringSubmatch(lines.Text()); found != nil {
 				addresses <- found[1:]
 			}

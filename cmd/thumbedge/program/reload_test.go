@@ -146,6 +146,46 @@ func TestReloadIsAllOrNothing(t *testing.T) {
 	}
 }
 
+// TestKeysRotateByReload: what was signed before works as long as its key is there.
+func TestKeysRotateByReload(t *testing.T) {
+	t.Parallel()
+	s := newPrivateSite(t)
+	id := s.capture()
+	rotate := func(keys ...string) {
+		t.Helper()
+		if err := s.reload(func(f *config.File) { f.Signing.Keys = keys }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shown := func() string { return s.signedLabels(owner)[id]["small"] }
+	works := func(url string) bool {
+		response, _ := s.get(s.url + url)
+		return response.StatusCode == http.StatusOK
+	}
+	before := shown()
+	rotate(firstKey, secondKey)
+	if got := shown(); got != before {
+		t.Errorf("a key that does not sign yet changed %s into %s", before, got)
+	}
+	rotate(secondKey, firstKey)
+	after := shown()
+	if after == before || !works(before) || !works(after) {
+		t.Errorf("after the rotation %s: %t, %s: %t", before, works(before), after, works(after))
+	}
+	rotate(secondKey)
+	if works(before) || !works(after) {
+		t.Errorf("without the old key %s: %t, %s: %t", before, works(before), after, works(after))
+	}
+	rotate()
+	if url := s.signedLabels(owner)[id]["small"]; url != "" || works(after) {
+		t.Errorf("without keys %q is shown, and %s works", url, after)
+	}
+	rotate(secondKey)
+	if !works(after) || shown() != after {
+		t.Error("signing does not come back")
+	}
+}
+
 // TestChangesAreTold: what a reload would change, with no secret in it.
 func TestChangesAreTold(t *testing.T) {
 	t.Parallel()

@@ -203,9 +203,7 @@ func (s *jobs) finish(j *job, position int, made Thumbnail, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	j.wanted &^= labelAt(position)
-	if o := j.outcomes[position]; o != nil && o.finish(made, err) && err != nil {
-		s.lately.note(j.id, j.label(position), causeOfFailure(err), err)
-	}
+	s.settle(j, position, made, err)
 }
 
 // end takes the job from among those that can be joined, and gives the error to
@@ -220,23 +218,26 @@ func (s *jobs) end(j *job, err error) {
 func (s *jobs) letGo(j *job, err error) {
 	s.leave(j)
 	j.wanted = 0
-	for position, o := range j.outcomes {
-		if o != nil && o.finish(Thumbnail{}, err) && err != nil {
-			s.lately.note(j.id, j.label(position), causeOfFailure(err), err)
-		}
+	for position := range j.outcomes {
+		s.settle(j, position, Thumbnail{}, err)
 	}
 }
 
-// finish closes the outcome, once; it says false where it was finished before. The caller
-// holds the jobs' mu.
-func (o *outcome) finish(made Thumbnail, err error) bool {
+// settle closes a label's outcome, once. A failure is listed before anybody hears of it.
+// The caller holds mu.
+func (s *jobs) settle(j *job, position int, made Thumbnail, err error) {
+	o := j.outcomes[position]
+	if o == nil {
+		return
+	}
 	select {
-	case <-o.done:
-		return false
+	case <-o.done: // settled before
 	default:
+		if err != nil {
+			s.lately.note(j.id, j.label(position), causeOfFailure(err), err)
+		}
 		o.thumbnail, o.err = made, err
 		close(o.done)
-		return true
 	}
 }
 

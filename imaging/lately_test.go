@@ -9,9 +9,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"context"
@@ -23,9 +23,17 @@ import (
 // its cause once, and listed with the capture, and neither says what is secret.
 func TestFailuresAreListedByCause(t *testing.T) {
 	t.Parallel()
-	registry := prometheus.NewRegistry()
+	var down atomic.Value // the operation that fails; jobs still end while it changes
+	down.Store("")
+	failing := func(operation string) error {
+		if operation == down.Load() {
+			return errors.New("gone")
+		}
+		return nil
+	}
 	c := newColdPath(t, func(cfg *Config, deps *Deps) {
-		deps.Metrics = NewMetrics(registry)
+		deps.Database.(*memoryDatabase).fail = failing
+		deps.Storage.(*memoryStorage).fail = func(_ context.Context, operation string) error { return failing(operation) }
 		cfg.Source.MaxBytes, cfg.Source.MaxRedirects = 64<<10, 0
 	})
 	c.inspect = inspectOriginal
@@ -56,20 +64,6 @@ func TestFailuresAreListedByCause(t *testing.T) {
 	secret := strings.Replace(host.URL, "http://", "http://user:hunter2@", 1) + "/"
 	gone := httptest.NewServer(nil)
 	gone.Close()
-	down := ""
-	c.database.fail = func(operation string) error {
-		if operation == down {
-			return errors.New("gone")
-		}
-		return nil
-	}
-	c.storage.fail = func(_ context.Context, operation string) error {
-		if operation == down {
-			return errors.New("disk full")
-		}
-		return nil
-	}
-
 	want := map[Cause]float64{}
 	for i, try := range []struct {
 		base, path string
@@ -92,10 +86,10 @@ func TestFailuresAreListedByCause(t *testing.T) {
 	} {
 		id := thumb.ID(i + 1)
 		c.database.add(id, try.base, try.path, noon)
-		down = try.down
+		down.Store(try.down)
 		_, _ = c.Thumbnail(t.Context(), id, small)
 		_, _ = c.Thumbnail(t.Context(), id, small) // remembered: not another failure
-		down = ""
+		down.Store("")
 		if try.cause == CauseDatabase && try.down == "lease" {
 			want[try.cause]++ // nothing was remembered, so it failed twice
 		}
@@ -119,7 +113,9 @@ func TestFailuresAreListedByCause(t *testing.T) {
 	}
 	c.AppFailed(9, small, true)
 	want[CauseApp]++
+	c.jobs.mu.Lock()
 	c.jobs.limit = 0
+	c.jobs.mu.Unlock()
 	c.database.add(20, secret, "whole", noon)
 	_, _ = c.Thumbnail(t.Context(), 20, medium)
 	want[CauseBusy]++
@@ -139,8 +135,15 @@ func TestFailuresAreListedByCause(t *testing.T) {
 // label of a capture once.
 func TestListOfFailuresIsBounded(t *testing.T) {
 	t.Parallel()
-	c := newColdPath(t)
-	c.database.fail = func(string) error { return errors.New(strings.Repeat("long ", 1000)) }
+	var well atomic.Bool
+	c := newColdPath(t, func(_ *Config, deps *Deps) {
+		deps.Database.(*memoryDatabase).fail = func(string) error {
+			if well.Load() {
+				return nil
+			}
+			return errors.New(strings.Repeat("long ", 1000))
+		}
+	})
 	for id := range thumb.ID(3 * maxLately) {
 		for range 2 {
 			_, _ = c.Thumbnail(t.Context(), id+1, small)
@@ -157,7 +160,7 @@ func TestListOfFailuresIsBounded(t *testing.T) {
 	if len(listed) != maxLately || len(seen) != maxLately || listed[0].ID != 3*maxLately {
 		t.Errorf("%d failures are listed, of %d labels, the youngest %+v", len(listed), len(seen), listed[0])
 	}
-	c.database.fail = func(string) error { return nil }
+	well.Store(true)
 	_, _ = c.Thumbnail(t.Context(), 1000, small)
 	if f := c.LastFailures()[0]; f.ID == 1000 {
 		t.Errorf("a capture that does not exist is listed: %+v", f)

@@ -62,6 +62,11 @@ type Config struct {
 	// AppURL and ProxyURL return where browsers reach the app and thumbedge in
 	// front of it, for the gallery's switch. Nil or "": there is none to switch to.
 	AppURL, ProxyURL func() string
+	// Cold makes every gallery cold, for the gallery's button; nil: there is no button.
+	Cold func(context.Context) error
+	// SharedFor is for how long thumbedge shares pages among visitors, as the gallery's
+	// switch tells; "": not at all.
+	SharedFor string
 }
 
 // Validate reports every problem of the configuration, joined.

@@ -261,7 +261,7 @@ func TestPagesOfOtherOriginsMayRead(t *testing.T) {
 	if got.StatusCode != http.StatusOK || got.body != "" || !strings.Contains(got.Header.Get("Access-Control-Allow-Headers"), "authorization") {
 		t.Errorf("preflight: %d %v %s", got.StatusCode, got.Header, got.body)
 	}
-	if got := s.get(t, "/demo/config").body; got != `{"app":"http://127.0.0.1:8000","labels":["small","medium","large"],"people":{"member":"demo-member","outsider":"demo-stranger","owner":"demo-owner"},"private":3,"proxy":""}` {
+	if got := s.get(t, "/demo/config").body; got != `{"app":"http://127.0.0.1:8000","cold":false,"labels":["small","medium","large"],"people":{"member":"demo-member","outsider":"demo-stranger","owner":"demo-owner"},"private":3,"proxy":"","shared":""}` {
 		t.Errorf("config: %s", got)
 	}
 }

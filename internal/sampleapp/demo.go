@@ -63,7 +63,7 @@ func (a *App) serveConfig(w http.ResponseWriter, r *http.Request) {
 	}
 	// A demo's log-in: whoever opens it may be any of them.
 	people := map[string]string{"owner": OwnerToken, "member": MemberToken, "outsider": StrangerToken}
-	a.writeDemo(w, map[string]any{"app": address(a.cfg.AppURL), "proxy": address(a.cfg.ProxyURL), "labels": labels, "private": private, "people": people})
+	a.writeDemo(w, map[string]any{"app": address(a.cfg.AppURL), "proxy": address(a.cfg.ProxyURL), "labels": labels, "private": private, "people": people, "cold": a.cfg.Cold != nil, "shared": a.cfg.SharedFor})
 }
 
 // serveThumbnails says which thumbnail requests of a visit reached the app: those

@@ -15,6 +15,9 @@ func (a *App) Handler() http.Handler {
 	demo.HandleFunc("GET "+demoPath+"counters", a.serveCounters)
 	demo.HandleFunc("GET "+demoPath+"thumbnails", a.serveThumbnails)
 	demo.HandleFunc("GET "+demoPath+"config", a.serveConfig)
+	if a.cfg.Cold != nil {
+		demo.HandleFunc("POST "+demoPath+"cold", a.serveCold)
+	}
 	demo.Handle("GET "+demoPath+"assets/", assets())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if a.cfg.CORS && r.Header.Get("Origin") != "" {

@@ -35,6 +35,10 @@ import (
 // public captures.
 const nights = 9
 
+// sharedFor is responses.anonymous_pages. The gallery asks for pages that are not to be
+// shared, as a browser does that reloads, until its switch is on.
+const sharedFor = 5 * time.Second
+
 // Options say where the demo lies and listens.
 type Options struct {
 	Dir      string    // kept between starts
@@ -108,6 +112,7 @@ func (d *Demo) startApp(ctx context.Context, url, media string, photos []samplea
 	d.App, err = sampleapp.New(ctx, sampleapp.Config{
 		DatabaseURL: url, MediaDir: media, CORS: true,
 		AppURL: func() string { return d.AppURL }, ProxyURL: func() string { return d.URL },
+		Cold: d.MakeCold, SharedFor: sharedFor.String(),
 	}, opts.Log)
 	if err != nil {
 		return errors.Join(fmt.Errorf("making the sample app: %w", err), listener.Close())
@@ -123,6 +128,7 @@ func (d *Demo) startApp(ctx context.Context, url, media string, photos []samplea
 func (d *Demo) startProgram(ctx context.Context, dir, url string, opts Options) error {
 	file := Config(url, d.AppURL, filepath.Join(dir, "media"))
 	file.Server.Listen = opts.Listen
+	file.Responses.AnonymousPages = sharedFor
 	if err := members(ctx, file, dir, opts); err != nil {
 		return err
 	}

@@ -95,6 +95,8 @@ func TestGallery(t *testing.T) {
 	if n := d.App.Counters().Thumbnail; n != images {
 		t.Errorf("straight to the app: %d thumbnail requests reached it, want %d", n, images)
 	}
+	galleryIsColdAgain(t, d)
+	galleryIsShared(t, d)
 	galleryOfMembers(t, d)
 	for name, tab := range map[string]*testenv.Tab{"gallery": warm, "gallery_app": direct} {
 		picture(t, name, tab.Screenshot(1280, "light"))

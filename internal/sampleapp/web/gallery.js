@@ -16,12 +16,12 @@ const names = { storage: "storage", proxy: "proxy redirect", app: "app redirect"
 const $ = (id) => document.getElementById(id);
 
 // state is what tests read, as window.demo. An image's source is a key of names.
-const state = { via: "", who: "anyone", labels: [], offset: 0, visit: "", images: [], count: 0, complete: false, lastImage: 0, thumbnailsAtApp: 0, originals: 0, error: "" };
+const state = { via: "", who: "anyone", labels: [], offset: 0, visit: "", images: [], count: 0, complete: false, lastImage: 0, thumbnailsAtApp: 0, originals: 0, shared: false, cold: 0, pagesAtApp: 0, peak: { busy: 0, waiting: 0 }, error: "" };
 window.demo = state;
 
 let config = { app: "", proxy: "", people: {} };
 let counters = null; // the app's, as last heard
-let before = 0;      // its thumbnail requests when this view began
+let before = { thumbnail: 0, page: 0 }; // its requests when this view began
 let stream = null;
 let captures = [];
 let opened = 0;      // index of the capture in the box
@@ -36,11 +36,16 @@ async function start() {
   state.who = config.people[wanted.get("who")] ? wanted.get("who") : "anyone";
   state.labels = (wanted.get("labels") || "small,medium").split(",").filter((l) => config.labels.includes(l));
   state.offset = Math.max(0, parseInt(wanted.get("offset")) || 0);
-  for (const input of document.querySelectorAll("#controls input")) {
+  $("share").hidden = !config.shared || !config.proxy;
+  $("share").querySelector("b").textContent = config.shared;
+  $("cold").hidden = !config.cold;
+  $("cold").addEventListener("click", makeCold);
+  for (const input of document.querySelectorAll("#controls input[type=radio]")) {
     input.checked = input.value === String(state[input.name]);
     input.disabled = input.name === "via" && !config[input.value] && input.value !== state.via;
     input.addEventListener("change", choose);
   }
+  $("share").querySelector("input").addEventListener("change", choose);
   $("controls").addEventListener("submit", (event) => { event.preventDefault(); load(); });
   $("previous").addEventListener("click", () => turn(-pageSize));
   $("next").addEventListener("click", () => turn(pageSize));
@@ -55,7 +60,23 @@ function choose() {
   state.labels = form.get("labels").split(",");
   if (state.who !== form.get("who")) state.offset = 0; // another gallery
   state.who = form.get("who");
+  state.shared = form.get("shared") === "on";
   load();
+}
+
+// makeCold has every thumbnail forgotten, and loads the page as its first visitor.
+async function makeCold() {
+  $("cold").disabled = true;
+  try {
+    const response = await fetch(base() + "/demo/cold", { method: "POST" });
+    if (!response.ok) throw new Error(`status ${response.status}`);
+    state.cold++;
+    await load();
+  } catch (error) {
+    $("problem").textContent = `The gallery could not be made cold: ${error.message}`;
+    $("problem").hidden = false;
+  }
+  $("cold").disabled = false;
 }
 
 function turn(by) {
@@ -67,18 +88,18 @@ function turn(by) {
 // load shows the page that state describes, as a new visit.
 async function load() {
   const visit = state.visit = Math.random().toString(36).slice(2, 10);
-  Object.assign(state, { images: [], complete: false, lastImage: 0, thumbnailsAtApp: 0, originals: 0, error: "" });
+  Object.assign(state, { images: [], complete: false, lastImage: 0, thumbnailsAtApp: 0, originals: 0, pagesAtApp: 0, peak: { busy: 0, waiting: 0 }, error: "" });
   history.replaceState(null, "", "?" + new URLSearchParams({ via: state.via, who: state.who, labels: state.labels.join(), offset: state.offset }));
   $("problem").hidden = true;
   reserve();
   watchCounters();
   try {
     counters = await getJSON(base() + "/demo/counters");
-    before = counters.thumbnail;
+    before = counters;
     const began = performance.now();
     const query = new URLSearchParams({ limit: pageSize, offset: state.offset, ordering: "-timestamp" });
     if (state.who !== "anyone") query.set("project_id", config.private);
-    const page = await getJSON(`${base()}/api/v2/captures/?${query}`, config.people[state.who]);
+    const page = await getJSON(`${base()}/api/v2/captures/?${query}`, config.people[state.who], state.shared && state.via === "proxy" ? "default" : "no-store");
     if (visit !== state.visit) return; // another load has begun
     captures = page.results;
     state.count = page.count;
@@ -86,6 +107,7 @@ async function load() {
     await Promise.all(state.images.map((image) => image.settled));
     if (visit !== state.visit) return;
     await attribute(visit);
+    counters = await getJSON(base() + "/demo/counters");
     if (visit !== state.visit) return;
     state.complete = true;
     remember();
@@ -98,8 +120,9 @@ async function load() {
   report();
 }
 
-async function getJSON(url, token) {
-  const response = await fetch(url, { cache: "no-store", headers: token ? { Authorization: `Token ${token}` } : {} });
+// With the cache "no-store" a browser asks for an answer that is not shared.
+async function getJSON(url, token, cache = "no-store") {
+  const response = await fetch(url, { cache, headers: token ? { Authorization: `Token ${token}` } : {} });
   if (!response.ok) throw new Error(`status ${response.status}`);
   return response.json();
 }
@@ -241,7 +264,7 @@ const seconds = (ms) => `${(ms / 1000).toFixed(2)} s`;
 function report() {
   const settled = state.images.filter((image) => image.state);
   const cached = settled.filter((image) => image.cached).length;
-  const reached = state.complete ? state.thumbnailsAtApp : Math.max(0, (counters?.thumbnail ?? 0) - before);
+  const reached = state.complete ? state.thumbnailsAtApp : Math.max(0, (counters?.thumbnail ?? 0) - before.thumbnail);
   $("reached").textContent = reached;
   state.originals = state.images.filter((image) => image.source === "original").length;
   $("originals").textContent = state.originals;
@@ -278,6 +301,10 @@ function reportSources() {
 function reportApp() {
   if (!counters) return;
   $("total").textContent = counters.thumbnail;
+  state.pagesAtApp = Math.max(0, counters.page - before.page);
+  $("pages-asked").textContent = state.pagesAtApp;
+  state.peak = { busy: Math.max(state.peak.busy, counters.busy), waiting: Math.max(state.peak.waiting, counters.waiting) };
+  $("peak").textContent = `busiest in this view: ${state.peak.busy} of ${counters.workers}, ${state.peak.waiting} waiting`;
   $("workers").replaceChildren(...Array.from({ length: counters.workers }, (_, n) => {
     const dot = document.createElement("i");
     dot.classList.toggle("busy", n < counters.busy);

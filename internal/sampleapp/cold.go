@@ -1,0 +1,71 @@
+package sampleapp
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
+)
+
+// MakeCold makes every gallery cold: the app's thumbnail rows go, and each capture counts
+// as changed, so that whoever is rendering one just now writes a row that is older than its
+// original. No worker of the app renders meanwhile. It returns the files that rows named,
+// which pages in browsers may still show.
+func (a *App) MakeCold(ctx context.Context) (files map[thumb.ID][]string, err error) {
+	for held := 0; held < cap(a.workers); held++ {
+		select {
+		case a.workers <- struct{}{}:
+			defer func() { <-a.workers }()
+		case <-ctx.Done():
+			return nil, fmt.Errorf("waiting for the workers: %w", ctx.Err())
+		}
+	}
+	files = map[thumb.ID][]string{}
+	err = pgx.BeginFunc(ctx, a.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `UPDATE main_sourceimage SET last_modified = greatest(now(), last_modified + interval '1 second')`); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, `DELETE FROM main_sourceimagethumbnail RETURNING source_image_id, coalesce(path, '')`)
+		if err != nil {
+			return err
+		}
+		var id int64
+		var path string
+		_, err = pgx.ForEachRow(rows, []any{&id, &path}, func() error {
+			if path != "" {
+				files[thumb.ID(id)] = append(files[thumb.ID(id)], path)
+			}
+			return nil
+		})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("making the galleries cold: %w", err)
+	}
+	return files, nil
+}
+
+// serveCold makes every gallery cold, for the gallery's own pages only.
+func (a *App) serveCold(w http.ResponseWriter, r *http.Request) {
+	own := []string{""}
+	for _, of := range []func() string{a.cfg.AppURL, a.cfg.ProxyURL} {
+		if of != nil {
+			own = append(own, strings.TrimSuffix(of(), "/"))
+		}
+	}
+	if !slices.Contains(own, r.Header.Get("Origin")) {
+		writeJSON(w, http.StatusForbidden, errForbidden)
+		return
+	}
+	if err := a.cfg.Cold(r.Context()); err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusNoContent)
+}

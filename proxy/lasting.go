@@ -1,8 +1,6 @@
 package proxy
 
 import (
-	"sync"
-
 	"github.com/thumbedge/thumbedge/proxy/rates"
 	"github.com/thumbedge/thumbedge/proxy/responses"
 )
@@ -13,15 +11,16 @@ import (
 type lasting struct {
 	cache     *responses.Cache // nil: off
 	memory    *memory
-	jobs      *sync.Pool
+	jobs      *jobs
+	turns     *turns
 	fallbacks *fallbacks
 	// requests and renders are Prepare's alone, and nil where there is no limit.
 	requests, renders *rates.Limit
 }
 
 func newLasting(deps Deps) *lasting {
-	l := &lasting{memory: new(memory), jobs: new(sync.Pool), fallbacks: newFallbacks(deps.Metrics.fallbacks)}
-	l.jobs.New = func() any { return &job{memory: l.memory} }
+	l := &lasting{memory: new(memory), turns: newTurns(), fallbacks: newFallbacks(deps.Metrics.fallbacks)}
+	l.jobs = newJobs(l.memory)
 	return l
 }
 

@@ -21,6 +21,7 @@ const (
 	reasonMemory      passReason = "memory"
 	reasonStalled     passReason = "stalled"
 	reasonBroken      passReason = "broken_off"
+	reasonBusy        passReason = "busy"
 	reasonEncoding    passReason = "encoding"
 	reasonNotJSON     passReason = "not_json"
 	reasonNoRoutes    passReason = "no_routes"
@@ -40,6 +41,9 @@ func (p *pages) ineligible(h *wire.Header) passReason {
 	}
 	return ""
 }
+
+// isCoded says whether a Content-Encoding is one.
+func isCoded(encoding []byte) bool { return len(encoding) > 0 && string(encoding) != "identity" }
 
 // isJSON says whether a media type is application/json or one with +json.
 func isJSON(mediaType []byte) bool {

@@ -122,6 +122,7 @@ func (f *filling) fillUntil(j *job, w *page.Rewriter, nulls []page.Null, end int
 		j.signedUntil = j.signer.Expiry(time.Now())
 	}
 	for len(nulls) > 0 && nulls[0].Start < end {
+		j.work.Did(nullWork)
 		if n := f.fill(j, w, &nulls[0]); n > 0 {
 			j.filled += n
 			j.soonest.include(time.Unix(j.signedUntil, 0))

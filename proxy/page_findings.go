@@ -28,7 +28,7 @@ func (m *findings) Weight() int64 {
 
 // look finds what may be written into the page, and returns its body, decoded.
 func (p *pages) look(r *wire.Request, j *job, encoding []byte, entry *responses.Entry) ([]byte, passReason) {
-	if len(encoding) > 0 && string(encoding) != "identity" {
+	if isCoded(encoding) {
 		if j.coding = p.codings.Of(encoding); j.coding == nil {
 			return nil, reasonEncoding
 		}

@@ -7,12 +7,15 @@ import (
 	"github.com/thumbedge/thumbedge/proxy/coding"
 	"github.com/thumbedge/thumbedge/proxy/page"
 	"github.com/thumbedge/thumbedge/proxy/signing"
+	"github.com/thumbedge/thumbedge/proxy/wire/giveway"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 const (
 	// keepBuffer is the largest buffer, in bytes, that waits for the next page.
 	keepBuffer = 256 << 10
+	// mostRead is how many bytes are read, or encoded, before others are let in.
+	mostRead = 128 << 10
 	// firstBuffer is what a body of unknown length begins with.
 	firstBuffer = 32 << 10
 )
@@ -38,6 +41,8 @@ func (m *memory) reserve(n int64) bool {
 type job struct {
 	memory  *memory
 	charged int64
+	work    giveway.Work
+	turn    *turns // of large pages; nil: it has none
 
 	body        []byte // as the app sent it; raw, or the connection's own buffer
 	raw         []byte
@@ -80,20 +85,21 @@ func (j *job) uncharge(n int) {
 	j.charged -= int64(n)
 }
 
-// reset gives everything back, and lets go of buffers that are too large to keep.
+// leave ends the job's turn, if it has one.
+func (j *job) leave() {
+	if j.turn != nil {
+		j.turn.leave()
+		j.turn = nil
+	}
+}
+
+// reset gives everything back, but for the buffers.
 func (j *job) reset() {
+	j.leave()
 	j.memory.reserve(-j.charged)
 	j.charged = 0
-	for _, buf := range []*[]byte{&j.raw, &j.text, &j.out, &j.packed} {
-		if *buf = (*buf)[:0]; cap(*buf) > keepBuffer {
-			*buf = nil
-		}
-	}
-	if j.found.Weight() > keepBuffer {
-		j.found = page.Found{}
-	}
-	if cap(j.known)*knownSize > keepBuffer {
-		j.known = nil
+	for _, buf := range j.buffers() {
+		*buf = (*buf)[:0]
 	}
 	clear(j.known) // they hold on to paths
 	j.body, j.coding = nil, nil
@@ -103,6 +109,33 @@ func (j *job) reset() {
 	j.labels = labelCounts{}
 	j.soonest = expiry{}
 	j.decided = 0
+}
+
+func (j *job) buffers() [4]*[]byte { return [...]*[]byte{&j.raw, &j.text, &j.out, &j.packed} }
+
+// isLarge says whether some buffer is too large to wait for the next page whatever that is.
+func (j *job) isLarge() bool {
+	for _, buf := range j.buffers() {
+		if cap(*buf) > keepBuffer {
+			return true
+		}
+	}
+	return j.found.Weight() > keepBuffer || cap(j.known)*knownSize > keepBuffer
+}
+
+// trim lets go of such buffers.
+func (j *job) trim() {
+	for _, buf := range j.buffers() {
+		if cap(*buf) > keepBuffer {
+			*buf = nil
+		}
+	}
+	if j.found.Weight() > keepBuffer {
+		j.found = page.Found{Between: j.found.Between}
+	}
+	if cap(j.known)*knownSize > keepBuffer {
+		j.known = nil
+	}
 }
 
 // grow makes room for size bytes in all.
@@ -137,8 +170,9 @@ func (j *job) fill(buf *[]byte, body io.Reader, length, limit int64) error {
 					return nil
 				}
 			}
-			n, err := body.Read(room)
+			n, err := body.Read(room[:min(len(room), mostRead)])
 			*buf = (*buf)[:len(*buf)+n]
+			j.work.Moved(n)
 			if err == io.EOF && (length < 0 || len(*buf) == int(length)) {
 				return j.within(*buf, limit)
 			}
@@ -160,7 +194,20 @@ func (j *job) decode(limit int64) error {
 		return errMemory
 	}
 	defer j.uncharge(j.coding.Memory)
-	return j.coding.Decode(j.body, func(text io.Reader) error { return j.fill(&j.text, text, -1, limit) })
+	return j.coding.Decode(j.body, func(text io.Reader) error { return j.fill(&j.text, giving{text, &j.work}, -1, limit) })
+}
+
+// giving is a reader that computes what is read, and lets others in now and then.
+type giving struct {
+	io.Reader
+	work *giveway.Work
+}
+
+// Read is io.Reader's.
+func (g giving) Read(p []byte) (int, error) {
+	n, err := g.Reader.Read(p[:min(len(p), giveway.Stretch)])
+	g.work.Did(n)
+	return n, err
 }
 
 // encode makes j.packed of j.out. It says whether there was memory for that.
@@ -169,7 +216,7 @@ func (j *job) encode() bool {
 		return false
 	}
 	var err error
-	j.packed, err = j.coding.Append(j.packed[:0], j.out)
+	j.packed, err = j.coding.Append(j.packed[:0], j.out, j.work.Did)
 	return err == nil
 }
 

@@ -13,7 +13,7 @@ type pageMetrics struct {
 	rewritten, untouched, notModified prometheus.Counter
 	unresolved                        prometheus.Counter
 	labels                            [labelVerdicts]prometheus.Counter
-	memory                            prometheus.Gauge
+	memory, waiting                   prometheus.Gauge
 }
 
 func newPageMetrics(reg prometheus.Registerer) *pageMetrics {
@@ -30,6 +30,7 @@ func newPageMetrics(reg prometheus.Registerer) *pageMetrics {
 		notModified: pages.WithLabelValues("not_modified"),
 		unresolved:  with.NewCounter(prometheus.CounterOpts{Name: "thumbedge_pages_unresolved_total", Help: "Pages for which the database did not answer in time: only what was in memory could be rewritten."}),
 		memory:      with.NewGauge(prometheus.GaugeOpts{Name: "thumbedge_pages_memory_bytes", Help: "Memory that the pages in hand hold, of rewrite.memory."}),
+		waiting:     with.NewGauge(prometheus.GaugeOpts{Name: "thumbedge_pages_waiting", Help: "Large pages that wait for their turn to be rewritten."}),
 	}
 	for verdict := range labelVerdicts {
 		m.labels[verdict] = labels.WithLabelValues(verdict.String())
@@ -40,7 +41,7 @@ func newPageMetrics(reg prometheus.Registerer) *pageMetrics {
 // pageReasons are all the reasons there are.
 var pageReasons = []passReason{
 	reasonRange, reasonHead, reasonStatus, reasonMediaType, reasonNoTransform, reasonEmpty, reasonTooLarge, reasonMemory,
-	reasonStalled, reasonBroken, reasonEncoding, reasonNotJSON, reasonNoRoutes, reasonAuthority, reasonNothingWarm,
+	reasonStalled, reasonBusy, reasonBroken, reasonEncoding, reasonNotJSON, reasonNoRoutes, reasonAuthority, reasonNothingWarm,
 }
 
 // countLabels counts the verdicts of one page.

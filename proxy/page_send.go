@@ -30,6 +30,7 @@ func (p *pages) send(r *wire.Request, j *job, answer *wire.Answer) bool {
 		}
 		body = j.packed
 	}
+	j.leave()
 	p.rewritten(r, j)
 	p.describe(h, j)
 	if has {

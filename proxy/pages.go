@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -33,7 +32,8 @@ type pages struct {
 	scanner  *page.Scanner
 	maxBody  int64 // of a page, decoded
 	memory   *memory
-	jobs     *sync.Pool
+	jobs     *jobs
+	turns    *turns
 	codings  coding.Set
 	compress bool // towards clients, what the app did not
 	prefetch []prefetchRule
@@ -70,7 +70,7 @@ func newPages(cfg Config, deps Deps, lasting *lasting, passing passing) (*pages,
 	}
 	p := &pages{
 		resolver: deps.Resolver, renderer: deps.Renderer, scanner: scanner, maxBody: cfg.Rewrite.MaxBody,
-		memory: lasting.memory, jobs: lasting.jobs, codings: coding.All(), compress: cfg.Server.Compress,
+		memory: lasting.memory, jobs: lasting.jobs, turns: lasting.turns, codings: coding.All(), compress: cfg.Server.Compress,
 		form:    wire.Form{Without: field.NewSet("if-none-match", "if-modified-since", "if-range")},
 		passing: passing, metrics: deps.Metrics.pages, tracer: deps.Tracer, log: deps.Log,
 	}
@@ -108,16 +108,20 @@ func (p *pages) serve(r *wire.Request) {
 		p.head(r, answer)
 		return
 	}
-	j := p.jobs.Get().(*job)
+	encoding := answer.Header.Peek(fasthttp.HeaderContentEncoding)
+	j := p.jobs.get(isLarge(answer.Length(), isCoded(encoding)))
 	defer p.release(j)
 	j.prefetch = p.prefetchOf(r.Path())
 	reason := p.read(j, answer)
+	if reason == "" && isLarge(len(j.body), isCoded(encoding)) && !p.takeTurn(j, r.ClientKey(), r.Wait) {
+		reason = reasonBusy
+	}
 	if reason == "" {
 		j.place = p.filling.placeOf(r, &answer.Header)
 		if j.sought = j.place; answer.Watched() {
 			j.sought = p.filling.placeOfPath(r)
 		}
-		reason = p.rewriteTraced(r, j, answer.Header.Peek(fasthttp.HeaderContentEncoding), entry)
+		reason = p.rewriteTraced(r, j, encoding, entry)
 		if j.nulls { // what members see in their place is not in the page
 			answer.Unwatch()
 		} else {
@@ -128,6 +132,7 @@ func (p *pages) serve(r *wire.Request) {
 		reason = reasonMemory
 	}
 	if reason != "" {
+		j.leave()
 		answer.Unread(j.raw)
 		p.passAnswer(r, answer, reason)
 	}
@@ -264,9 +269,8 @@ func (p *pages) passAnswer(r *wire.Request, answer *wire.Answer, reason passReas
 }
 
 func (p *pages) release(j *job) {
-	j.reset()
+	p.jobs.put(j)
 	p.metrics.memory.Set(float64(p.memory.used.Load()))
-	p.jobs.Put(j)
 }
 
 // Sentinel errors of reading a body into memory.

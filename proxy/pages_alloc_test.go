@@ -7,7 +7,6 @@ package proxy
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"io"
 	"log/slog"
 	"net"
@@ -63,20 +62,6 @@ func (l *pageLoop) once(t testing.TB) {
 
 var pageRequest = []byte("GET " + pageTarget + " HTTP/1.1\r\nHost: site.test\r\nAccept: application/json\r\n" +
 	"Accept-Encoding: gzip, deflate, br\r\nAuthorization: Token abc\r\n\r\n")
-
-// warmAll is a Resolver to which everything is warm.
-type warmAll struct{ Resolver }
-
-func (warmAll) Resolve(_ context.Context, _ []thumb.ID, answers []thumb.Known) error {
-	for i := range answers {
-		answers[i] = thumb.Known{Standing: thumb.Public, Verdicts: [thumb.MaxSpecs]thumb.Verdict{thumb.Warm, thumb.Warm, thumb.Warm}}
-	}
-	return nil
-}
-
-func (warmAll) PublicURLs() thumb.StorageURLs {
-	return thumb.StorageURLs{Base: "https://cdn.test/", Own: "https://cdn.test/thumbnails/"}
-}
 
 func startPageLoop(t testing.TB, fields string) *pageLoop {
 	t.Helper()

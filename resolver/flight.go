@@ -105,9 +105,11 @@ type boarding struct {
 // any more, as the capture has come into memory since it was looked up, and where the
 // capture cannot be asked for; err then says why.
 func (r *Reader) board(ids []thumb.ID, known []thumb.Known, missing []int) (seats []seat, own *flight, err error) {
+	var rests rests
 	b := boarding{ids: ids, known: known, missing: missing, seats: make([]seat, len(missing))}
 	for from := 0; from < len(missing); from += atOnce {
 		r.boardSome(&b, from, min(from+atOnce, len(missing)))
+		rests.did(atOnce)
 	}
 	return b.seats, b.own, b.refused
 }

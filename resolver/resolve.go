@@ -93,8 +93,10 @@ func pageSource(own *flight, shared int, err error) int {
 // lookUp fills in what is in memory, and returns the positions of the other captures,
 // which it leaves Unresolved. It allocates only for those.
 func (r *Reader) lookUp(ids []thumb.ID, known []thumb.Known, tally *tally) (missing []int) {
+	var rests rests
 	for from := 0; from < len(ids); from += atOnce {
 		missing = r.lookUpSome(ids, known, from, min(from+atOnce, len(ids)), missing, tally)
+		rests.did(atOnce)
 	}
 	return missing
 }

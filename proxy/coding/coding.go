@@ -122,13 +122,22 @@ func (m marked) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// piece is how many bytes are encoded at a time: more than most pages have.
+const piece = 128 << 10
+
 // Append appends what text is in this coding to dst.
-func (c *Coding) Append(dst, text []byte) ([]byte, error) {
+func (c *Coding) Append(dst, text []byte, did func(n int)) ([]byte, error) {
 	packed := appender{dst}
 	w := c.encoders.Get().(encoder)
 	defer c.encoders.Put(w)
 	w.Reset(&packed)
-	_, err := w.Write(text)
+	var err error
+	for len(text) > 0 && err == nil {
+		var n int
+		n, err = w.Write(text[:min(len(text), piece)])
+		text = text[n:]
+		did(n)
+	}
 	err = errors.Join(err, w.Close())
 	return packed.buf, err
 }

@@ -30,7 +30,7 @@ func FuzzCodings(f *testing.F) {
 			if _, err := decode(c, text); err != nil && !errors.Is(err, coding.ErrBroken) {
 				t.Errorf("%s: %v is not marked as broken", c.Name, err)
 			}
-			packed, err := c.Append([]byte("head"), text)
+			packed, err := c.Append([]byte("head"), text, func(int) {})
 			if err != nil || !bytes.HasPrefix(packed, []byte("head")) {
 				t.Fatalf("%s: %v", c.Name, err)
 			}

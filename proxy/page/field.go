@@ -19,6 +19,9 @@ func (w *walk) field(at int) bool {
 	open := w.found.open
 	first := true // nothing has come since the bracket
 	for at++; len(open) > 0; {
+		if at >= w.letIn {
+			w.between(at)
+		}
 		top := open[len(open)-1]
 		at = w.space(at)
 		switch c := w.byteAt(at); {

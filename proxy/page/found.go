@@ -27,6 +27,10 @@ type Found struct {
 	IDs  []thumb.ID // the captures of Refs and Nulls, each once
 	// Nulls are those that may be filled in, in the order of the body.
 	Nulls []Null
+	// Between is called with the number of bytes that were read since the last time, or
+	// would have taken as long, every so often in a large body: for others to be let in.
+	// nil: it is not called.
+	Between func(bytes int)
 	// OtherHost and OtherLabel count the route URLs that are left alone for their
 	// authority or for their label.
 	OtherHost, OtherLabel int
@@ -41,6 +45,12 @@ type Found struct {
 // Weight is roughly how many bytes of memory f holds.
 func (f *Found) Weight() int {
 	return cap(f.Refs)*40 + cap(f.Nulls)*24 + cap(f.IDs)*8 + len(f.slots)*4 + cap(f.blocks)*24 + cap(f.scratch) + cap(f.open)
+}
+
+func (f *Found) between(bytes int) {
+	if f.Between != nil {
+		f.Between(bytes)
+	}
 }
 
 func (f *Found) reset() {
@@ -81,10 +91,16 @@ func (f *Found) slot(id thumb.ID) uint64 {
 	return slot
 }
 
+// rehashWork is how many bytes take as long to read as one capture takes to move.
+const rehashWork = 64
+
 func (f *Found) grow() {
 	f.seed = rand.Uint64() | 1
 	f.slots = make([]int32, max(128, 2*len(f.slots)))
 	for i, id := range f.IDs {
 		f.slots[f.slot(id)] = int32(i + 1)
+		if i%1024 == 1023 {
+			f.between(1024 * rehashWork)
+		}
 	}
 }

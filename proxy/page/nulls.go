@@ -53,6 +53,7 @@ func (w *walk) nulls(place Place) {
 	at := w.space(0)
 	if w.byteAt(at) == '{' {
 		w.outlineHead()
+		w.letIn = stretch
 		r := reading{walk: w, blocks: f.blocks}
 		at = r.object(at, levels[place])
 	}
@@ -63,6 +64,9 @@ func (w *walk) nulls(place Place) {
 	slices.SortFunc(f.Nulls, func(a, b Null) int { return cmp.Compare(a.Start, b.Start) })
 	for i := range f.Nulls {
 		f.Nulls[i].Capture = f.capture(f.Nulls[i].id)
+		if i%1024 == 1023 {
+			f.between(1024 * rehashWork)
+		}
 	}
 }
 
@@ -72,6 +76,9 @@ func (r *reading) object(at int, l *level) (end int) {
 	var id thumb.ID
 	var ids, fields, ways, null int
 	for first := true; ; first = false {
+		if at >= r.letIn {
+			r.between(at)
+		}
 		at = r.past(at+1, '"')
 		switch c := r.byteAt(at); {
 		case c == '"':

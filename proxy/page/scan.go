@@ -2,6 +2,9 @@ package page
 
 import "math/bits"
 
+// stretch is how many bytes are read between two calls of Found.Between.
+const stretch = 64 << 10
+
 // chunk is how many blocks are classified before they are looked at.
 const chunk = 32
 
@@ -45,6 +48,7 @@ type walk struct {
 	escapes  bool   // a backslash was seen
 	ns       uint64 // all ones where nulls are sought: outside strings n stands in null alone
 	read     int    // a field object was read up to here
+	letIn    int    // from which index on Found.Between is to be called
 	null     bool   // a field member was seen whose value may be null
 	outlined int    // the first block whose outline is kept then
 
@@ -60,15 +64,24 @@ func (w *walk) whole() bool {
 	if first >= last || w.body[first] != '{' && w.body[first] != '[' || w.body[last] != w.body[first]+2 {
 		return false
 	}
+	w.letIn = stretch
 	var classes [chunk]masks
 	for at := 0; at < len(w.body); {
 		part := w.classify(&classes, at)
 		if !w.blocks(part, at) {
 			return false
 		}
-		at += len(part) * blockSize
+		if at += len(part) * blockSize; at >= w.letIn {
+			w.between(at)
+		}
 	}
 	return w.inString == 0
+}
+
+// between says that the body was read up to index at.
+func (w *walk) between(at int) {
+	w.found.between(at - w.letIn + stretch)
+	w.letIn = at + stretch
 }
 
 // classify returns the masks of the blocks that begin at index at: a chunk, or as many as

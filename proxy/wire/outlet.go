@@ -5,9 +5,16 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/thumbedge/thumbedge/proxy/wire/giveway"
 )
 
-const maxParts = 3
+const (
+	maxParts = 3
+	// mostAtOnce is how many bytes one system call writes. Neither the kernel nor Go's
+	// scheduler takes the processor away from it, nor begins a collection meanwhile.
+	mostAtOnce = 256 << 10
+)
 
 // outlet writes several pieces of memory to a connection in one call. It belongs
 // to whoever writes to the connection.
@@ -16,6 +23,7 @@ type outlet struct {
 	parts [maxParts][]byte
 	left  int // bytes of parts
 	err   error
+	work  giveway.Work
 	flush func(fd uintptr) bool
 	once  func(fd uintptr) bool
 }
@@ -62,6 +70,7 @@ func (o *outlet) flushTo(fd uintptr) bool {
 	for o.left > 0 {
 		n, err := writeNonblocking(int(fd), &o.parts)
 		if err == unix.EAGAIN {
+			o.work.Waited()
 			return false
 		}
 		if err == nil && n == 0 {
@@ -71,6 +80,7 @@ func (o *outlet) flushTo(fd uintptr) bool {
 			return true
 		}
 		o.left -= n
+		o.work.Moved(n)
 		for i := range o.parts {
 			gone := min(n, len(o.parts[i]))
 			o.parts[i] = o.parts[i][gone:]

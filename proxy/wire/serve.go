@@ -16,6 +16,7 @@ func (c *client) serveNext(first bool) bool {
 	raw, err := c.awaitHead(first)
 	c.refreshSettings()
 	c.req = Request{client: c, started: time.Now(), length: -1, body: body{trailer: c.req.body.trailer[:0]}}
+	c.outlet.work.Begin()
 	c.acquireScratch()
 	defer c.releaseScratch()
 	c.own.Header.SetNoDefaultContentType(true)

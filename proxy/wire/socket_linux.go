@@ -30,9 +30,10 @@ func readNonblocking(fd int, p []byte) (int, error) {
 // unix.EAGAIN.
 func writeNonblocking(fd int, parts *[maxParts][]byte) (int, error) {
 	var vector [maxParts]syscall.Iovec
-	n := 0
+	n, room := 0, mostAtOnce
 	for _, part := range parts {
-		if len(part) > 0 {
+		if part = part[:min(len(part), room)]; len(part) > 0 {
+			room -= len(part)
 			vector[n].Base = unsafe.SliceData(part)
 			vector[n].SetLen(len(part))
 			n++

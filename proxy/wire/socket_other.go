@@ -22,7 +22,7 @@ func readNonblocking(fd int, p []byte) (int, error) {
 func writeNonblocking(fd int, parts *[maxParts][]byte) (int, error) {
 	for _, part := range parts {
 		if len(part) > 0 {
-			n, err := unix.Write(fd, part)
+			n, err := unix.Write(fd, part[:min(len(part), mostAtOnce)])
 			return max(n, 0), err
 		}
 	}

@@ -70,27 +70,45 @@ func chosen(only *regexp.Regexp) []contestant {
 
 // check asks for a page and compares.
 func (c contestant) check(addr string, page []byte) error {
-	request, err := http.NewRequest(http.MethodGet, "http://"+addr+c.path+"?page=7", nil)
-	if err != nil {
-		return err
-	}
-	request.Host = "127.0.0.1:9000"
-	// The warm set answers from the second time on.
-	for range 2 {
-		answer, err := http.DefaultClient.Do(request)
+	for range 2 { // the warm set answers from the second time on
+		body, err := c.ask(addr, 7)
 		if err != nil {
 			return err
 		}
-		body, err := io.ReadAll(answer.Body)
-		_ = answer.Body.Close()
-		if err != nil {
-			return err
-		}
-		if want := c.expect(numbered(page, 7)); answer.StatusCode != http.StatusOK || !bytes.Equal(body, want) {
-			return fmt.Errorf("answered %d with %d bytes that are not the %d expected", answer.StatusCode, len(body), len(want))
+		if want := c.expect(numbered(page, 7)); !bytes.Equal(body, want) {
+			return fmt.Errorf("answered with %d bytes that are not the %d expected", len(body), len(want))
 		}
 	}
 	return nil
+}
+
+// askAll asks for every page once.
+func (c contestant) askAll(addr string) error {
+	for page := range pageCount {
+		if _, err := c.ask(addr, page); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ask asks for the page with that number.
+func (c contestant) ask(addr string, page int) ([]byte, error) {
+	request, err := http.NewRequest(http.MethodGet, fmt.Sprintf("http://%s%s?page=%d", addr, c.path, page), nil)
+	if err != nil {
+		return nil, err
+	}
+	request.Host = "127.0.0.1:9000"
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = fmt.Errorf("page %d was answered with %d", page, answer.StatusCode)
+	}
+	return body, err
 }
 
 // startApp starts the nginx that stands in for the app.

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -67,7 +68,6 @@ func newHost(t *testing.T, s *site) *host {
 	socket := h.serveSystemctl()
 	h.script("systemctl", `exec curl -sS --fail-with-body --unix-socket `+socket+` -d "$*" http://systemd/`)
 	h.script("journalctl", `exec curl -sS --fail-with-body --unix-socket `+socket+` -d "journalctl $*" http://systemd/`)
-	h.script("journalctl", `exec curl -sS --fail-with-body --unix-socket `+h.serveSystemctl()+` -d "journalctl $*" http://systemd/`)
 	h.script("nginx", `exec /usr/sbin/nginx -e `+s.nginx.Dir+`/error.log -c `+s.nginx.Dir+`/nginx.conf "$@"`)
 	h.env = append(append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH")), s.env...)
 	return h
@@ -148,6 +148,8 @@ func (h *host) systemctl(words string) (said string, err error) {
 			return "", err
 		}
 		return "", h.startService()
+	case "reload thumbedge":
+		return h.reloadService()
 	case "status thumbedge":
 		if h.service == nil {
 			return "", errors.New("inactive (dead)")
@@ -159,29 +161,74 @@ func (h *host) systemctl(words string) (said string, err error) {
 	return "", fmt.Errorf("systemctl %s: the tests' systemctl does not know this", words)
 }
 
-// startService runs ExecStart of the unit, with its Environment and EnvironmentFile.
-func (h *host) startService() error {
+// settings returns what the unit says under a name, in order.
+func (h *host) settings(name string) (values []string, err error) {
 	unit, err := os.ReadFile(filepath.Join(h.root, "etc/systemd/system/thumbedge.service"))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	setting := func(name string) string {
-		found := regexp.MustCompile(`(?m)^` + name + `=-?(.+)$`).FindStringSubmatch(string(unit))
-		if found == nil {
-			h.t.Errorf("the unit has no %s", name)
-			return ""
-		}
-		return h.edits.Replace(found[1])
+	for _, found := range regexp.MustCompile(`(?m)^`+name+`=-?(.+)$`).FindAllStringSubmatch(string(unit), -1) {
+		values = append(values, h.edits.Replace(found[1]))
 	}
-	argv := strings.Fields(setting("ExecStart"))
-	cmd := exec.Command(argv[0], argv[1:]...)
-	secrets, err := os.ReadFile(setting("EnvironmentFile"))
+	if len(values) == 0 {
+		return nil, fmt.Errorf("the unit has no %s", name)
+	}
+	return values, nil
+}
+
+// environment is what the unit gives its programs.
+func (h *host) environment() ([]string, error) {
+	said, err := h.settings("Environment")
+	if err != nil {
+		return nil, err
+	}
+	files, err := h.settings("EnvironmentFile")
+	if err != nil {
+		return nil, err
+	}
+	secrets, err := os.ReadFile(files[0])
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(h.env, said, strings.Fields(string(secrets))), nil
+}
+
+// startService runs ExecStart of the unit, with its Environment and EnvironmentFile.
+func (h *host) startService() error {
+	start, err := h.settings("ExecStart")
 	if err != nil {
 		return err
 	}
-	cmd.Env = append(append(h.env, setting("Environment")), strings.Fields(string(secrets))...)
+	argv := strings.Fields(start[0])
+	cmd := exec.Command(argv[0], argv[1:]...)
+	if cmd.Env, err = h.environment(); err != nil {
+		return err
+	}
 	h.service = testenv.Start(h.t, cmd)
 	return nil
+}
+
+// reloadService runs each ExecReload of the unit, until one fails.
+func (h *host) reloadService() (said string, err error) {
+	if h.service == nil {
+		return "", errors.New("thumbedge.service is not active, cannot reload")
+	}
+	lines, err := h.settings("ExecReload")
+	if err != nil {
+		return "", err
+	}
+	environment, err := h.environment()
+	if err != nil {
+		return "", err
+	}
+	for _, line := range lines {
+		cmd := exec.Command("bash", "-c", line)
+		cmd.Env = append(environment, fmt.Sprint("MAINPID=", h.service.Process.Pid))
+		if output, err := cmd.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("%s: %w: %s", line, err, output)
+		}
+	}
+	return "", nil
 }
 
 // stopService sends SIGTERM and waits as long as systemd would.

@@ -65,10 +65,18 @@ func TestRunbook(t *testing.T) {
 			section, leave = step.section, enter(t, h, s, step.section, &database)
 		}
 		if !configured && strings.Contains(step.commands, "thumbedge check") {
-			h.configure(s, `endpoint = ""                    # "http://127.0.0.1:4318"`, `endpoint = "`+h.collector.URL+`" #`)
+			h.configure(s, h.traced()...)
 			configured = true
 		}
 		output, err := h.sh(step.commands)
+		if strings.Contains(step.commands, "journalctl -u thumbedge -n 50 | grep") { // a line may come after its answer
+			eventually.Holds(t, "the log has it", func() bool {
+				if err != nil {
+					output, err = h.sh(step.commands)
+				}
+				return err == nil
+			})
+		}
 		t.Logf("%s\n%s%s", step.section, step.commands, output)
 		// What check is for: it says that storage is away.
 		if away := section == "Storage is away" && strings.HasPrefix(step.commands, "thumbedge check"); away {
@@ -126,6 +134,14 @@ func (h *host) verify(step step, output string) {
 		if fine := strings.Count(output, "ok  ") + strings.Count(output, "degraded  "); fine != 6 || !strings.Contains(output, "the page came through it") {
 			h.t.Errorf("check --via says:\n%s", output)
 		}
+	case strings.Contains(step.commands, "check --diff"):
+		if !strings.Contains(output, "log.level") {
+			h.t.Errorf("check --diff says:\n%s", output)
+		}
+		eventually.Holds(h.t, "the reload is done", func() bool {
+			left, err := h.sh("thumbedge check --diff")
+			return err == nil && !strings.Contains(left, "log.level")
+		})
 	case strings.Contains(step.commands, "traceparent: "):
 		trace := regexp.MustCompile(`trace_id=(\w+)`).FindStringSubmatch(output)
 		if trace == nil {
@@ -159,6 +175,8 @@ func enter(t *testing.T, h *host, s *site, section string, database **postgresd.
 		thumbnails("small", http.StatusFound)
 	case "ThumbedgeColdPathFull": // something was rendered
 		thumbnails("large", http.StatusFound)
+	case "Reload": // somebody has changed the file
+		h.configure(s, append(h.traced(), `level = "info"`, `level = "debug"`)...)
 	case "Storage is away":
 		s.storage.Down()
 		thumbnails("medium", http.StatusOK) // rendered, sent, not kept
@@ -174,9 +192,16 @@ func enter(t *testing.T, h *host, s *site, section string, database **postgresd.
 			*database = next
 			t.Cleanup(func() { _ = next.Stop() })
 			h.awaitReady("database")
+			const page = "curl -fsS -o /dev/null https://antenna.example.org/api/v2/captures/"
+			eventually.Holds(t, "the app has noticed, too", func() bool { _, err := h.sh(page); return err == nil })
 		}
 	}
 	return func() {}
+}
+
+// traced are the edits by which the host's thumbedge sends its spans to the host's collector.
+func (h *host) traced() []string {
+	return []string{`endpoint = ""                    # "http://127.0.0.1:4318"`, `endpoint = "` + h.collector.URL + `" #`}
 }
 
 // expect asks for a URL of the runbook's site.

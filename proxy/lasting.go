@@ -28,6 +28,9 @@ func newLasting(deps Deps) *lasting {
 func (l *lasting) adopt(cfg Config, own limits) {
 	l.memory.limit.Store(cfg.Rewrite.Memory)
 	l.fallbacks.bound(cfg.Upstream.MaxFallbacks, cfg.FallbackQueue)
+	if l.cache != nil {
+		l.cache.Change(cfg.Responses)
+	}
 	l.requests, l.renders = own.requests, own.renders
 	own.requests.Change(cfg.Limits.Requests)
 	own.renders.Change(cfg.Limits.Renders)

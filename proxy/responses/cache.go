@@ -46,7 +46,7 @@ import (
 // Cache keeps answers of the app. Its methods may be called from many goroutines, also
 // after Close; but Fetch not beside it.
 type Cache struct {
-	cfg       Config
+	inForce   atomic.Pointer[rules]
 	pages     []string // path prefixes of pages
 	store     *store
 	clock     clock
@@ -55,7 +55,6 @@ type Cache struct {
 	updating  updating
 	visits    sync.Pool    // *visit
 	recording atomic.Int64 // bytes of bodies that are being kept, not whole yet
-	anonymous anonymous
 	curve     *curve.Estimator
 	start     time.Time
 	metrics   *Metrics
@@ -77,7 +76,8 @@ func New(cfg Config, pages []string, connected func() bool, metrics *Metrics) (*
 	if err != nil {
 		return nil, err
 	}
-	c := &Cache{cfg: cfg, pages: pages, store: s, metrics: metrics, anonymous: newAnonymous(cfg, connected), start: time.Now()}
+	c := &Cache{pages: pages, store: s, metrics: metrics, start: time.Now()}
+	c.inForce.Store(newRules(cfg, connected))
 	c.curve = curve.New(cfg.MaxSize, imitated())
 	c.verdicts.start = c.start
 	c.clock.pages = make([]atomic.Uint64, len(pages))
@@ -126,7 +126,7 @@ type Fetched struct {
 // the caller's, and not in the form.
 func (c *Cache) Fetch(r *wire.Request, form wire.Form, page bool) Fetched {
 	v := c.visits.Get().(*visit)
-	*v = visit{c: c, r: r, form: form, raw: r.Header().RawHeaders(), page: page, now: time.Now(), key: v.key[:0]}
+	*v = visit{c: c, rules: c.rules(), r: r, form: form, raw: r.Header().RawHeaders(), page: page, now: time.Now(), key: v.key[:0]}
 	defer func() {
 		v.r, v.raw, v.told, v.form = nil, nil, nil, wire.Form{}
 		c.visits.Put(v)
@@ -138,7 +138,7 @@ func (c *Cache) Fetch(r *wire.Request, form wire.Form, page bool) Fetched {
 	if v.q.tells {
 		v.told = appendTold(nil, v.raw)
 	}
-	if v.alike = page && c.anonymous.on() && c.anonymous.covers(v.raw); v.alike && v.q.cookie {
+	if v.alike = page && v.rules.anonymous.on() && v.rules.anonymous.covers(v.raw); v.alike && v.q.cookie {
 		v.q.cookie, v.form = false, withoutCookies(form)
 	}
 	v.key = append(r.AppendSite(v.key), r.Target()...)

@@ -11,12 +11,12 @@ import (
 // Config is [responses] of the configuration file, whose keys the tags name.
 type Config struct {
 	Enabled          bool          `toml:"enabled"`
-	MaxSize          int64         `toml:"max_size,bytes"`    // of live heap that all kept answers take
-	MaxObject        int64         `toml:"max_object,bytes"`  // of one body
-	AnonymousPages   time.Duration `toml:"anonymous_pages"`   // for which pages of which the app says nothing are used; 0: not at all
-	AnonymousHeaders []string      `toml:"anonymous_headers"` // further headers that such a request may have
-	IgnoreCookies    []string      `toml:"ignore_cookies"`    // names of cookies that count as none there; "*" at the end stands for anything
-	StaleIfError     time.Duration `toml:"stale_if_error"`    // for which such pages stand in while the app fails; 0: not at all
+	MaxSize          int64         `toml:"max_size,bytes,reload"`    // of live heap that all kept answers take
+	MaxObject        int64         `toml:"max_object,bytes,reload"`  // of one body
+	AnonymousPages   time.Duration `toml:"anonymous_pages,reload"`   // for which pages of which the app says nothing are used; 0: not at all
+	AnonymousHeaders []string      `toml:"anonymous_headers,reload"` // further headers that such a request may have
+	IgnoreCookies    []string      `toml:"ignore_cookies,reload"`    // names of cookies that count as none there; "*" at the end stands for anything
+	StaleIfError     time.Duration `toml:"stale_if_error,reload"`    // for which such pages stand in while the app fails; 0: not at all
 }
 
 // Defaults returns the configuration that an empty file stands for.

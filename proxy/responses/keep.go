@@ -16,12 +16,12 @@ func (v *visit) keep(a *wire.Answer) (*Entry, Reason) {
 	said := &v.said
 	said.read(a.Header.StatusCode(), a.Header.Raw())
 	reason := unstorable(&v.q, said, v.asked, received)
-	nameless := v.alike && reason == reasonNoLifetime && v.c.anonymous.on() && v.c.anonymous.keeps(said)
+	nameless := v.alike && reason == reasonNoLifetime && v.rules.anonymous.on() && v.rules.anonymous.keeps(said)
 	if nameless {
 		reason = ""
 		said.readDates(received)
 	}
-	if reason == "" && int64(a.Length()) > v.c.cfg.MaxObject {
+	if reason == "" && int64(a.Length()) > v.rules.MaxObject {
 		reason = reasonLarge
 	}
 	if reason != "" {
@@ -36,7 +36,7 @@ func (v *visit) keep(a *wire.Answer) (*Entry, Reason) {
 	e := newEntry(v.key, v.c.Page(v.r.Path()), said, v.raw, v.alike, &a.Header, v.asked, received)
 	e.began, e.target, e.told = v.began, xxhash.Sum64(v.r.Target()), string(v.told)
 	if nameless {
-		v.c.anonymous.keep(e, v.asked)
+		v.rules.anonymous.keep(e, v.asked)
 	}
 	v.c.verdicts.note(v.known(), e.verdict(), v.now)
 	a.Watch(newRecording(v, e, a.Length()))

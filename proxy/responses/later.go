@@ -39,11 +39,11 @@ func (v *visit) updateLater(e *Entry) {
 	if !v.c.updating.begin(v.key) {
 		return
 	}
-	c, key, hash, form, page, alike, told := v.c, bytes.Clone(v.key), v.hash, v.form, v.page, v.alike, v.told
+	c, rules, key, hash, form, page, alike, told := v.c, v.rules, bytes.Clone(v.key), v.hash, v.form, v.page, v.alike, v.told
 	form.Lines = bytes.Clone(form.Lines)
 	v.r.Later(func(r *wire.Request) {
 		defer c.updating.end(key)
-		v := &visit{c: c, r: r, form: form, raw: r.Header().RawHeaders(), page: page, now: time.Now(), key: key, hash: hash, alike: alike, told: told, later: true}
+		v := &visit{c: c, rules: rules, r: r, form: form, raw: r.Header().RawHeaders(), page: page, now: time.Now(), key: key, hash: hash, alike: alike, told: told, later: true}
 		v.q.read(v.raw, false)
 		v.q.condition, v.q.tags = noCondition, nil
 		v.form = withoutConditions(form)

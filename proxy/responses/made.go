@@ -26,7 +26,7 @@ func (e *Entry) Made() Made {
 // or the entry has gone meanwhile, nothing happens.
 func (c *Cache) Attach(e *Entry, value Made) {
 	m := &made{value, value.Weight()}
-	if m.weight <= min(c.cfg.MaxObject, c.cfg.MaxSize/8) {
+	if r := c.rules(); m.weight <= min(r.MaxObject, r.MaxSize/8) {
 		c.store.attach(e, m)
 	}
 }
@@ -43,7 +43,7 @@ func (s *store) attach(e *Entry, m *made) {
 	}
 	before := e.cost()
 	next := &variants{key: old.key, entries: old.entries, cost: old.cost - before + e.costWith(m)}
-	if next.cost > s.size/4 {
+	if next.cost > s.size.Load()/4 {
 		return
 	}
 	e.made.Store(m)

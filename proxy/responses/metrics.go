@@ -64,7 +64,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}
 	gauge("thumbedge_responses_entries", "Answers in the response cache.", func(s *store) float64 { return float64(s.entries.Load()) })
 	gauge("thumbedge_responses_bytes", "Bytes that they take, by the cache's own account.", func(s *store) float64 { return float64(s.bytes.Load()) })
-	gauge("thumbedge_responses_max_bytes", "responses.max_size.", func(s *store) float64 { return float64(s.size) })
+	gauge("thumbedge_responses_max_bytes", "responses.max_size.", func(s *store) float64 { return float64(s.size.Load()) })
 	with.NewCounterFunc(prometheus.CounterOpts{Name: "thumbedge_responses_evictions_total", Help: "URLs that there was no room for any more."}, func() float64 {
 		if c := m.cache.Load(); c != nil {
 			return float64(c.store.evicted.Load())

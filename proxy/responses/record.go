@@ -20,7 +20,7 @@ type recording struct {
 const firstBody = 8 << 10
 
 func newRecording(v *visit, e *Entry, length int) *recording {
-	rec := &recording{v: visit{c: v.c, raw: v.raw, key: []byte(e.key), hash: v.hash, lead: v.lead, alike: v.alike, told: v.told, now: v.now, gone: v.gone}, entry: e, tells: v.counts()}
+	rec := &recording{v: visit{c: v.c, rules: v.rules, raw: v.raw, key: []byte(e.key), hash: v.hash, lead: v.lead, alike: v.alike, told: v.told, now: v.now, gone: v.gone}, entry: e, tells: v.counts()}
 	v.lead = nil // it is the recording's to land
 	size := int64(length)
 	if length < 0 {
@@ -41,7 +41,7 @@ func roomFor(n int) []byte { return slices.Grow([]byte(nil), n) }
 // max_size, lest many slow answers take what the cache was given.
 func (rec *recording) reserve(n int64) bool {
 	c := rec.v.c
-	if c.recording.Add(n) > c.cfg.MaxSize/4 {
+	if c.recording.Add(n) > rec.v.rules.MaxSize/4 {
 		c.recording.Add(-n)
 		rec.lose(reasonLarge)
 		return false
@@ -62,7 +62,7 @@ func (rec *recording) Part(p []byte) {
 		return
 	}
 	need := len(rec.body) + len(p)
-	if int64(need) > rec.v.c.cfg.MaxObject {
+	if int64(need) > rec.v.rules.MaxObject {
 		rec.v.c.verdicts.note(rec.v.known(), verdictUnstorable, time.Now())
 		rec.lose(reasonLarge)
 		return

@@ -22,9 +22,9 @@ type State struct {
 func (c *Cache) State() State {
 	m := c.metrics
 	return State{
-		MaxSize: c.store.size, Used: c.store.bytes.Load(), Entries: c.store.entries.Load(), Evictions: c.store.evicted.Load(),
+		MaxSize: c.store.size.Load(), Used: c.store.bytes.Load(), Entries: c.store.entries.Load(), Evictions: c.store.evicted.Load(),
 		Hits: m.hits.n.Load(), Stale: m.stale.n.Load(), Validated: m.validated.n.Load(), Collapsed: m.collapsed.n.Load(),
-		Misses: m.misses.n.Load(), Bypassed: m.passed.n.Load(), SavedBytes: m.saved.n.Load(), Anonymous: c.anonymous.on(),
+		Misses: m.misses.n.Load(), Bypassed: m.passed.n.Load(), SavedBytes: m.saved.n.Load(), Anonymous: c.rules().anonymous.on(),
 	}
 }
 

@@ -23,7 +23,7 @@ const (
 // never changed, but replaced by another.
 type store struct {
 	cache   *ristretto.Cache[uint64, *variants]
-	size    int64
+	size    atomic.Int64
 	stripes [stripes]sync.Mutex
 	entries atomic.Int64
 	bytes   atomic.Int64
@@ -53,7 +53,8 @@ const mostLying = 4 << 20
 const fixed = 640 << 10
 
 func newStore(size int64) (*store, error) {
-	s := &store{size: size}
+	s := new(store)
+	s.size.Store(size)
 	cache, err := ristretto.NewCache(&ristretto.Config[uint64, *variants]{
 		NumCounters:        counters(size),
 		MaxCost:            room(size),
@@ -72,6 +73,13 @@ func newStore(size int64) (*store, error) {
 	}
 	s.cache = cache
 	return s, nil
+}
+
+// resize changes the room. There are as many counters of reads as before: of a cache that
+// has grown many times over, ristretto tells less well which answers are asked for often.
+func (s *store) resize(size int64) {
+	s.size.Store(size)
+	s.cache.UpdateMaxCost(room(size))
 }
 
 // find returns the answers of a URL; nil: there are none.
@@ -95,7 +103,7 @@ func (s *store) add(hash uint64, e *Entry, superseded func(*Entry) bool) {
 		told := count(e)
 		for _, o := range old.entries {
 			cost := o.cost()
-			if len(next.entries) == mostVariants || next.cost+cost > s.size/4 || told+count(o) > mostTold || superseded(o) {
+			if len(next.entries) == mostVariants || next.cost+cost > s.size.Load()/4 || told+count(o) > mostTold || superseded(o) {
 				continue
 			}
 			next.entries = append(next.entries, o)

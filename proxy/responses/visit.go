@@ -10,6 +10,7 @@ import (
 // visit is one request's way through the cache.
 type visit struct {
 	c     *Cache
+	rules *rules
 	r     *wire.Request
 	form  wire.Form
 	raw   []byte // the request's header
@@ -199,7 +200,7 @@ func (v *visit) askApp(form wire.Form) (*wire.Answer, error) {
 
 // standsIn says whether the request may have an entry although the app has failed.
 func (v *visit) standsIn(e *Entry) bool {
-	return e.standsIn(&v.q, time.Now()) && (!e.anonymous || v.c.anonymous.on())
+	return e.standsIn(&v.q, time.Now()) && (!e.anonymous || v.rules.anonymous.on())
 }
 
 // failed says whether an answer stands for a failure of the app (RFC 5861 section 4).

@@ -65,6 +65,11 @@ func TestReloadIsHeeded(t *testing.T) {
 		t.Error("who is trusted no more is believed, on a connection that was there before")
 	}
 
+	must(func(f *config.File) { f.Responses.MaxSize = 32 << 20 })
+	if _, state := s.get("http://" + s.program.AdminAddr() + "/cache"); !strings.Contains(string(state), `"max_size": 33554432`) {
+		t.Errorf("the response cache has another size: %s", state)
+	}
+
 	must(func(f *config.File) { f.Limits.Requests = "2/h" })
 	for i, want := range []int{200, 200, 429} {
 		if got := look().StatusCode; got != want {
@@ -79,8 +84,8 @@ func TestReloadIsHeeded(t *testing.T) {
 	if got := look().StatusCode; got != 200 {
 		t.Errorf("without a limit: %d", got)
 	}
-	if got := s.metric("thumbedge_config_generation"); got != 6 {
-		t.Errorf("generation %v after five reloads", got)
+	if got := s.metric("thumbedge_config_generation"); got != 7 {
+		t.Errorf("generation %v after six reloads", got)
 	}
 }
 

@@ -75,9 +75,17 @@ max_client_conn = 500
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("starting pgbouncer (Debian's package pgbouncer): %v", err)
 	}
+	exited := make(chan error, 1)
+	go func() { exited <- cmd.Wait() }()
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
+		select {
+		case err := <-exited:
+			said, _ := os.ReadFile(log.Name())
+			t.Logf("pgbouncer ended before the test did: %v\n%s", err, said)
+		default:
+			_ = cmd.Process.Kill()
+			<-exited
+		}
 	})
 	through := &url.URL{
 		Scheme: "postgres", User: url.User(target.User), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),

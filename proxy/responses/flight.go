@@ -65,7 +65,7 @@ func (v *visit) join(e *Entry) *Entry {
 		fl, leads := v.c.flights.board(v.flightKey())
 		if leads {
 			v.lead = fl
-			return nil
+			return v.keptMeanwhile(e)
 		}
 		if !v.r.Wait(ctx, fl.done) {
 			return nil // it comes too late
@@ -80,6 +80,18 @@ func (v *visit) join(e *Entry) *Entry {
 		// The app failed, or it is another variant, or out of date: the next may be this
 		// request's.
 	}
+}
+
+// keptMeanwhile returns the answer to a flight that landed after the request had looked for
+// one, before, and before it led a flight itself.
+func (v *visit) keptMeanwhile(before *Entry) *Entry {
+	v.now = time.Now()
+	e, _ := v.find()
+	if e == nil || e == before || e.use(&v.q, v.now) != useFresh {
+		return nil
+	}
+	v.land(e, false)
+	return e
 }
 
 // landed returns the entry of a flight that the request has waited for, if it may have it.

@@ -89,6 +89,7 @@ func TestAnotherOrderOfLabelsBeginsAnew(t *testing.T) {
 			t.Error("what was asked by the labels in force is not in memory")
 		}
 		urlsAre(t, after, swapped, 1)
+		synctest.Wait()              // ristretto takes it in late
 		urlsAre(t, before, specs, 1) // a request that began before
 		urlsAre(t, after, swapped, 1)
 		if n := db.count() - asked; n != 2 {

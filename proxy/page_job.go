@@ -109,6 +109,7 @@ func (j *job) reset() {
 	j.labels = labelCounts{}
 	j.soonest = expiry{}
 	j.decided = 0
+	j.work.Begin() // the next page's is another piece of work
 }
 
 func (j *job) buffers() [4]*[]byte { return [...]*[]byte{&j.raw, &j.text, &j.out, &j.packed} }

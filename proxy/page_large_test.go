@@ -21,6 +21,17 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
+// What one page took counts for no other: a job that has served many pages would rest in
+// each small one.
+func TestEachPageIsWorkOfItsOwn(t *testing.T) {
+	t.Parallel()
+	j := newJobs(new(memory)).get(false)
+	j.work.Did(10 * giveway.Stretch)
+	if j.reset(); j.work != (giveway.Work{}) {
+		t.Errorf("the next page begins with %+v", j.work)
+	}
+}
+
 // warmAll is a Resolver to which everything is warm.
 type warmAll struct{ Resolver }
 

@@ -61,6 +61,7 @@ func BenchmarkPrivatePage(b *testing.B) {
 					b.Fatalf("%d URLs are written", urls)
 				}
 				j.signer, j.filled, j.labels = nil, 0, labelCounts{}
+				j.work.Begin()
 			}
 		})
 	}

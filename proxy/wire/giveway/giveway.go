@@ -61,8 +61,9 @@ func (w *Work) Did(n int) {
 func (w *Work) letIn() {
 	w.done = 0
 	now := time.Now()
-	if w.since.IsZero() {
+	if w.since.IsZero() { // most bodies are done before the next time
 		w.since = now
+		return
 	}
 	if now.Sub(w.since) < busy {
 		w.pass()

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Others are let in after each stretch, and for longer once work has gone on for a while.
+// Others are let in after each stretch but the first, and for longer once work has gone on for a while.
 func TestComputing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -17,7 +17,7 @@ func TestComputing(t *testing.T) {
 		for range 10 {
 			w.Did(Stretch)
 		}
-		if w.passes != 10 || w.rests != 0 {
+		if w.passes != 9 || w.rests != 0 { // the first time is most bodies' last, and free
 			t.Errorf("passed %d times, rested %d times before any time was over", w.passes, w.rests)
 		}
 		for range 10 {

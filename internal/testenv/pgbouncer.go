@@ -84,7 +84,7 @@ max_client_conn = 500
 			t.Logf("pgbouncer ended before the test did: %v\n%s", err, said)
 		default:
 			_ = cmd.Process.Kill()
-			<-exited
+			_ = <-exited
 		}
 	})
 	through := &url.URL{

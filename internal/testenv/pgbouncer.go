@@ -75,16 +75,16 @@ max_client_conn = 500
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("starting pgbouncer (Debian's package pgbouncer): %v", err)
 	}
-	exited := make(chan error, 1)
-	go func() { exited <- cmd.Wait() }()
+	exited, ending := make(chan struct{}), error(nil)
+	go func() { ending = cmd.Wait(); close(exited) }()
 	t.Cleanup(func() {
 		select {
-		case err := <-exited:
+		case <-exited:
 			said, _ := os.ReadFile(log.Name())
-			t.Logf("pgbouncer ended before the test did: %v\n%s", err, said)
+			t.Logf("pgbouncer ended before the test did: %v\n%s", ending, said)
 		default:
 			_ = cmd.Process.Kill()
-			_ = <-exited
+			<-exited
 		}
 	})
 	through := &url.URL{

@@ -86,6 +86,38 @@ func (t *Table) SetSite(ctx context.Context, site Site) error {
 	})
 }
 
+// aloneKey is the advisory lock that Alone holds. It is none of the app's, and not that of
+// the migrations.
+const aloneKey = 7_480_115_106
+
+// Alone runs do while nobody else runs theirs, in whatever process: it waits for them as
+// long as ctx allows. It holds a connection of its own meanwhile, so that do finds one in
+// the smallest pool; where that connection breaks off, Alone fails whatever do returned.
+func (t *Table) Alone(ctx context.Context, do func(context.Context) error) error {
+	failed := func(err error) error {
+		return fmt.Errorf("keeping others from pairing: %w: %w", thumb.ErrDatabase, err)
+	}
+	conn, err := pgx.ConnectConfig(ctx, t.pool.Config().ConnConfig)
+	if err != nil {
+		return failed(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	tx, err := conn.Begin(ctx)
+	if err != nil {
+		return failed(err)
+	}
+	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(aloneKey)); err != nil {
+		return failed(err)
+	}
+	if err := do(ctx); err != nil {
+		return err // closing the connection lets go of the lock
+	}
+	if err := tx.Commit(ctx); err != nil {
+		return failed(err)
+	}
+	return nil
+}
+
 // Newest returns the newest thumbnail rows that name a file, up to limit.
 func (t *Table) Newest(ctx context.Context, limit int) (found []NamedFile, err error) {
 	err = t.run(ctx, "newest", "looking for the newest thumbnail rows", func(ctx context.Context, conn *pgxpool.Conn) error {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"text/tabwriter"
@@ -98,11 +97,9 @@ func pair(ctx context.Context, env Env, file *config.File) {
 		fmt.Fprintf(env.Stdout, "site: %s%v\nUntil then thumbedge reconcile --apply is refused.\n", of, err)
 	}
 	err := withSites(ctx, file, func(ctx context.Context, s shelf) {
-		err := site.Check(ctx, s.table, s.storage, s.keys)
-		if errors.Is(err, site.ErrNotPaired) {
-			if err = site.Adopt(ctx, s.table, s.storage, s.keys, 0); err == nil {
-				fmt.Fprintf(env.Stdout, "site: database and %s are a pair from now on\n", s.name)
-			}
+		made, err := site.Pair(ctx, s.table, s.storage, s.keys)
+		if made {
+			fmt.Fprintf(env.Stdout, "site: database and %s are a pair from now on\n", s.name)
 		}
 		if err != nil {
 			tell(s.of(), err)

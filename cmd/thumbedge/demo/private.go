@@ -3,7 +3,6 @@ package demo
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -55,11 +54,7 @@ func pair(ctx context.Context, file *config.File, opts Options) error {
 	if err != nil {
 		return err
 	}
-	err = site.Check(ctx, store, storage, file.Storage.Prefix)
-	if errors.Is(err, site.ErrNotPaired) {
-		err = site.Adopt(ctx, store, storage, file.Storage.Prefix, 0)
-	}
-	if err != nil {
+	if _, err := site.Pair(ctx, store, storage, file.Storage.Prefix); err != nil {
 		opts.Log.Warn("members of the draft project see no thumbnails", "error", err)
 	}
 	return storage.Close()

@@ -6,8 +6,8 @@
 // original's storage, is not taken for the original. Whenever a pair is made its
 // identity is a new one, so that nothing which bears an old one belongs to it.
 //
-// A pair is made by Adopt alone, which `migrate up` and `reconcile --adopt` call, and
-// only with proof: the files of the newest rows lie in the storage, or there is nothing
+// A pair is made by Pair, which `migrate up` calls, and by Adopt, which `reconcile --adopt`
+// calls, by one at a time and only with proof: the files of the newest rows lie in the storage, or there is nothing
 // on either side. What removes anything looks at the pair first.
 //
 // A physical copy of a cluster, such as a promoted standby, can't be told from its
@@ -32,6 +32,8 @@ type Database interface {
 	Place(ctx context.Context) (postgres.Place, error)
 	Site(ctx context.Context) (postgres.Site, error)
 	SetSite(ctx context.Context, site postgres.Site) error
+	// Alone runs do while nobody else does, in whatever process.
+	Alone(ctx context.Context, do func(context.Context) error) error
 	Newest(ctx context.Context, limit int) ([]postgres.NamedFile, error)
 	CountRows(ctx context.Context) (int64, error)
 }
@@ -101,10 +103,34 @@ func describe(p postgres.Place) string {
 	return text + ")"
 }
 
+// Pair makes a pair of the two where neither bears an identity, as Adopt does, and says
+// whether it did. Of several that do so at once one makes it, and the others find it made.
+func Pair(ctx context.Context, db Database, storage Storage, keys thumb.Keys) (made bool, err error) {
+	if Check(ctx, db, storage, keys) == nil {
+		return false, nil
+	}
+	// Whatever else it said may be another's pair, half made.
+	err = db.Alone(ctx, func(ctx context.Context) error {
+		err := Check(ctx, db, storage, keys)
+		if errors.Is(err, ErrNotPaired) {
+			err = adopt(ctx, db, storage, keys, 0)
+			made = err == nil
+		}
+		return err
+	})
+	return made, err
+}
+
 // Adopt makes a pair of the two, whatever they bore before, once there is proof that
 // they belong together. Without proof it is ErrNotProved, unless force is at least the
 // number of rows: how many may turn out to have no file.
 func Adopt(ctx context.Context, db Database, storage Storage, keys thumb.Keys, force int64) error {
+	return db.Alone(ctx, func(ctx context.Context) error { return adopt(ctx, db, storage, keys, force) })
+}
+
+// adopt is Adopt, for a caller that is alone: the two would bear the words of different
+// ones where several wrote at once.
+func adopt(ctx context.Context, db Database, storage Storage, keys thumb.Keys, force int64) error {
 	if err := prove(ctx, db, storage, keys); err != nil {
 		if !errors.Is(err, ErrNotProved) {
 			return err
@@ -130,7 +156,7 @@ func Adopt(ctx context.Context, db Database, storage Storage, keys thumb.Keys, f
 	if err := db.SetSite(ctx, made); err != nil {
 		return err
 	}
-	return agree(ctx, db, storage, keys)
+	return Check(ctx, db, storage, keys)
 }
 
 // Part takes the storage's identity away, before that of the database goes. A storage
@@ -144,25 +170,6 @@ func Part(ctx context.Context, db Database, storage Storage, keys thumb.Keys) er
 		return err
 	}
 	return storage.SetSite(ctx, string(keys), "")
-}
-
-// agree has the storage bear what the database says: where two made a pair at once, the
-// last one's word in the database holds.
-func agree(ctx context.Context, db Database, storage Storage, keys thumb.Keys) error {
-	recorded, err := db.Site(ctx)
-	if err != nil {
-		return err
-	}
-	borne, err := storage.Site(ctx, string(keys))
-	if err != nil {
-		return err
-	}
-	if recorded.Identity != "" && borne != recorded.Identity {
-		if err := storage.SetSite(ctx, string(keys), recorded.Identity); err != nil {
-			return err
-		}
-	}
-	return Check(ctx, db, storage, keys)
 }
 
 // prove looks for the files of the newest rows.

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -87,10 +88,13 @@ func newDatabase(t *testing.T) *database {
 	return open(t, url)
 }
 
-func open(t *testing.T, url string) *database {
+func open(t *testing.T, url string) *database { return openWith(t, url, func(*postgres.Config) {}) }
+
+func openWith(t *testing.T, url string, set func(*postgres.Config)) *database {
 	t.Helper()
 	cfg := postgres.Defaults()
 	cfg.URL = url
+	set(&cfg)
 	pool, err := postgres.Open(cfg, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -389,24 +393,52 @@ func remove(t *testing.T, s storage, capture int) {
 	}
 }
 
-// TestManyAdoptAtOnce: replicas that start together run migrate up at once.
-func TestManyAdoptAtOnce(t *testing.T) {
+// TestManyPairAtOnce: replicas that start together run migrate up at once. One makes the
+// pair, with the smallest pool too, and what it says is what the others find.
+func TestManyPairAtOnce(t *testing.T) {
 	t.Parallel()
 	d, s := newDatabase(t), onDisk(t)
 	d.rows(s, 3)
-	var all sync.WaitGroup
-	for range 8 {
-		all.Go(func() {
-			// One may see what another has half done; in the end it is a pair.
-			if err := site.Adopt(t.Context(), d, s, keys, 0); err != nil && !errors.Is(err, site.ErrOther) {
-				t.Error(err)
-			}
-		})
+	var made atomic.Int64
+	together(8, func() {
+		mine, err := site.Pair(t.Context(), d, s, keys)
+		if err != nil {
+			t.Error(err)
+		}
+		if mine {
+			made.Add(1)
+		}
+		if err := site.Check(t.Context(), d, s, keys); err != nil {
+			t.Errorf("behind it: %v", err)
+		}
+	})
+	if n := made.Load(); n != 1 {
+		t.Errorf("%d made a pair", n)
 	}
-	all.Wait()
+}
+
+// TestManyAdoptAtOnce ends with a pair, whoever was last.
+func TestManyAdoptAtOnce(t *testing.T) {
+	t.Parallel()
+	url := newDatabase(t).url
+	d, s := openWith(t, url, func(cfg *postgres.Config) { cfg.MaxConns = 1 }), onDisk(t)
+	d.rows(s, 3)
+	together(8, func() {
+		if err := site.Adopt(t.Context(), d, s, keys, 0); err != nil {
+			t.Error(err)
+		}
+	})
 	if err := site.Check(t.Context(), d, s, keys); err != nil {
 		t.Error(err)
 	}
+}
+
+func together(n int, do func()) {
+	var all sync.WaitGroup
+	for range n {
+		all.Go(do)
+	}
+	all.Wait()
 }
 
 // TestStorageThatFails leaves the database without a word.

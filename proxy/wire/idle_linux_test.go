@@ -109,13 +109,16 @@ func TestRequestsThatCrossTheAppsClosing(t *testing.T) {
 func TestRequestsOnConnectionsClosedMeanwhile(t *testing.T) {
 	t.Parallel()
 	const clients, rounds = 20, 5
-	idling := &idlingApp{t: t, idle: time.Millisecond}
+	idling := &idlingApp{t: t, idle: wiretest.Deadline} // it closes between the rounds only
 	a := wiretest.StartApp(t, idling.serve)
 	p := startServer(t, a.Addr, func(cfg *Config) { cfg.Upstream.IdleTimeout = time.Minute })
 	wires := dialAll(p, clients)
 	var failed sync.Map
 	for round := range rounds {
 		exchangeOnAll(t, wires, round, &failed)
+		for _, conn := range a.Open() {
+			_ = conn.Close()
+		}
 		eventually.Holds(t, "the app has closed every connection", func() bool {
 			return len(a.Open()) == 0
 		})

@@ -13,7 +13,7 @@ import (
 )
 
 // Deadline is how long a test waits for what must happen at all.
-const Deadline = 20 * time.Second
+const Deadline = time.Minute
 
 // Listen opens a port of the test's own.
 func Listen(t testing.TB) net.Listener {

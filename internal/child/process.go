@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"strconv"
@@ -145,14 +144,4 @@ func Resident(pid int) (int64, error) {
 		return 0, fmt.Errorf("reading memory: %w", err)
 	}
 	return pages * int64(os.Getpagesize()), nil
-}
-
-// FreeAddress returns an address of 127.0.0.1 that nothing listens on at the moment.
-func FreeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("looking for a port: %w", err)
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
 }

@@ -78,9 +78,12 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 // free a moment ago.
 func (s *Server) launchOnFreePort(ctx context.Context, bin string) (err error) {
 	for range 5 {
-		if s.cfg.Port, err = freePort(); err != nil {
+		address, err := child.FreeAddress()
+		if err != nil {
 			return err
 		}
+		_, port, _ := net.SplitHostPort(address)
+		s.cfg.Port, _ = strconv.Atoi(port)
 		s.exited = make(chan struct{})
 		if err = s.launch(ctx, bin); !errors.Is(err, errEnded) {
 			return err
@@ -248,13 +251,4 @@ func account() (*syscall.Credential, error) {
 	uid, _ := strconv.ParseUint(u.Uid, 10, 32)
 	gid, _ := strconv.ParseUint(u.Gid, 10, 32)
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("finding a free port: %w", err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }

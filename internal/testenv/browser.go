@@ -24,7 +24,8 @@ var chromium = sync.OnceValues(startChromium)
 // is the parent of every tab's.
 func startChromium() (context.Context, error) {
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-component-update", true))
+		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-component-update", true),
+		chromedp.WSURLReadTimeout(browserTimeout)) // a busy machine takes longer than the 20 s it is given otherwise
 	ctx, cancelAllocator := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, cancel := chromedp.NewContext(ctx)
 	atExit(func() { cancel(); cancelAllocator() })

@@ -100,7 +100,7 @@ func Django(t testing.TB, cfg DjangoConfig) *DjangoApp {
 	a := &DjangoApp{t: t, Dir: filepath.Join(dir, "project")}
 	t.Cleanup(a.stop)
 	for range 5 {
-		if a.Address, err = freeAddress(); err != nil {
+		if a.Address, err = child.FreeAddress(); err != nil {
 			break
 		}
 		if err = a.start(cfg); err == nil {

@@ -86,7 +86,7 @@ func startNginx(t testing.TB, main string, site func(address string) string) *Ng
 		os.WriteFile(filepath.Join(dir, "nginx.conf"), fmt.Appendf(nil, main, dir, user), 0o644)); err != nil {
 		t.Fatal(err)
 	}
-	address, err := freeAddress()
+	address, err := child.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,17 +3,15 @@ package testenv
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/thumbedge/thumbedge/internal/child"
 )
 
 // Pgbouncer starts a pgbouncer in transaction mode in front of the database at
@@ -26,20 +24,30 @@ func Pgbouncer(t testing.TB, databaseURL string) string {
 	if err != nil {
 		bin = "/usr/sbin/pgbouncer"
 	}
-	dir, err := tempDir()
-	if err != nil {
-		t.Fatal(err)
-	}
 	target, err := pgx.ParseConfig(databaseURL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	probe, err := net.Listen("tcp4", "127.0.0.1:0") // for a port that is free
+	dir, err := tempDir()
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := probe.Addr().(*net.TCPAddr).Port
-	probe.Close()
+	for range 5 {
+		var address string
+		if address, err = child.FreeAddress(); err != nil {
+			break
+		}
+		through := &url.URL{Scheme: "postgres", User: url.User(target.User), Host: address, Path: "/" + target.Database, RawQuery: "sslmode=disable"}
+		if err = startPgbouncer(t, bin, dir, through, target); err == nil {
+			return through.String()
+		}
+	}
+	t.Fatalf("starting pgbouncer (Debian's package pgbouncer): %v", err)
+	return ""
+}
+
+// startPgbouncer starts one that is to be reached at through, and leads to target.
+func startPgbouncer(t testing.TB, bin, dir string, through *url.URL, target *pgx.ConnConfig) error {
 	password := ""
 	if target.Password != "" {
 		password = "password='" + target.Password + "'"
@@ -48,70 +56,40 @@ func Pgbouncer(t testing.TB, databaseURL string) string {
 %s = host=%s port=%d user=%s %s
 [pgbouncer]
 listen_addr = 127.0.0.1
-listen_port = %d
+listen_port = %s
 unix_socket_dir =
 logfile =
 auth_type = any
 pool_mode = transaction
 default_pool_size = 3
 max_client_conn = 500
-`, target.Database, target.Host, target.Port, target.User, password, port)
+`, target.Database, target.Host, target.Port, target.User, password, through.Port())
 	file := filepath.Join(dir, "pgbouncer.ini")
 	if err := os.WriteFile(file, []byte(config), 0o644); err != nil {
-		t.Fatal(err)
+		return err
 	}
 	arguments := []string{file}
 	if os.Geteuid() == 0 { // as root it refuses to run
 		arguments = append(arguments, "-u", "postgres")
 	}
-	log, err := os.Create(filepath.Join(dir, "pgbouncer.log"))
-	if err != nil {
-		t.Fatal(err)
+	p := &process{exited: make(chan struct{}), log: filepath.Join(dir, "pgbouncer.log")}
+	if err := p.run(bin, arguments); err != nil {
+		return err
 	}
-	defer log.Close()
-	cmd := exec.Command(bin, arguments...)
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("starting pgbouncer (Debian's package pgbouncer): %v", err)
-	}
-	exited, ending := make(chan struct{}), error(nil)
-	go func() { ending = cmd.Wait(); close(exited) }()
 	t.Cleanup(func() {
 		select {
-		case <-exited:
-			said, _ := os.ReadFile(log.Name())
-			t.Logf("pgbouncer ended before the test did: %v\n%s", ending, said)
+		case <-p.exited:
+			said, _ := os.ReadFile(p.log)
+			t.Logf("pgbouncer ended before the test did, %v:\n%s", p.cmd.ProcessState, said)
 		default:
-			_ = cmd.Process.Kill()
-			<-exited
+			p.stop()
 		}
 	})
-	through := &url.URL{
-		Scheme: "postgres", User: url.User(target.User), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
-		Path: "/" + target.Database, RawQuery: "sslmode=disable",
-	}
-	awaitPgbouncer(t, through.String(), log.Name())
-	return through.String()
-}
-
-func awaitPgbouncer(t testing.TB, url, log string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	again := time.NewTicker(20 * time.Millisecond)
-	defer again.Stop()
-	for {
-		conn, err := pgx.Connect(ctx, url)
-		if err == nil {
-			_ = conn.Close(ctx)
-			return
+	return p.await(through.Host, func(ctx context.Context, _ string) error {
+		conn, err := pgx.Connect(ctx, through.String())
+		if err != nil {
+			return err
 		}
-		select {
-		case <-again.C:
-		case <-ctx.Done():
-			said, _ := os.ReadFile(log)
-			t.Fatalf("pgbouncer does not answer: %v\n%s", err, said)
-		}
-	}
+		return conn.Close(ctx)
+	})
 }

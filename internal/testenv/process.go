@@ -4,13 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -36,7 +32,7 @@ func start(program string, args func(address string) []string, ready func(ctx co
 		return "", err
 	}
 	for range 5 {
-		if address, err = freeAddress(); err != nil {
+		if address, err = child.FreeAddress(); err != nil {
 			return "", err
 		}
 		p := &process{exited: make(chan struct{}), log: filepath.Join(dir, "log")}
@@ -122,31 +118,9 @@ func (p *Process) Log() string {
 // FreeAddress returns an address of 127.0.0.1 that nothing listens on yet.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
-	address, err := freeAddress()
+	address, err := child.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return address
-}
-
-// given are the ports that this process has given away.
-var given sync.Map
-
-// freeAddress picks a port at random below those that the kernel gives to outgoing
-// connections, which would take it again at any moment, and never the same twice.
-func freeAddress() (string, error) {
-	var err error
-	for range 100 {
-		port := 10000 + rand.IntN(22000)
-		var l net.Listener
-		if l, err = net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err != nil {
-			continue
-		}
-		address := l.Addr().String()
-		err = l.Close()
-		if _, taken := given.LoadOrStore(port, true); !taken {
-			return address, err
-		}
-	}
-	return "", fmt.Errorf("finding a free port: %w", err)
 }

@@ -25,9 +25,21 @@ const (
 type memory struct {
 	limit atomic.Int64
 	used  atomic.Int64
+	spare func() bool // gives back what no page needs just now, and says whether there was any; nil: never
 }
 
+// reserve takes n bytes for a page.
 func (m *memory) reserve(n int64) bool {
+	for !m.take(n) {
+		if m.spare == nil || !m.spare() {
+			return false
+		}
+	}
+	return true
+}
+
+// take is reserve without anything being given back for it. Fewer than 0 are always given back.
+func (m *memory) take(n int64) bool {
 	if m.used.Add(n) > m.limit.Load() && n > 0 {
 		m.used.Add(-n)
 		return false
@@ -67,9 +79,13 @@ type job struct {
 	soonest     expiry
 }
 
-// chargeBuffers charges what the job's buffers hold from an earlier page.
-func (j *job) chargeBuffers() bool {
-	return j.charge(cap(j.raw) + cap(j.text) + cap(j.out) + cap(j.packed) + j.found.Weight() + cap(j.known)*knownSize)
+// chargeBuffers charges what the job's buffers hold from an earlier page, unless they were
+// charged while they waited.
+func (j *job) chargeBuffers() bool { return j.charge(int(j.buffered() - j.charged)) }
+
+// buffered is how many bytes the buffers take.
+func (j *job) buffered() int64 {
+	return int64(cap(j.raw) + cap(j.text) + cap(j.out) + cap(j.packed) + j.found.Weight() + cap(j.known)*knownSize)
 }
 
 func (j *job) charge(n int) bool {
@@ -81,7 +97,7 @@ func (j *job) charge(n int) bool {
 }
 
 func (j *job) uncharge(n int) {
-	j.memory.reserve(-int64(n))
+	j.memory.take(-int64(n))
 	j.charged -= int64(n)
 }
 
@@ -96,7 +112,7 @@ func (j *job) leave() {
 // reset gives everything back, but for the buffers.
 func (j *job) reset() {
 	j.leave()
-	j.memory.reserve(-j.charged)
+	j.memory.take(-j.charged)
 	j.charged = 0
 	for _, buf := range j.buffers() {
 		*buf = (*buf)[:0]

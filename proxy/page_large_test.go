@@ -25,7 +25,7 @@ import (
 // each small one.
 func TestEachPageIsWorkOfItsOwn(t *testing.T) {
 	t.Parallel()
-	j := newJobs(new(memory)).get(false)
+	j := newJobs(new(memory), prometheus.NewGauge(prometheus.GaugeOpts{})).get(false)
 	j.work.Did(10 * giveway.Stretch)
 	if j.reset(); j.work != (giveway.Work{}) {
 		t.Errorf("the next page begins with %+v", j.work)

@@ -31,7 +31,6 @@ type pages struct {
 	filling  *filling // nil: nulls stay
 	scanner  *page.Scanner
 	maxBody  int64 // of a page, decoded
-	memory   *memory
 	jobs     *jobs
 	turns    *turns
 	codings  coding.Set
@@ -70,7 +69,7 @@ func newPages(cfg Config, deps Deps, lasting *lasting, passing passing) (*pages,
 	}
 	p := &pages{
 		resolver: deps.Resolver, renderer: deps.Renderer, scanner: scanner, maxBody: cfg.Rewrite.MaxBody,
-		memory: lasting.memory, jobs: lasting.jobs, turns: lasting.turns, codings: coding.All(), compress: cfg.Server.Compress,
+		jobs: lasting.jobs, turns: lasting.turns, codings: coding.All(), compress: cfg.Server.Compress,
 		form:    wire.Form{Without: field.NewSet("if-none-match", "if-modified-since", "if-range")},
 		passing: passing, metrics: deps.Metrics.pages, tracer: deps.Tracer, log: deps.Log,
 	}
@@ -110,7 +109,7 @@ func (p *pages) serve(r *wire.Request) {
 	}
 	encoding := answer.Header.Peek(fasthttp.HeaderContentEncoding)
 	j := p.jobs.get(isLarge(answer.Length(), isCoded(encoding)))
-	defer p.release(j)
+	defer p.jobs.put(j)
 	j.prefetch = p.prefetchOf(r.Path())
 	reason := p.read(j, answer)
 	if reason == "" && isLarge(len(j.body), isCoded(encoding)) && !p.takeTurn(j, r.ClientKey(), r.Wait) {
@@ -266,11 +265,6 @@ func (p *pages) passAnswer(r *wire.Request, answer *wire.Answer, reason passReas
 	}
 	p.passed(r, reason)
 	answer.Pass()
-}
-
-func (p *pages) release(j *job) {
-	p.jobs.put(j)
-	p.metrics.memory.Set(float64(p.memory.used.Load()))
 }
 
 // Sentinel errors of reading a body into memory.

@@ -40,11 +40,12 @@ func BenchmarkPrivatePage(b *testing.B) {
 	cfg := Defaults()
 	cfg.Specs, cfg.Server.PublicURL = benchSpecs, "https://site.example"
 	filling := newFilling(cfg, Deps{Renderer: &scriptedFilling{}, Metrics: NewMetrics(prometheus.NewRegistry()), Signer: func() *signing.Signer { return signer }})
-	p := &pages{memory: new(memory), resolver: resolver, scanner: scanner, filling: filling, specs: benchSpecs, metrics: NewMetrics(prometheus.NewRegistry()).pages}
-	p.memory.limit.Store(1 << 30)
+	p := &pages{resolver: resolver, scanner: scanner, filling: filling, specs: benchSpecs, metrics: NewMetrics(prometheus.NewRegistry()).pages}
+	held := new(memory)
+	held.limit.Store(1 << 30)
 	for name, body := range map[string][]byte{"public": public, "private": private} {
 		b.Run(name, func(b *testing.B) {
-			j := &job{memory: p.memory}
+			j := &job{memory: held}
 			for b.Loop() {
 				place := page.Nowhere
 				if name == "private" {

@@ -62,6 +62,10 @@ func Defaults() Config {
 	}
 }
 
+// maxQueue is half as many as clients have connections at once by default: each that waits
+// takes a goroutine.
+const maxQueue = 1 << 13
+
 // Validate reports every problem of the configuration, joined.
 func (c *Config) Validate() error {
 	errs := []error{c.Specs.Validate(), c.Source.Validate()}
@@ -72,7 +76,7 @@ func (c *Config) Validate() error {
 	}
 	check(c.Render.Workers >= 0 && c.Render.Workers <= 1024, "render.workers", "0 (as many as cores) to 1024")
 	check(c.Render.Memory >= 1<<20, "render.memory", "1MiB or more")
-	check(c.Render.Queue >= 1, "render.queue", "1 or more")
+	check(c.Render.Queue >= 1 && c.Render.Queue <= maxQueue, "render.queue", fmt.Sprintf("1 to %d", maxQueue))
 	check(c.Render.MaxWait > 0, "render.max_wait", "above 0")
 	check(c.Render.Quality >= 1 && c.Render.Quality <= 100, "render.quality", "1 to 100")
 	check(c.DeleteAfter >= 0, "storage.delete_after", "0 or more")

@@ -16,6 +16,10 @@ func TestDefaultsAreValid(t *testing.T) {
 	if err := cfg.Validate(); err != nil {
 		t.Error(err)
 	}
+	cfg.Render.Queue = maxQueue + 1
+	if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), "render.queue: must be 1 to 8192") {
+		t.Errorf("of a queue of %d: %v", cfg.Render.Queue, err)
+	}
 	if err := new(Config).Validate(); err == nil {
 		t.Error("nothing at all is valid")
 	}

@@ -65,6 +65,7 @@ type failures struct {
 	byID    map[thumb.ID]*list.Element // of *failure
 	age     *list.List                 // the oldest in front
 	kept    int64                      // bytes of pictures
+	changes uint64                     // of everything, so far
 }
 
 // failure is what is remembered of one capture.
@@ -76,9 +77,10 @@ type failure struct {
 	until  time.Time
 	// version is the one that cannot be rendered here; nil where err is unavailable.
 	version *version
-	// doubted says that a notification may have been of that version's end, and seen when
-	// it was last compared.
+	// doubted says that a notification may have been of that version's end, as every one of
+	// everything since changes was; seen is when it was last compared.
 	doubted bool
+	changes uint64
 	seen    time.Time
 	// The labels that the app refused to render of that version, and those at which it
 	// failed lately.
@@ -105,7 +107,7 @@ func (f *failures) recall(id thumb.ID, position int) (made Thumbnail, err error,
 	if now.Before(known.keepUntil) && known.pictures[position] != nil {
 		return Thumbnail{JPEG: known.pictures[position]}, nil, true
 	}
-	if known.err != nil && known.labels&labelAt(position) != 0 && now.Before(known.until) {
+	if known.err != nil && known.labels&labelAt(position) != 0 && now.Before(known.until) && !f.doubts(known) {
 		return Thumbnail{}, known.errorOf(position), true
 	}
 	// A version stays, to be compared by the next job.
@@ -132,7 +134,13 @@ func (f *failures) lasts(id thumb.ID, position int) bool {
 	if known.version == nil {
 		return time.Now().Before(known.until)
 	}
-	return !known.doubted && time.Since(known.seen) < lastsUnasked
+	return !f.doubts(known) && time.Since(known.seen) < lastsUnasked
+}
+
+// doubts says whether a version that cannot be rendered may have come to its end since it
+// was compared. The caller holds mu.
+func (f *failures) doubts(known *failure) bool {
+	return known.version != nil && (known.doubted || known.changes != f.changes)
 }
 
 // ofVersion returns, by position, why labels of this work are known not to be
@@ -153,7 +161,7 @@ func (f *failures) ofVersion(work *thumb.Work) (errs [thumb.MaxSpecs]error) {
 		return errs
 	}
 	known.seen = time.Now()
-	known.until, known.doubted = known.seen.Add(relook), false
+	known.until, known.doubted, known.changes = known.seen.Add(relook), false, f.changes
 	known.labels.each(func(position int) { errs[position] = known.errorOf(position) })
 	return errs
 }
@@ -181,7 +189,7 @@ func (f *failures) rememberVersion(work *thumb.Work, which labels, err error) {
 		}
 		known.err, known.labels, known.version = err, which, &v
 		known.seen = time.Now()
-		known.until, known.doubted = known.seen.Add(relook), false
+		known.until, known.doubted, known.changes = known.seen.Add(relook), false, f.changes
 	})
 }
 
@@ -224,7 +232,7 @@ func (f *failures) changed(id thumb.ID) {
 		f.forget(element)
 	} else {
 		f.drop(known)
-		known.until, known.doubted = time.Time{}, true
+		known.doubted = true
 	}
 }
 
@@ -233,11 +241,7 @@ func (f *failures) changed(id thumb.ID) {
 func (f *failures) changedAll() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for e := f.age.Front(); e != nil; e = e.Next() {
-		if known := e.Value.(*failure); known.version != nil {
-			known.until, known.doubted = time.Time{}, true
-		}
-	}
+	f.changes++
 }
 
 // retire forgets everything, and keeps no picture from now on: nobody asks any more but who
@@ -245,10 +249,8 @@ func (f *failures) changedAll() {
 func (f *failures) retire() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.maxKept = 0
-	for f.age.Len() > 0 {
-		f.forget(f.age.Front())
-	}
+	f.maxKept, f.kept = 0, 0
+	f.byID, f.age = map[thumb.ID]*list.Element{}, list.New()
 }
 
 // forget removes an entry. The caller holds mu.

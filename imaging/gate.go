@@ -2,7 +2,6 @@ package imaging
 
 import (
 	"context"
-	"slices"
 	"sync"
 
 	"github.com/thumbedge/thumbedge/resolver/thumb"
@@ -40,8 +39,9 @@ type gate struct {
 	byHost   map[string]share // of those that are in or wait
 	byClient map[thumb.Client]share
 	admits   uint64 // so many were let in so far
-	waiting  []*place
-	watched  bool // it is looked again soon whether busy is over
+	waiting  map[*job]*place
+	lines    *lines[*place] // of those
+	watched  bool           // it is looked again soon whether busy is over
 }
 
 // share is what the jobs of one host or client hold, and the number of the last that
@@ -57,7 +57,8 @@ type place struct {
 	gate     *gate
 	job      *job
 	host     string       // of the job's original; "": not known yet, or not of any host
-	client   thumb.Client // the job's when it was let in
+	client   thumb.Client // the job's, until it is let in
+	line     *line[*place]
 	bytes    int64
 	admitted chan struct{} // closed when let in
 }
@@ -68,7 +69,7 @@ type place struct {
 func (g *gate) enter(ctx context.Context, j *job, host string, bytes int64) (*place, error) {
 	p := &place{gate: g, job: j, host: host, bytes: bytes, admitted: make(chan struct{})}
 	g.mu.Lock()
-	g.waiting = append(g.waiting, p)
+	g.line(p)
 	g.admit()
 	g.mu.Unlock()
 	select {
@@ -78,13 +79,13 @@ func (g *gate) enter(ctx context.Context, j *job, host string, bytes int64) (*pl
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if i := slices.Index(g.waiting, p); i >= 0 {
-		g.waiting = slices.Delete(g.waiting, i, i+1)
-		g.tidy(p)
-		g.admit() // it may have been first in line, and the next one may fit
-		return nil, ctx.Err()
+	if g.waiting[j] != p {
+		return p, nil // let in at the same moment
 	}
-	return p, nil // let in at the same moment
+	g.unline(p)
+	g.tidy(p)
+	g.admit() // it may have been first in line, and the next one may fit
+	return nil, ctx.Err()
 }
 
 // leave gives back the place and its bytes.

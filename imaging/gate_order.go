@@ -2,8 +2,6 @@ package imaging
 
 import (
 	"cmp"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/thumbedge/thumbedge/resolver/thumb"
@@ -13,9 +11,6 @@ import (
 func (g *gate) count(p *place, places int, bytes int64) {
 	g.taken += places
 	g.held += bytes
-	if g.byHost == nil {
-		g.byHost, g.byClient = map[string]share{}, map[thumb.Client]share{}
-	}
 	add := func(s share) share {
 		s.places += places
 		s.bytes += bytes
@@ -26,6 +21,24 @@ func (g *gate) count(p *place, places int, bytes int64) {
 	}
 	g.byHost[p.host] = add(g.byHost[p.host])
 	g.byClient[p.client] = add(g.byClient[p.client])
+	g.lines.moved(p.client)
+}
+
+// line has a place wait in its client's line. The caller holds mu.
+func (g *gate) line(p *place) {
+	if g.lines == nil {
+		g.byHost, g.byClient, g.waiting = map[string]share{}, map[thumb.Client]share{}, map[*job]*place{}
+		g.lines = newLines(g.before)
+	}
+	p.client = p.job.of()
+	p.line = g.lines.add(p.client, p.host, p.job.number, p)
+	g.waiting[p.job] = p
+}
+
+// unline takes a place out of its line. The caller holds mu.
+func (g *gate) unline(p *place) {
+	g.lines.remove(p.line, p.job.number)
+	delete(g.waiting, p.job)
 }
 
 // tidy forgets the host and the client of a place that is given back or given up,
@@ -33,19 +46,16 @@ func (g *gate) count(p *place, places int, bytes int64) {
 func (g *gate) tidy(p *place) {
 	g.tidyHost(p.host)
 	g.tidyClient(p.client)
-	g.tidyClient(p.job.of())
 }
 
 func (g *gate) tidyHost(host string) {
-	waits := func(p *place) bool { return p.host == host }
-	if g.byHost[host].places == 0 && !slices.ContainsFunc(g.waiting, waits) {
+	if g.byHost[host].places == 0 && g.lines.byHost[host] == nil {
 		delete(g.byHost, host)
 	}
 }
 
 func (g *gate) tidyClient(client thumb.Client) {
-	waits := func(p *place) bool { return p.job.of() == client }
-	if g.byClient[client].places == 0 && !slices.ContainsFunc(g.waiting, waits) {
+	if g.byClient[client].places == 0 && g.lines.byClient[client] == nil {
 		delete(g.byClient, client)
 	}
 }
@@ -62,7 +72,7 @@ func (g *gate) within(p *place) bool {
 // fits says whether there is room for a place. The caller holds mu.
 func (g *gate) fits(p *place) bool {
 	places := g.room()
-	if p.job.prefetch() {
+	if p.client == thumb.Nobody {
 		places -= g.spared
 	}
 	return g.taken < places && (g.bytes == 0 || g.taken == 0 || g.held+p.bytes <= g.bytes)
@@ -95,17 +105,18 @@ func (g *gate) watch() {
 	})
 }
 
-// before says whether p is let in before other. The caller holds mu.
-func (g *gate) before(p, other *place) bool {
-	if a, b := p.job.prefetch(), other.job.prefetch(); a != b {
-		return b
-	}
-	if a, b := p.job.of(), other.job.of(); a != b {
-		if order := g.byClient[a].compare(g.byClient[b]); order != 0 {
+// before says whether the first of a line is let in before that of another. The caller
+// holds mu.
+func (g *gate) before(a, b *line[*place]) bool {
+	if a.client != b.client {
+		if a.client == thumb.Nobody || b.client == thumb.Nobody {
+			return b.client == thumb.Nobody
+		}
+		if order := g.byClient[a.client].compare(g.byClient[b.client]); order != 0 {
 			return order < 0
 		}
 	}
-	return cmp.Or(g.byHost[p.host].compare(g.byHost[other.host]), cmp.Compare(p.job.number, other.job.number)) < 0
+	return cmp.Or(g.byHost[a.host].compare(g.byHost[b.host]), cmp.Compare(a.oldest().number, b.oldest().number)) < 0
 }
 
 // compare puts first who holds fewer places, then who was let in longer ago.
@@ -113,37 +124,52 @@ func (s share) compare(other share) int {
 	return cmp.Or(cmp.Compare(s.places, other.places), cmp.Compare(s.last, other.last))
 }
 
-// reorder looks at the line again after a job has become another client's.
-func (g *gate) reorder() {
+// reorder has a job that has become another client's wait in that one's line.
+func (g *gate) reorder(j *job) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for client := range maps.Keys(g.byClient) {
-		g.tidyClient(client) // the one whose job it was
+	p := g.waiting[j]
+	if p == nil {
+		return
 	}
+	was := p.client
+	g.unline(p)
+	g.line(p)
+	g.tidyClient(was)
 	g.admit()
+}
+
+// first returns the place that is let in next, of those whose hosts may have more. The
+// caller holds mu.
+func (g *gate) first() *place {
+	var first *line[*place]
+	for _, host := range g.lines.byHost {
+		l := host.first()
+		g.lines.compared++
+		if g.within(l.oldest().what) && (first == nil || g.before(l, first)) {
+			first = l
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	return first.oldest().what
 }
 
 // admit lets in whoever is first while there is room. The caller holds mu.
 func (g *gate) admit() {
-	for {
-		first := -1
-		for i, p := range g.waiting {
-			if g.within(p) && (first < 0 || g.before(p, g.waiting[first])) {
-				first = i
-			}
-		}
-		if first < 0 {
+	for g.taken < g.places && len(g.waiting) > 0 {
+		p := g.first()
+		if p == nil {
 			return
 		}
-		if !g.fits(g.waiting[first]) {
+		if !g.fits(p) {
 			g.watch()
 			return
 		}
-		p := g.waiting[first]
-		p.client = p.job.of()
 		g.admits++
+		g.unline(p)
 		g.count(p, 1, p.bytes)
-		g.waiting = slices.Delete(g.waiting, first, first+1)
 		close(p.admitted)
 	}
 }

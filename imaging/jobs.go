@@ -76,15 +76,14 @@ type job struct {
 	// These belong to jobs.mu.
 	outcomes [thumb.MaxSpecs]*outcome // of the labels asked for; nil: not asked for
 	wanted   labels                   // asked for, and not sealed
-	started  bool                     // it got its first turn: no prefetch to be dropped
-	queued   string                   // the host for whose share of the turns it waits; ""
+	line     *line[*job]              // in which it waits for a turn, its first or one of its host's share; nil
 	left     bool                     // no longer among the jobs
 }
 
 // jobs are the captures in hand: at most one job a capture (and kind of labels), at most limit at once.
 type jobs struct {
 	launch   func(*job)                  // starts the goroutine of a new job
-	promote  func()                      // told that a job has become another client's
+	promote  func(*job)                  // told that a job has become another client's
 	follow   func(context.Context, *job) // told of each that asks for a job; nil: nothing is traced
 	lifetime context.Context             // of all jobs
 	metrics  *Metrics
@@ -93,9 +92,21 @@ type jobs struct {
 	mu       sync.Mutex
 	limit    int
 	byTarget map[target]*job
+	byID     map[thumb.ID][]*job
 	byClient map[thumb.Client]int // how many of them are whose
+	waiting  *lines[*job]         // for a turn; by host where it is for that one's share
 	counter  uint64
 	closed   bool
+}
+
+// newJobs returns jobs that are launched with that lifetime.
+func newJobs(lifetime context.Context, launch, promote func(*job), metrics *Metrics, lately *lately) *jobs {
+	s := &jobs{
+		launch: launch, promote: promote, lifetime: lifetime, metrics: metrics, lately: lately,
+		byTarget: map[target]*job{}, byID: map[thumb.ID][]*job{}, byClient: map[thumb.Client]int{},
+	}
+	s.waiting = newLines(s.givesWay)
+	return s
 }
 
 var errClosed = fmt.Errorf("%w: shutting down", thumb.ErrBusy)
@@ -138,8 +149,10 @@ func (s *jobs) add(ctx context.Context, what target, on *shelf, client thumb.Cli
 	s.counter++
 	j := &job{target: what, shelf: on, number: s.counter, changed: make(chan struct{}, 1)}
 	s.assign(j, client)
+	s.wait(j, "")
 	j.ctx, j.cancel = context.WithCancelCause(s.lifetime)
 	s.byTarget[what] = j
+	s.byID[what.id] = append(s.byID[what.id], j)
 	s.followBy(ctx, j)
 	s.launch(j)
 	return j
@@ -156,7 +169,7 @@ func (s *jobs) followBy(ctx context.Context, j *job) {
 func (s *jobs) start(j *job) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	j.started, j.queued = true, ""
+	s.waitNoMore(j)
 	return !j.left
 }
 
@@ -164,7 +177,7 @@ func (s *jobs) start(j *job) bool {
 func (s *jobs) queue(j *job, host string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	j.queued = host
+	s.wait(j, host)
 }
 
 // wanted returns the labels that are asked for and not sealed.
@@ -261,7 +274,11 @@ func (s *jobs) leave(j *job) {
 		return
 	}
 	j.left = true
+	s.waitNoMore(j)
 	delete(s.byTarget, j.target)
+	if s.byID[j.id] = slices.DeleteFunc(s.byID[j.id], func(other *job) bool { return other == j }); len(s.byID[j.id]) == 0 {
+		delete(s.byID, j.id)
+	}
 	s.uncount(j.of())
 }
 
@@ -269,8 +286,8 @@ func (s *jobs) leave(j *job) {
 func (s *jobs) wake(ids []thumb.ID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, j := range s.byTarget {
-		if slices.Contains(ids, j.id) {
+	for _, id := range ids {
+		for _, j := range s.byID[id] {
 			j.wake()
 		}
 	}
@@ -296,10 +313,8 @@ func (s *jobs) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	for _, j := range s.byTarget {
-		if j.prefetch() && !j.started {
-			s.drop(j, errClosed)
-		}
+	for j := s.prefetched(); j != nil; j = s.prefetched() {
+		s.drop(j, errClosed)
 	}
 }
 

@@ -26,17 +26,17 @@ func (s *jobs) makeRoom(client thumb.Client) error {
 	case len(s.byTarget) < s.limit:
 		return nil
 	}
-	if j := s.youngest(func(j *job) bool { return j.prefetch() && !j.started }); j != nil {
+	if j := s.prefetched(); j != nil {
 		s.metrics.dropped.Inc()
 		s.drop(j, errDropped)
 		return nil
 	}
 	if host := s.greediest(); host != "" {
 		s.metrics.limited.WithLabelValues("queue").Inc()
-		s.drop(s.youngest(func(j *job) bool { return j.queued == host }), errShare)
+		s.drop(s.waiting.byHost[host].first().youngest().what, errShare)
 		return nil
 	}
-	if j := s.youngest((*job).waits); j != nil && s.hasMore(j.of(), client) {
+	if j := s.youngest(); j != nil && s.hasMore(j.of(), client) {
 		s.metrics.outqueued.Inc()
 		s.drop(j, errMost)
 		return nil
@@ -44,20 +44,51 @@ func (s *jobs) makeRoom(client thumb.Client) error {
 	return errFull
 }
 
-// youngest returns, of the jobs of which the claim holds, the youngest of the client
-// that has the most jobs; nil where there are none.
-func (s *jobs) youngest(claim func(*job) bool) (youngest *job) {
-	for _, j := range s.byTarget {
-		if claim(j) && (youngest == nil || cmp.Or(
-			cmp.Compare(s.byClient[youngest.of()], s.byClient[j.of()]), cmp.Compare(youngest.number, j.number)) < 0) {
-			youngest = j
-		}
+// wait has a job wait in its client's line: for its first turn, or for a host's share of
+// the turns.
+func (s *jobs) wait(j *job, host string) {
+	if !j.left {
+		j.line = s.waiting.add(j.of(), host, j.number, j)
 	}
-	return youngest
 }
 
-// waits says whether the job waits for a turn, its first or one of its host's share.
-func (j *job) waits() bool { return !j.started || j.queued != "" }
+// waitNoMore takes a job out of its line, if it waits in one.
+func (s *jobs) waitNoMore(j *job) {
+	if j.line != nil {
+		s.waiting.remove(j.line, j.number)
+		j.line = nil
+	}
+}
+
+// prefetched returns the youngest prefetch that waits for its first turn; nil: there is none.
+func (s *jobs) prefetched() *job {
+	if l := s.waiting.byClient[thumb.Nobody][""]; l != nil {
+		return l.youngest().what
+	}
+	return nil
+}
+
+// givesWay says whether the youngest of a line gives way before that of another: that of
+// the client that has the most jobs does, and of several such the youngest of all.
+func (s *jobs) givesWay(a, b *line[*job]) bool {
+	return cmp.Or(cmp.Compare(s.byClient[b.client], s.byClient[a.client]), cmp.Compare(b.youngest().number, a.youngest().number)) < 0
+}
+
+// youngest returns, of the jobs that wait, the youngest of the client that has the most
+// jobs; nil where none waits.
+func (s *jobs) youngest() *job {
+	var first *line[*job]
+	for _, host := range s.waiting.byHost {
+		s.waiting.compared++
+		if l := host.first(); first == nil || s.givesWay(l, first) {
+			first = l
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	return first.youngest().what
+}
 
 // hasMore says whether a client has more jobs than its equal part of the limit would
 // be with one more client, and than the newcomer would have then.
@@ -74,15 +105,21 @@ func (s *jobs) handTo(j *job, client thumb.Client) {
 	if client == thumb.Nobody || client == of || of != thumb.Nobody && s.byClient[client]+1 >= s.byClient[of] {
 		return
 	}
+	l := j.line
+	s.waitNoMore(j)
 	s.uncount(of)
 	s.assign(j, client)
-	s.promote()
+	if l != nil {
+		s.wait(j, l.host)
+	}
+	s.promote(j)
 }
 
 // assign counts a job as the client's.
 func (s *jobs) assign(j *job, client thumb.Client) {
 	j.client.Store(uint64(client))
 	s.byClient[client]++
+	s.waiting.moved(client)
 }
 
 // uncount takes back that a job is the client's.
@@ -90,20 +127,20 @@ func (s *jobs) uncount(client thumb.Client) {
 	if s.byClient[client]--; s.byClient[client] == 0 {
 		delete(s.byClient, client)
 	}
+	s.waiting.moved(client)
 }
 
 // greediest returns the host for which most jobs wait, where they are more than each
 // host's equal part of the limit would be with one more host; "" where none is.
 func (s *jobs) greediest() (greediest string) {
-	byHost := map[string]int{}
-	for _, j := range s.byTarget {
-		if j.queued != "" {
-			byHost[j.queued]++
-		}
+	hosts, most := len(s.waiting.byHost), 0
+	if s.waiting.byHost[""] != nil {
+		hosts-- // those wait for no host's share
 	}
-	for host, n := range byHost {
-		if n > s.limit/(len(byHost)+1) && n > byHost[greediest] {
-			greediest = host
+	for host, l := range s.waiting.byHost {
+		s.waiting.compared++
+		if host != "" && l.n > s.limit/(hosts+1) && l.n > most {
+			greediest, most = host, l.n
 		}
 	}
 	return greediest

@@ -15,7 +15,7 @@ import (
 // and of that host's youngest; where no host has more than its share, it is full.
 func TestFullQueueMakesRoomAtTheGreediestHostsCost(t *testing.T) {
 	t.Parallel()
-	s := &jobs{limit: 6, launch: func(*job) {}, lifetime: t.Context(), metrics: NewMetrics(prometheus.NewRegistry()), lately: unnamed(), byTarget: map[target]*job{}, byClient: map[thumb.Client]int{}}
+	s := idleJobs(t, 6)
 	waits := func(id thumb.ID, host string) *outcome {
 		o, err := s.join(t.Context(), target{id: id}, nil, small, 1)
 		if err != nil {
@@ -63,8 +63,7 @@ func TestFullQueueMakesRoomAtTheGreediestHostsCost(t *testing.T) {
 // until each has its part; those do not give way to it.
 func TestFullQueueMakesRoomAtTheCostOfTheClientWithTheMost(t *testing.T) {
 	t.Parallel()
-	s := &jobs{limit: 9, launch: func(*job) {}, promote: func() {}, lifetime: t.Context(), metrics: NewMetrics(prometheus.NewRegistry()), lately: unnamed(),
-		byTarget: map[target]*job{}, byClient: map[thumb.Client]int{}}
+	s := idleJobs(t, 9)
 	var id thumb.ID
 	come := func(client thumb.Client, n int) (accepted int) {
 		for range n {
@@ -100,6 +99,13 @@ func TestFullQueueMakesRoomAtTheCostOfTheClientWithTheMost(t *testing.T) {
 			t.Errorf("capture %d was dropped although it was worked on", id)
 		}
 	}
+}
+
+// idleJobs are jobs that nobody works on, so many at most.
+func idleJobs(t *testing.T, limit int) *jobs {
+	s := newJobs(t.Context(), func(*job) {}, func(*job) {}, NewMetrics(prometheus.NewRegistry()), unnamed())
+	s.limit = limit
+	return s
 }
 
 // unnamed lists failures without the labels' names.

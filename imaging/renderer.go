@@ -163,10 +163,7 @@ func New(cfg Config, deps Deps) (*Renderer, error) {
 	r.lately.metrics = deps.Metrics
 	lifetime, stop := context.WithCancelCause(context.Background())
 	r.stop = stop
-	r.jobs = &jobs{
-		launch: r.launch, promote: r.reorder, lifetime: lifetime,
-		metrics: deps.Metrics, lately: &r.lately, byTarget: map[target]*job{}, byClient: map[thumb.Client]int{},
-	}
+	r.jobs = newJobs(lifetime, r.launch, r.reorder, deps.Metrics, &r.lately)
 	if r.tracer != nil {
 		r.jobs.follow = r.follow
 	}

@@ -10,10 +10,11 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-func (r *Renderer) reorder() {
-	r.turns.reorder()
-	r.originals.reorder()
-	r.renders.reorder()
+// reorder is told that a job has become another client's.
+func (r *Renderer) reorder(j *job) {
+	r.turns.reorder(j)
+	r.originals.reorder(j)
+	r.renders.reorder(j)
 }
 
 // recovered keeps a panic of one part from ending the process.

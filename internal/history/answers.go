@@ -1,6 +1,9 @@
 package history
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // answers checks what pages and redirects show.
 func (c *check) answers() {
@@ -16,7 +19,7 @@ func (c *check) answers() {
 		}
 		for _, s := range a.Shown {
 			if s.Key == "" {
-				continue // as the app wrote it: never wrong
+				continue // as the app wrote it, or signed: see access
 			}
 			if why := c.explain(a, s); why != "" {
 				c.violates("old answer", a.Start, "%s (%s) shows %s for %d/%s until %.3f: %s",
@@ -36,11 +39,14 @@ func (c *check) explain(a Answer, s Shown) string {
 		}
 		label = s.Instead
 	}
-	id := rowID{s.Capture, label}
-	public := c.publicTimes(s.Capture)
+	id := rowID{s.Capture, label, strings.HasPrefix(s.Key, PrivateFile)}
+	allowed, as := c.publicTimes(s.Capture), "as public: "
+	if id.private {
+		allowed, as = c.draftTimes(s.Capture), "as a draft: "
+	}
 	if a.Page {
 		// One query has read it all: there was a moment at which all of it was true.
-		return c.recent(a, a.Start, public.intersect(c.namedTimes(id, s.Key, widths[label])).intersect(c.currentTimes(id, s.Key)))
+		return c.recent(a, a.Start, allowed.intersect(c.namedTimes(id, s.Key, widths[label])).intersect(c.currentTimes(id, s.Key)))
 	}
 	// A thumbnail that is made meanwhile is of the version that its lease read, and is
 	// shown although the original was replaced since. Other widths are another replica's,
@@ -52,8 +58,8 @@ func (c *check) explain(a Answer, s Shown) string {
 	if why := c.recent(a, since, c.currentTimes(id, s.Key)); why != "" {
 		return "as a version: " + why
 	}
-	if why := c.recent(a, a.Start, public); why != "" {
-		return "as public: " + why
+	if why := c.recent(a, a.Start, allowed); why != "" {
+		return as + why
 	}
 	return ""
 }

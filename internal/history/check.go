@@ -26,6 +26,7 @@ func Check(h *History) []Violation {
 	c.rows()
 	c.leases()
 	c.answers()
+	c.access()
 	c.final()
 	slices.SortStableFunc(c.found, func(a, b Violation) int { return int(a.At - b.At) })
 	return c.found

@@ -31,8 +31,8 @@ func (c *check) rowHasFile(change RowChange) {
 			return
 		}
 	}
-	c.violates("row without its file", change.At, "%s commits row %d/%s of %s; the storage had: %v",
-		change.By, change.Capture, change.Label, change.New.Path, c.puts[change.New.Path])
+	c.violates("row without its file", change.At, "%s commits %v of %s; the storage had: %v",
+		change.By, change.id(), change.New.Path, c.puts[change.New.Path])
 }
 
 // keyUsedOnce: an upload is tried again with the same bytes, before any row.
@@ -57,8 +57,8 @@ func (c *check) nobodyNames(d Delete) {
 			until += c.Settings.DeleteAfter - recording
 		}
 		if until > d.Start {
-			c.violates("file deleted too early", d.Start, "%s was named by row %d/%s from %.3f to %s",
-				d.Key, s.capture, s.label, s.From.Seconds(), momentText(s.To))
+			c.violates("file deleted too early", d.Start, "%s was named by %v from %.3f to %s",
+				d.Key, s.rowID, s.From.Seconds(), momentText(s.To))
 		}
 	}
 }

@@ -17,7 +17,7 @@ func (c *check) final() {
 	}
 	for id, states := range c.timelines.rows {
 		if last := states[len(states)-1]; last.To == Forever && last.Path != "" && !slices.Contains(c.Final.Files, last.Path) {
-			c.violates("row without its file", Forever, "row %d/%s names %s in the end", id.capture, id.label, last.Path)
+			c.violates("row without its file", Forever, "%v names %s in the end", id, last.Path)
 		}
 	}
 	for _, key := range c.Final.Files {

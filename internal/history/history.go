@@ -17,6 +17,9 @@
 //     to; an original is fetched once a lease, and only where a row was lacking.
 //   - answers.go: a page or a redirect shows what was true a second before it was asked
 //     for or later, what a cut-off replica may still believe, or the route URL.
+//   - access.go: the same bound holds for what is a draft's: its captures are on nobody
+//     else's page, its thumbnails are given for a signature only, lie in private storage
+//     only, and what is public lies there never. A kept page is no older than it may be.
 //   - final.go: when the faults are over, everything heals.
 //
 // Package drive makes histories.
@@ -26,6 +29,10 @@ import (
 	"strings"
 	"time"
 )
+
+// PrivateFile begins the keys, in a history, of files in private storage: the same key in
+// the public one is another file.
+const PrivateFile = "private:"
 
 // Moment is a time, by the machine's clock, since the history began.
 type Moment = time.Duration
@@ -63,11 +70,13 @@ type Settings struct {
 	Connected, Unlistened Moment
 	// Reconnect is how long after a fault a replica may be without notifications.
 	Reconnect Moment
+	// Kept is how old a page of which the app said nothing may be (anonymous_pages).
+	Kept Moment
 }
 
 // Replica is one process.
 type Replica struct {
-	Widths map[string]int // of its labels
+	Widths map[string]int // of its labels, all that it ever had
 }
 
 // Row is a thumbnail row. Version is last_modified in microseconds, 0 for null.
@@ -78,12 +87,14 @@ type Row struct {
 }
 
 // RowChange is a committed change of one thumbnail row: inserted where Old is nil,
-// deleted where New is. By is who made it, as the database knows it.
+// deleted where New is. By is who made it, as the database knows it. Private rows are in a
+// table of their own.
 type RowChange struct {
 	At       Moment
 	By       string
 	Capture  int64
 	Label    string
+	Private  bool
 	Old, New *Row
 }
 
@@ -160,18 +171,23 @@ type Fetch struct {
 
 // Shown is what an answer says of one label of a capture: the key of a file, "" for the
 // route URL or nothing. Instead says that another label, a wider one, takes the place of
-// the one that was asked for, in an answer that nobody stores.
+// the one that was asked for, in an answer that nobody stores. Signed says that it is a
+// signed route URL, in the place of a null.
 type Shown struct {
 	Capture int64
 	Label   string
 	Key     string
 	Instead string
+	Signed  bool
 }
 
 // Answer is a request with its answer. Page says that it is a page: what it shows was
 // all read by one query. Wrong is what is wrong with the answer in itself, such as a page
 // that is not the app's, and Failed why none came. Unknown is the capture that the answer
-// says does not exist, or 0.
+// says does not exist, or 0; Given the one whose thumbnail it is itself.
+//
+// Signed says that the request had a valid signature. Written is when the app was asked for
+// the page, and Listed are the captures that it is a list of: those that whoever asks may see.
 type Answer struct {
 	Start, End Moment
 	Replica    string
@@ -181,6 +197,10 @@ type Answer struct {
 	Wrong      string
 	Failed     string
 	Unknown    int64
+	Given      int64
+	Signed     bool
+	Written    Moment
+	Listed     []int64
 }
 
 // Read is a browser's request for a file that an answer named.
@@ -209,8 +229,9 @@ const (
 	FaultQueries                  // queries do not
 	FaultStorage
 	FaultSource
-	FaultHalt  // the process does not run
-	FaultStall // the machine kept everybody waiting
+	FaultHalt   // the process does not run
+	FaultStall  // the machine kept everybody waiting
+	FaultReload // the process's configuration is another for a while, which excuses nothing
 )
 
 // hits says whether a fault was the process's.

@@ -236,10 +236,10 @@ func TestCheck(t *testing.T) {
 			answer(h, "a.1", false, 6*s, 7*s, "small", key1)
 		}},
 		"wider instead": {"", func(h *History) {
-			h.Answers = append(h.Answers, Answer{Start: 30 * s, End: 30 * s, Replica: "a.1", Shown: []Shown{{7, "small", key3, "medium"}}})
+			h.Answers = append(h.Answers, Answer{Start: 30 * s, End: 30 * s, Replica: "a.1", Shown: []Shown{{Capture: 7, Label: "small", Key: key3, Instead: "medium"}}})
 		}},
 		"narrower instead": {"old answer", func(h *History) {
-			h.Answers = append(h.Answers, Answer{Start: 30 * s, End: 30 * s, Replica: "a.1", Shown: []Shown{{7, "medium", key2, "small"}}})
+			h.Answers = append(h.Answers, Answer{Start: 30 * s, End: 30 * s, Replica: "a.1", Shown: []Shown{{Capture: 7, Label: "medium", Key: key2, Instead: "small"}}})
 		}},
 		"not the app's page": {"wrong answer", func(h *History) { h.Answers[0].Wrong = "byte 7 differs" }},
 
@@ -266,13 +266,19 @@ func TestCheck(t *testing.T) {
 			t.Parallel()
 			h := explained()
 			test.change(h)
-			var rules, texts []string
-			for _, v := range Check(h) {
-				rules, texts = append(rules, v.Rule), append(texts, v.String())
-			}
-			if got := strings.Join(slices.Compact(rules), ", "); got != test.want {
-				t.Errorf("violated: %q, want %q\n%s", got, test.want, strings.Join(texts, "\n"))
-			}
+			violates(t, h, test.want)
 		})
+	}
+}
+
+// violates compares the rules that a history violates with those that are wanted.
+func violates(t *testing.T, h *History, want string) {
+	t.Helper()
+	var rules, texts []string
+	for _, v := range Check(h) {
+		rules, texts = append(rules, v.Rule), append(texts, v.String())
+	}
+	if got := strings.Join(slices.Compact(rules), ", "); got != want {
+		t.Errorf("violated: %q, want %q\n%s", got, want, strings.Join(texts, "\n"))
 	}
 }

@@ -123,19 +123,26 @@ func (c *check) over(t *term, f Fetch) bool {
 	return true
 }
 
-// lacked says whether a label had no valid row when a lease was taken, or just before.
+// lacked says whether a label had no valid row when a lease was taken, or just before:
+// no public one where the capture was public lately, or no private one where it was a draft.
 func (c *check) lacked(capture int64, t *term) bool {
 	widths := c.Replicas[t.by].Widths
+	lately := t.taken - c.Settings.Unlistened
+	public, draft := c.publicTimes(capture).touch(lately, t.taken), c.draftTimes(capture).touch(lately, t.taken)
 	for label, width := range widths {
-		covered := t.taken - sight
-		for _, s := range c.validTimes(rowID{capture, label}, width) {
-			if s.From <= covered {
-				covered = max(covered, s.To)
-			}
-		}
-		if covered < t.taken {
+		if public && c.lackedRow(rowID{capture, label, false}, width, t.taken) || draft && c.lackedRow(rowID{capture, label, true}, width, t.taken) {
 			return true
 		}
 	}
-	return len(widths) == 0
+	return len(widths) == 0 || !public && !draft
+}
+
+func (c *check) lackedRow(id rowID, width int, at Moment) bool {
+	covered := at - sight
+	for _, s := range c.validTimes(id, width) {
+		if s.From <= covered {
+			covered = max(covered, s.To)
+		}
+	}
+	return covered < at
 }

@@ -23,8 +23,8 @@ func (c *check) newerStays(change RowChange) {
 	if old == nil || old.Path == "" || old.Width != row.Width || old.Version == 0 || row.Version >= old.Version {
 		return
 	}
-	c.violates("older over newer", change.At, "%s replaces %s of version %s by %s of version %s in row %d/%s",
-		change.By, old.Path, version(old.Version), row.Path, version(row.Version), change.Capture, change.Label)
+	c.violates("older over newer", change.At, "%s replaces %s of version %s by %s of version %s in %v",
+		change.By, old.Path, version(old.Version), row.Path, version(row.Version), change.id())
 }
 
 // pictureIsCurrent: what the file shows is at least as new as the version that the row
@@ -35,11 +35,11 @@ func (c *check) pictureIsCurrent(change RowChange) {
 			continue
 		}
 		if p.Picture.Capture != change.Capture {
-			c.violates("another picture", change.At, "row %d/%s names %s, which shows capture %d", change.Capture, change.Label, p.Key, p.Picture.Capture)
+			c.violates("another picture", change.At, "%v names %s, which shows capture %d", change.id(), p.Key, p.Picture.Capture)
 		}
 		if least := c.contentOf(change.Capture, change.New.Version); p.Picture.Content < least {
-			c.violates("older picture", change.At, "row %d/%s claims version %s, whose content is %d; %s shows content %d",
-				change.Capture, change.Label, version(change.New.Version), least, p.Key, p.Picture.Content)
+			c.violates("older picture", change.At, "%v claims version %s, whose content is %d; %s shows content %d",
+				change.id(), version(change.New.Version), least, p.Key, p.Picture.Content)
 		}
 		return
 	}

@@ -22,6 +22,22 @@ func (a Spans) intersect(b Spans) Spans {
 	return both
 }
 
+// outside returns what does not lie in the spans.
+func (a Spans) outside() Spans {
+	var rest Spans
+	var from Moment
+	for _, s := range a {
+		if s.From > from {
+			rest = append(rest, Span{from, s.From})
+		}
+		from = s.To
+	}
+	if from < Forever {
+		rest = append(rest, Span{from, Forever})
+	}
+	return rest
+}
+
 // touch says whether any moment from one to another, both included, lies in the spans.
 func (a Spans) touch(from, to Moment) bool {
 	for _, s := range a {

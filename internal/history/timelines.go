@@ -1,6 +1,9 @@
 package history
 
-import "sort"
+import (
+	"fmt"
+	"sort"
+)
 
 // timelines are the changes of the database as stretches of time.
 type timelines struct {
@@ -17,6 +20,14 @@ type timelines struct {
 type rowID struct {
 	capture int64
 	label   string
+	private bool
+}
+
+func (id rowID) String() string {
+	if id.private {
+		return fmt.Sprintf("private row %d/%s", id.capture, id.label)
+	}
+	return fmt.Sprintf("row %d/%s", id.capture, id.label)
 }
 
 // rowState is a row while it stays the same. Withdrawn says that the app itself ended it,
@@ -70,11 +81,11 @@ func newTimelines(h *History) *timelines {
 }
 
 func (t *timelines) addRow(c RowChange, ours bool) {
-	id := rowID{c.Capture, c.Label}
+	id := rowID{c.Capture, c.Label, c.Private}
 	states := t.rows[id]
 	if n := len(states); n > 0 && states[n-1].To == Forever {
 		last := &states[n-1]
-		last.To, last.withdrawn, last.staysNamed = c.At, c.New == nil || !ours, c.New != nil && c.New.Path == last.Path
+		last.To, last.withdrawn, last.staysNamed = c.At, !ours, c.New != nil && c.New.Path == last.Path
 	}
 	if c.New != nil {
 		states = append(states, rowState{Span: Span{c.At, Forever}, rowID: id, Row: *c.New})
@@ -110,6 +121,14 @@ func (t *timelines) addProject(c ProjectChange) {
 func (t *timelines) publicTimes(capture int64) (times Spans) {
 	for _, s := range t.captures[capture] {
 		times = append(times, Spans{s.Span}.intersect(t.public[s.Project])...)
+	}
+	return times
+}
+
+// draftTimes returns when a capture was there and a draft.
+func (t *timelines) draftTimes(capture int64) (times Spans) {
+	for _, s := range t.captures[capture] {
+		times = append(times, Spans{s.Span}.intersect(t.public[s.Project].outside())...)
 	}
 	return times
 }

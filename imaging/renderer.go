@@ -221,7 +221,7 @@ func (v *View) PrivateThumbnail(ctx context.Context, client thumb.Client, id thu
 
 // PrivateReady says whether there is private storage, and it did not fail several times
 // just now.
-func (r *Renderer) PrivateReady() bool { return r.private != nil && r.private.breaker.whole() }
+func (r *Renderer) PrivateReady() bool { return r.private != nil && r.private.breaker.mayBeAsked() }
 
 // Failed says whether a label is remembered not to be had here: it cannot be rendered,
 // only the app may render it, or its original cannot be fetched.

@@ -195,8 +195,11 @@ func (b *breaker) closed() bool {
 	return now >= at && b.retryAt.CompareAndSwap(at, now+int64(breakerPause))
 }
 
-// whole says whether it did not fail so often.
-func (b *breaker) whole() bool { return b.failures.Load() < breakerFailures }
+// mayBeAsked says whether a try would be let through: whoever offers what only a try can
+// bring must not wait for one that succeeded.
+func (b *breaker) mayBeAsked() bool {
+	return b.failures.Load() < breakerFailures || time.Since(b.began) >= time.Duration(b.retryAt.Load())
+}
 
 // note counts what came of a try.
 func (b *breaker) note(err error) {

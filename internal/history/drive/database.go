@@ -28,6 +28,7 @@ BEGIN
 	RETURN NULL;
 END $$;
 CREATE TRIGGER history AFTER INSERT OR UPDATE OR DELETE ON main_sourceimagethumbnail FOR EACH ROW EXECUTE FUNCTION history.record('row');
+CREATE TRIGGER history AFTER INSERT OR UPDATE OR DELETE ON thumbedge.private_thumbnail FOR EACH ROW EXECUTE FUNCTION history.record('private row');
 CREATE TRIGGER history AFTER INSERT OR UPDATE OR DELETE ON main_sourceimage FOR EACH ROW EXECUTE FUNCTION history.record('capture');
 CREATE TRIGGER history AFTER INSERT OR UPDATE OR DELETE ON main_project FOR EACH ROW EXECUTE FUNCTION history.record('project');
 CREATE TRIGGER history AFTER INSERT OR UPDATE OR DELETE ON thumbedge.lease FOR EACH ROW EXECUTE FUNCTION history.record('lease');`
@@ -106,7 +107,12 @@ func addChange(h *history.History, r *recorder, c change, old, now *record) {
 	}
 	switch c.Kind {
 	case "row":
-		h.Rows = append(h.Rows, history.RowChange{At: at, By: c.By, Capture: some.Capture, Label: some.Label, Old: rowOf(old), New: rowOf(now)})
+		h.Rows = append(h.Rows, history.RowChange{At: at, By: c.By, Capture: some.Capture, Label: some.Label, Old: rowOf(old, ""), New: rowOf(now, "")})
+	case "private row":
+		h.Rows = append(h.Rows, history.RowChange{
+			At: at, By: c.By, Capture: some.Capture, Label: some.Label, Private: true,
+			Old: rowOf(old, history.PrivateFile), New: rowOf(now, history.PrivateFile),
+		})
 	case "capture":
 		h.Captures = append(h.Captures, history.CaptureChange{At: at, Capture: some.ID, Old: captureOf(old), New: captureOf(now)})
 	case "project":
@@ -116,11 +122,11 @@ func addChange(h *history.History, r *recorder, c change, old, now *record) {
 	}
 }
 
-func rowOf(i *record) *history.Row {
+func rowOf(i *record, storage string) *history.Row {
 	if i == nil {
 		return nil
 	}
-	return &history.Row{Path: i.Path, Width: i.Width, Version: i.version()}
+	return &history.Row{Path: storage + i.Path, Width: i.Width, Version: i.version()}
 }
 
 func captureOf(i *record) *history.Capture {

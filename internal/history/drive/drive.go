@@ -30,6 +30,7 @@ type Profile struct {
 	App       map[string]int // operations
 	Processes map[string]int // faults of processes; one at a time
 	Links     map[string]int // and all other faults; one at a time
+	Visits    map[string]int // of clients; nil: plainVisits
 	// How long it takes from one to the next, about, beside what each takes itself.
 	AppEvery, BreakEvery time.Duration
 	Clients              int
@@ -38,11 +39,15 @@ type Profile struct {
 // Usual does and breaks everything.
 var Usual = Profile{
 	App:       map[string]int{"replace": 10, "insert": 2, "delete": 2, "flip": 3, "flicker": 1, "remove": 2, "restore": 2},
-	Processes: map[string]int{"kill": 3, "stop": 3, "long stop": 2, "clock": 3, "width": 1, "reconcile": 1},
+	Processes: map[string]int{"kill": 3, "stop": 3, "long stop": 2, "clock": 3, "width": 1, "reload": 3, "reconcile": 1},
 	Links:     map[string]int{"listen": 4, "queries": 4, "slow queries": 2, "storage": 2, "source": 2, "slow originals": 3, "lying storage": 1, "losing storage": 1},
+	Visits:    map[string]int{"page": 5, "list": 1, "kept list": 2, "thumbnail": 5, "member's page": 2, "signed": 3},
 	AppEvery:  150 * time.Millisecond, BreakEvery: 1500 * time.Millisecond,
 	Clients: 6,
 }
+
+// plainVisits are those of anybody.
+var plainVisits = map[string]int{"page": 4, "list": 1, "thumbnail": 5}
 
 // Run is one history to be made.
 type Run struct {
@@ -71,7 +76,10 @@ func Make(t testing.TB, run Run) (*history.History, []history.Violation) {
 	defer stop()
 	var working sync.WaitGroup
 	p := run.Profile
-	working.Go(func() { s.browseUntil(ctx, p.Clients, run.Seed, 60*time.Millisecond) })
+	if p.Visits == nil {
+		p.Visits = plainVisits
+	}
+	working.Go(func() { s.browseUntil(ctx, p.Clients, run.Seed, p.Visits, 60*time.Millisecond) })
 	working.Go(func() { s.operate(ctx, random, p.App, p.AppEvery) })
 	for i, weights := range []map[string]int{p.Processes, p.Links} {
 		working.Go(func() { s.breakThings(ctx, rand.New(rand.NewPCG(run.Seed, 2<<32+uint64(i))), weights, p.BreakEvery) })

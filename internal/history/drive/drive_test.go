@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,23 +67,31 @@ func without(weights map[string]int, names ...string) map[string]int {
 // history in which a recorder saw nothing can be explained, too.
 func summarise(t *testing.T, h *history.History) (little bool) {
 	t.Helper()
-	shown := 0
+	shown, signed, private, kept := 0, 0, 0, 0
 	for _, a := range h.Answers {
 		for _, s := range a.Shown {
-			if s.Key != "" {
+			switch {
+			case strings.HasPrefix(s.Key, history.PrivateFile):
+				private++
+			case s.Key != "":
 				shown++
+			case s.Signed:
+				signed++
 			}
+		}
+		if a.Written != 0 && a.Written < a.Start {
+			kept++
 		}
 	}
 	kinds := map[history.FaultKind]int{}
 	for _, f := range h.Faults {
 		kinds[f.Kind]++
 	}
-	t.Logf("%d answers that name %d files, %d rows written, %d captures changed, %d projects flipped, %d leases taken and given up, "+
-		"%d uploads, %d removals, %d fetches, %d processes; faults: %d of notifications, %d of queries, %d of the storage, %d of the source, %d of processes",
-		len(h.Answers), shown, len(h.Rows), len(h.Captures), len(h.Projects), len(h.Leases), len(h.Puts), len(h.Deletes), len(h.Fetches), len(h.Replicas),
-		kinds[history.FaultListen], kinds[history.FaultQueries], kinds[history.FaultStorage], kinds[history.FaultSource], kinds[history.FaultHalt])
-	return min(shown, len(h.Rows), len(h.Captures), len(h.Projects), len(h.Leases), len(h.Puts), len(h.Fetches), len(h.Reads), kinds[history.FaultHalt]) == 0
+	t.Logf("%d answers that name %d files and %d private ones, and sign %d labels, %d of them pages that were kept; %d rows written, %d captures changed, %d projects flipped, %d leases taken and given up, "+
+		"%d uploads, %d removals, %d fetches, %d processes; faults: %d of notifications, %d of queries, %d of the storage, %d of the source, %d of processes; %d reloads",
+		len(h.Answers), shown, private, signed, kept, len(h.Rows), len(h.Captures), len(h.Projects), len(h.Leases), len(h.Puts), len(h.Deletes), len(h.Fetches), len(h.Replicas),
+		kinds[history.FaultListen], kinds[history.FaultQueries], kinds[history.FaultStorage], kinds[history.FaultSource], kinds[history.FaultHalt], kinds[history.FaultReload])
+	return min(shown, signed, private, kept, len(h.Rows), len(h.Captures), len(h.Projects), len(h.Leases), len(h.Puts), len(h.Fetches), len(h.Reads), kinds[history.FaultHalt]) == 0
 }
 
 // report fails the test with what is wrong, and leaves the history to be looked at.

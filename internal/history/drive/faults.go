@@ -24,6 +24,7 @@ var faults = map[string]func(*site, context.Context, *rand.Rand) error{
 	"clock":     (*site).stepClock,
 	"set back":  (*site).setBack,
 	"width":     (*site).changeWidth,
+	"reload":    (*site).changeFile,
 	"reconcile": (*site).reconcile,
 	// Of links.
 	"listen":  (*site).cutListen,

@@ -55,9 +55,49 @@ func TestComparePages(t *testing.T) {
 		"cut off in a URL":    {app[:strings.Index(app, `"small":"`)+20], nil},
 		"other white space":   {strings.Replace(warm, `"medium": "`, `"medium":"`, 1), nil},
 	} {
-		got, err := comparePages([]byte(app), []byte(test.page), "http://files/")
+		got, _, err := comparePages([]byte(app), []byte(test.page), "http://files/")
 		if (err != nil) != (test.want == nil) || err == nil && !cmp.Equal(got, test.want) {
 			t.Errorf("%s: %+v, %v; want %+v", name, got, err, test.want)
+		}
+	}
+}
+
+// Of what stands in the place of a null.
+func TestCompareNulls(t *testing.T) {
+	t.Parallel()
+	const null = `[{"id":8,"thumbnails":null,"x":1}]`
+	of := func(id, label string) string {
+		return publicURL + "/api/v2/captures/thumbnails/" + id + "/?label=" + label + "&expires=1&signature=x"
+	}
+	filled := func(small, medium string) string {
+		return `[{"id":8,"thumbnails":{"small":"` + small + `","medium":"` + medium + `"},"x":1}]`
+	}
+	for name, test := range map[string]struct {
+		page   string
+		signed []string // nil: it is wrong
+	}{
+		"it stays":        {null, []string{}},
+		"filled":          {filled(of("8", "small"), of("8", "medium")), []string{of("8", "small"), of("8", "medium")}},
+		"another capture": {filled(of("9", "small"), of("8", "medium")), nil},
+		"another label":   {filled(of("8", "medium"), of("8", "medium")), nil},
+		"not signed":      {filled("http://files/thumbnails/x.jpg", of("8", "medium")), nil},
+		"nothing in it":   {`[{"id":8,"thumbnails":{},"x":1}]`, nil},
+		"no object":       {`[{"id":8,"thumbnails":"` + of("8", "small") + `","x":1}]`, nil},
+		"cut off":         {filled(of("8", "small"), of("8", "medium"))[:60], nil},
+		"what follows":    {strings.Replace(filled(of("8", "small"), of("8", "medium")), `"x":1`, `"x":2`, 1), nil},
+	} {
+		shown, targets, err := comparePages([]byte(null), []byte(test.page), "http://files/")
+		if (err != nil) != (test.signed == nil) {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if len(targets) != len(test.signed) || len(shown) != len(targets) {
+			t.Fatalf("%s: %q is signed, want %q", name, targets, test.signed)
+		}
+		for i, s := range shown {
+			if publicURL+targets[i] != test.signed[i] || !s.Signed || s.Capture != 8 {
+				t.Errorf("%s: %+v by %s", name, s, targets[i])
+			}
 		}
 	}
 }

@@ -49,18 +49,36 @@ func newReplica(s *site, number int) *replica {
 	return r
 }
 
+// labels are what thumbedge is told of them, in their order.
+type labels []string
+
+// usual are the labels that a process begins with.
+var usual = labels{"small", "medium"}
+
+func (l labels) specs(widths map[string]int) (specs thumb.Specs) {
+	for _, label := range l {
+		specs = append(specs, thumb.Spec{Label: label, Width: widths[label]})
+	}
+	return specs
+}
+
 // configure writes the configuration of a process.
-func (r *replica) configure(name string, widths map[string]int) (path string, err error) {
+func (r *replica) configure(name string, specs thumb.Specs, cache int64) (path string, err error) {
 	file := config.Defaults()
 	file.Server.Listen, file.Server.Admin.Listen = strings.TrimPrefix(r.url, "http://"), strings.TrimPrefix(r.admin, "http://")
 	file.Upstream.URL = r.app.server.URL
-	file.Thumbnails = thumb.Specs{{Label: "small", Width: widths["small"]}, {Label: "medium", Width: widths["medium"]}}
+	file.Server.PublicURL, file.Signing.Keys, file.Signing.Lifetime = publicURL, []string{signingKey}, 24*time.Hour
+	file.Thumbnails, file.Cache.MaxSize, file.Responses.AnonymousPages = specs, cache, kept
 	file.Database.URL = r.through(r.queries, name)
 	file.Database.ListenURL = r.through(r.listen, name)
 	file.Database.MaxConns = 8
 	file.Storage.Driver, file.Storage.Bucket = config.DriverS3, r.files.bucket.Name
 	file.Storage.Endpoint, file.Storage.Region, file.Storage.PathStyle = "http://"+r.storage.Address, r.files.bucket.Region, true
 	file.Storage.AccessKey, file.Storage.SecretKey = r.files.bucket.AccessKey, r.files.bucket.SecretKey
+	private := &file.Storage.Private
+	private.Driver, private.Bucket, private.Location = config.DriverS3, r.files.secret.Name, location
+	private.Endpoint, private.Region, private.PathStyle = file.Storage.Endpoint, r.files.secret.Region, true
+	private.AccessKey, private.SecretKey = r.files.secret.AccessKey, r.files.secret.SecretKey
 	file.Storage.PublicBaseURL = strings.TrimSuffix(r.files.base(), "/"+location)
 	file.Storage.DeleteAfter, file.Cache.TTLUnlistened = deleteAfter, unlistened
 	file.Source.AllowPrivateNetworks, file.Source.RetryAfter = true, time.Second
@@ -72,7 +90,15 @@ func (r *replica) configure(name string, widths map[string]int) (path string, er
 		return "", err
 	}
 	path = filepath.Join(r.dir, name+".toml")
-	return path, os.WriteFile(path, document, 0o600)
+	return path, writeWhole(path, document)
+}
+
+// writeWhole writes a file that is read at any moment: the one before, or all of this one.
+func writeWhole(path string, document []byte) error {
+	if err := os.WriteFile(path+".new", document, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
 }
 
 // through is the database's URL through a link, under the name of a process.
@@ -93,7 +119,7 @@ func (r *replica) start(widths map[string]int) error {
 	r.mu.Unlock()
 	over := r.fault(history.Fault{Replica: r.place, What: "started anew", Kind: history.FaultHalt})
 	defer over()
-	path, err := r.configure(name, widths)
+	path, err := r.configure(name, usual.specs(widths), usualCache)
 	if err != nil {
 		return err
 	}

@@ -25,12 +25,18 @@ const (
 	deleteAfter = 6 * time.Second // storage.delete_after
 	unlistened  = 3 * time.Second // cache.ttl_unlistened
 	grace       = 3 * time.Second // reconcile.grace
+	// kept is responses.anonymous_pages: longer than what was true may be told by who is cut
+	// off, so that a page that is used nevertheless shows.
+	kept = 8 * time.Second
 )
+
+// publicURL is server.public_url, under which private thumbnails are signed.
+const publicURL = "https://thumbs.example"
 
 // What the promises allow. A replica that is cut off is still connected for two seconds
 // after the last notification of its own, which may have taken one.
 var settings = history.Settings{
-	DeleteAfter: deleteAfter, Connected: time.Second, Unlistened: unlistened + 500*time.Millisecond, Reconnect: 4 * time.Second,
+	DeleteAfter: deleteAfter, Connected: time.Second, Unlistened: unlistened + 500*time.Millisecond, Reconnect: 4 * time.Second, Kept: kept,
 }
 
 // The widths that labels have, and those of a replica that is configured anew first.
@@ -55,6 +61,7 @@ type site struct {
 
 	mu       sync.Mutex
 	captures map[int64]*capture // those that are there
+	signed   []string           // targets that pages showed lately, for members
 	last     int64              // the id given last
 	behind   int                // seconds by which all clocks were set back; of setBack alone
 }
@@ -79,7 +86,7 @@ func newSite(t testing.TB, binary string, replicas int) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.app = serveApp(t, sample)
+	s.app = serveApp(t, s.recorder, sample)
 	for i := range replicas {
 		s.replicas = append(s.replicas, newReplica(s, i+1))
 	}
@@ -122,7 +129,7 @@ func (s *site) migrate() {
 // command runs a command of the binary with the first replica's links.
 func (s *site) command(args ...string) ([]byte, error) {
 	const name = "replica-0.1" // known to the history, with no label
-	path, err := s.replicas[0].configure(name, usualWidths)
+	path, err := s.replicas[0].configure(name, usual.specs(usualWidths), usualCache)
 	if err != nil {
 		return nil, err
 	}

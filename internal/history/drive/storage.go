@@ -32,13 +32,14 @@ const (
 type storage struct {
 	*recorder
 	bucket testenv.Bucket
+	secret testenv.Bucket // of private thumbnails
 	server *httptest.Server
 	pass   *httputil.ReverseProxy
 	mood   atomic.Int32
 }
 
 func serveStorage(t testing.TB, r *recorder) *storage {
-	s := &storage{recorder: r, bucket: testenv.S3(t)}
+	s := &storage{recorder: r, bucket: testenv.S3(t), secret: testenv.PrivateS3(t)}
 	target, err := url.Parse(s.bucket.Endpoint)
 	if err != nil {
 		t.Fatal(err)
@@ -61,9 +62,30 @@ const location = "uploads/"
 // base is what the URL of every file begins with.
 func (s *storage) base() string { return s.server.URL + "/" + s.bucket.Name + "/" + location }
 
+// keyOf returns the key, as histories have it, of what lies at a path, where that is the
+// place of a thumbnail.
+func (s *storage) keyOf(path string) (key string, ours bool) {
+	for bucket, begin := range map[string]string{s.bucket.Name: "", s.secret.Name: history.PrivateFile} {
+		if key, ours = strings.CutPrefix(path, "/"+bucket+"/"+location); ours {
+			return begin + key, strings.HasPrefix(key, "thumbnails/capture_")
+		}
+	}
+	return "", false
+}
+
+// keys returns the keys, as histories have them, of all thumbnails that are there.
+func (s *storage) keys(t testing.TB) (keys []string) {
+	for _, bucket := range []testenv.Bucket{s.bucket, s.secret} {
+		for _, name := range bucket.Keys(t, location+"thumbnails/capture_") {
+			key, _ := s.keyOf("/" + bucket.Name + "/" + name)
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
 func (s *storage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	key, ours := strings.CutPrefix(r.URL.Path, "/"+s.bucket.Name+"/"+location)
-	ours = ours && strings.HasPrefix(key, "thumbnails/capture_")
+	key, ours := s.keyOf(r.URL.Path)
 	switch {
 	case ours && r.Method == http.MethodPut:
 		s.put(w, r, key)

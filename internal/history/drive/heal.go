@@ -12,8 +12,8 @@ import (
 )
 
 // heal is the end of a history, when nothing is broken any more: everything that is
-// asked for becomes warm on every replica, and files that no row names are gone or are
-// recorded.
+// asked for becomes warm on every replica, drafts for their members first, lists are kept
+// again, and files that no row names are gone or are recorded.
 func (s *site) heal(ctx context.Context) (*history.Final, error) {
 	s.exec(`UPDATE main_project SET draft = id = 3`)
 	final := &history.Final{}
@@ -29,6 +29,12 @@ func (s *site) heal(ctx context.Context) (*history.Final, error) {
 		s.warmUp(r, final, func(c *client) ([]history.Shown, string) {
 			page := c.page(r, "echo="+join(s.ids()))
 			return s.askForCold(r, page), page.Failed + page.Wrong
+		})
+		s.warmUp(r, final, func(c *client) ([]history.Shown, string) {
+			if list := c.list(r, "12", "kept"); list.Written >= list.Start {
+				return nil, "the app is asked for each"
+			}
+			return nil, ""
 		})
 	}
 	return final, s.tidy(ctx, final)

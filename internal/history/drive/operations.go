@@ -39,6 +39,9 @@ func (s *site) operate(ctx context.Context, random *rand.Rand, weights map[strin
 	}
 }
 
+// lasting is how many captures, one of each project, are never deleted.
+const lasting = 3
+
 // insertCapture adds a capture to a project that is public, or sometimes so.
 func (s *site) insertCapture(ctx context.Context, random *rand.Rand) error {
 	s.mu.Lock()
@@ -46,7 +49,10 @@ func (s *site) insertCapture(ctx context.Context, random *rand.Rand) error {
 	id := s.last
 	s.mu.Unlock()
 	c := &capture{skew: time.Duration(random.IntN(7)-3) * time.Hour}
-	project := []int{1, 1, 2, 3}[random.IntN(4)]
+	project := []int64{1, 1, 2, 3}[random.IntN(4)]
+	if id <= lasting {
+		project = id
+	}
 	version := s.replaced(id, c, random)
 	_, err := s.pool.Exec(ctx, `INSERT INTO main_sourceimage (id, path, public_base_url, timestamp, width, height, size, last_modified, project_id)
 		VALUES ($1, $2, $3, now(), $4, $5, 1, $6, $7)`,
@@ -91,7 +97,7 @@ func (s *site) deleteCapture(ctx context.Context, random *rand.Rand) error {
 	if len(ids) < captures/2 {
 		return s.insertCapture(ctx, random)
 	}
-	id := pick(random, ids)
+	id := pick(random, ids[lasting:])
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `DELETE FROM main_sourceimagethumbnail WHERE source_image_id = $1`, id); err != nil {
 			return err

@@ -58,37 +58,43 @@ func (w *WarmSet) Prepare(cfg Config) (r *Reader, apply func(), err error) {
 	return r, func() { w.adopt(r) }, nil
 }
 
-// adopt puts a Reader's configuration in force.
+// adopt puts a Reader's configuration in force. A size that Resize has set stays, unless the
+// configuration has another than the one before it.
 func (w *WarmSet) adopt(r *Reader) {
 	before := w.inForce.Swap(r)
-	switch size := w.State().MaxSize; {
+	size := w.State().MaxSize
+	wanted := size
+	if r.cfg.MaxSize != before.cfg.MaxSize {
+		wanted = r.cfg.MaxSize
+	}
+	switch {
 	case r.labels != before.labels:
-		w.restart(r)
-	case size != 0 && size != r.cfg.MaxSize:
-		if err := w.Resize(r.cfg.MaxSize); err != nil {
+		w.restart(r, wanted)
+	case size != 0 && size != wanted:
+		if err := w.Resize(wanted); err != nil {
 			w.log.Error("warm set not resized", "error", err)
 		}
 	}
 }
 
-// restart puts an empty store in the place of the one whose entries are by other labels.
-// From then on no flight that was decided by those is kept.
-func (w *WarmSet) restart(r *Reader) {
+// restart puts an empty store of that size in the place of the one whose entries are by
+// other labels. From then on no flight that was decided by those is kept.
+func (w *WarmSet) restart(r *Reader, size int64) {
 	w.metrics.invalidations[scopeLabels].Inc()
 	w.resizing.Lock()
 	defer w.resizing.Unlock()
 	if w.store == nil {
 		return
 	}
-	resized := w.store.Size() != r.cfg.MaxSize
-	_, old, err := w.rebuild(r.cfg.MaxSize, r.labels)
+	resized := w.store.Size() != size
+	_, old, err := w.rebuild(size, r.labels)
 	if err != nil { // the entries are nobody's by now
 		w.log.Error("warm set is of no use: each page costs a query", "error", err)
 		return
 	}
 	old.Close(nil)
 	if resized {
-		w.curve.Resize(r.cfg.MaxSize, w.now())
+		w.curve.Resize(size, w.now())
 	}
 	w.curve.ChangedAll(w.now())
 }

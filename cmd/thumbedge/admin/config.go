@@ -50,10 +50,14 @@ type Change struct {
 	Old     string `json:"old"`
 	New     string `json:"new"`
 	Reloads bool   `json:"reloads"` // it changes while serving; otherwise it needs a restart
+	Kept    bool   `json:"kept"`    // a reload leaves Old, which was set by hand: the file's did not change
 }
 
 // String returns the change as a line: key: old -> new (reload).
 func (c Change) String() string {
+	if c.Kept {
+		return fmt.Sprintf("%s: stays %s, which was set by hand; the file says %s", c.Key, Written(c.Old), Written(c.New))
+	}
 	needs := "restart"
 	if c.Reloads {
 		needs = "reload"

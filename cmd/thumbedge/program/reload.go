@@ -77,8 +77,15 @@ func (r *reloads) state() admin.Part {
 
 func oneLine(err error) string { return strings.Join(strings.Split(err.Error(), "\n"), "; ") }
 
-// File returns the configuration in force.
+// File returns the configuration in force, as its file has it.
 func (p *Program) File() *config.File { return p.reloads.file.Load() }
+
+// inForce is that configuration with what was set by hand since.
+func (p *Program) inForce() *config.File {
+	file := *p.File()
+	file.Cache.MaxSize = p.warm.State().MaxSize
+	return &file
+}
 
 var errNoFile = errors.New("this thumbedge was not started from a file")
 
@@ -120,7 +127,8 @@ func (p *Program) changes() (changes []admin.Change, err error) {
 	return changes, err
 }
 
-// next reads the file, and says what is another in it than what is in force.
+// next reads the file, and says what is another in it than what is in force. A value that
+// was set by hand gives way only to one that was changed in the file.
 func (p *Program) next() (*config.File, []admin.Change, error) {
 	if p.opts.Load == nil {
 		return nil, nil, errNoFile
@@ -129,7 +137,11 @@ func (p *Program) next() (*config.File, []admin.Change, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return next, p.File().Changes(next), nil
+	changes := p.inForce().Changes(next)
+	for i := range changes {
+		changes[i].Kept = changes[i].Key == "cache.max_size" && next.Cache.MaxSize == p.File().Cache.MaxSize
+	}
+	return next, changes, nil
 }
 
 // prepare makes the parts of a configuration that differs in nothing but what a reload
@@ -165,4 +177,4 @@ func (p *Program) prepare(next *config.File) (apply func(), err error) {
 }
 
 // configuration is what the status page shows of it.
-func (p *Program) configuration() []admin.Setting { return p.File().Masked() }
+func (p *Program) configuration() []admin.Setting { return p.inForce().Masked() }

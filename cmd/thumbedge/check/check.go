@@ -50,13 +50,16 @@ func partsOf(file *config.File) []part {
 	if file.PrivateStorage() {
 		parts = append(parts, part{"private storage", []string{"storage"}, lookAtPrivate})
 	}
+	if file.Tracing.Enabled() {
+		parts = append(parts, part{"tracing", nil, lookAtCollector})
+	}
 	return parts
 }
 
 // Run tries each real part in turn with a configuration and tells each as it
 // goes: the app, the database with its tables and triggers, the storage by a put, a
-// get and a delete, the newest rows' files in it and their URLs, the listeners, and what
-// the machine has. It changes nothing that stays.
+// get and a delete, the newest rows' files in it and their URLs, the listeners, what the
+// machine has, and the collector of traces. It changes nothing that stays.
 func Run(ctx context.Context, file *config.File, tell func(Finding)) {
 	failed := map[string]bool{}
 	for _, part := range partsOf(file) {

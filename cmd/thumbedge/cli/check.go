@@ -16,9 +16,9 @@ func checkCommand() command {
 		summary:  "try a configuration and each part it names, or the site as browsers see it",
 		text: `
 Reads the configuration, then tries each real part in turn: the app, the database with
-its tables and triggers, the storage by a put, a get and a delete, the listeners. One
-line each: ok, degraded (thumbedge works without) or FAILED. Exit status 1 when one
-fails. It is safe beside a running proxy.
+its tables and triggers, the storage by a put, a get and a delete, the listeners, the
+collector of traces by a batch without spans. One line each: ok, degraded (thumbedge
+works without) or FAILED. Exit status 1 when one fails. It is safe beside a running proxy.
 
 With --via it looks at the site instead, from anywhere: it fetches a page through the
 site's public address, as a browser does, and finds redirect loops, a wrong Host or

@@ -57,32 +57,39 @@ func (c *collector) UploadTraces(ctx context.Context, spans []*tracepb.ResourceS
 	if err != nil {
 		return fmt.Errorf("%w: %w", errRefused, err)
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(body))
+	answer, said, err := c.post(ctx, body)
 	if err != nil {
-		return fmt.Errorf("making a request to the collector: %w", err)
+		return err
 	}
-	for name, value := range c.headers {
-		request.Header.Set(name, value)
-	}
-	request.Header.Set("Content-Type", "application/x-protobuf")
-	answer, err := c.http.Do(request)
-	if err != nil {
-		return fmt.Errorf("sending spans: %w", err)
-	}
-	defer answer.Body.Close()
-	said, err := io.ReadAll(io.LimitReader(answer.Body, mostAnswer))
 	switch status := answer.StatusCode; {
 	case status == http.StatusTooManyRequests, status == http.StatusBadGateway, status == http.StatusServiceUnavailable, status == http.StatusGatewayTimeout:
 		return fmt.Errorf("the collector says %s", answer.Status)
 	case status/100 != 2:
 		return fmt.Errorf("%w: it says %s", errRefused, answer.Status)
-	case err != nil:
-		return nil // it has them
 	}
 	if n := rejected(said); n > 0 {
 		return partly(n)
 	}
 	return nil
+}
+
+// post sends the collector a batch and returns its answer, whose body is read: what came of
+// it where it broke off, for the collector has the spans then.
+func (c *collector) post(ctx context.Context, batch []byte) (answer *http.Response, said []byte, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(batch))
+	if err != nil {
+		return nil, nil, fmt.Errorf("making a request to the collector: %w", err)
+	}
+	for name, value := range c.headers {
+		request.Header.Set(name, value)
+	}
+	request.Header.Set("Content-Type", "application/x-protobuf")
+	if answer, err = c.http.Do(request); err != nil {
+		return nil, nil, fmt.Errorf("sending spans: %w", err)
+	}
+	defer answer.Body.Close()
+	said, _ = io.ReadAll(io.LimitReader(answer.Body, mostAnswer))
+	return answer, said, nil
 }
 
 // partly is how many spans of a batch a collector did not take.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -61,7 +63,7 @@ func (t *Table) Named(ctx context.Context, paths []string) (map[string]bool, err
 	var ids []int64
 	var inside []string
 	for _, path := range paths {
-		if id, _, ok := t.keys.Split(path); ok {
+		if id, ok := t.folderOf(path); ok {
 			ids, inside = append(ids, int64(id)), append(inside, path)
 		} else {
 			named[path] = true
@@ -109,6 +111,18 @@ func (t *Table) Recorded(ctx context.Context, paths []string) (map[string]bool, 
 		return nil, err
 	}
 	return recorded, nil
+}
+
+// folderOf returns the capture in whose folder path lies.
+func (t *Table) folderOf(path string) (thumb.ID, bool) {
+	rest, ok := strings.CutPrefix(path, string(t.keys)+"capture_")
+	digits, _, slash := strings.Cut(rest, "/")
+	if !ok || !slash {
+		return 0, false
+	}
+	id, ok := thumb.ParseID(digits)
+	// A folder with leading zeros is not the one that we would look in.
+	return id, ok && strconv.FormatInt(int64(id), 10) == digits
 }
 
 // DeleteRow removes a row, provided that it still names path. It says whether it

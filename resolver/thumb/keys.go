@@ -79,21 +79,13 @@ func (k Keys) Parse(path string, id ID, label string) (digits uint64, ok bool) {
 // Own says whether path is a key of this scheme, whatever the capture and the label. Any
 // other file, as those that the app wrote, may come back with other bytes.
 func (k Keys) Own(path string) bool {
-	id, name, ok := k.Split(path)
+	rest, ok := strings.CutPrefix(path, string(k)+"capture_")
+	digits, name, slash := strings.Cut(rest, "/")
+	id, isID := ParseID(digits)
 	end := strings.LastIndexByte(name, '_')
-	if !ok || end < 1 {
+	if !ok || !slash || !isID || end < 1 || strings.Contains(name, "/") {
 		return false
 	}
 	_, ok = k.Parse(path, id, name[:end])
 	return ok
-}
-
-// Split returns the capture in whose folder path lies, and the file's name there. What is
-// in a folder below is in no capture's.
-func (k Keys) Split(path string) (id ID, name string, ok bool) {
-	rest, inside := strings.CutPrefix(path, string(k)+"capture_")
-	digits, name, _ := strings.Cut(rest, "/")
-	id, ok = ParseID(digits)
-	// A folder with leading zeros is not the one that we would look in.
-	return id, name, ok && inside && digits[0] != '0' && name != "" && !strings.Contains(name, "/")
 }

@@ -114,26 +114,6 @@ func TestOwnKeys(t *testing.T) {
 	}
 }
 
-// What is in no capture's folder is never recorded for deletion.
-func TestSplit(t *testing.T) {
-	t.Parallel()
-	for path, want := range map[string]thumb.ID{
-		"thumbnails/capture_42/small.jpg":   42,
-		"thumbnails/capture_42/x/small.jpg": 0,
-		"thumbnails/capture_042/small.jpg":  0,
-		"thumbnails/capture_/small.jpg":     0,
-		"thumbnails/capture_42/":            0,
-		"thumbnails/capture_42":             0,
-		"thumbnails/42/small.jpg":           0,
-		"uploads/capture_42/small.jpg":      0,
-	} {
-		id, name, ok := thumb.Keys("thumbnails/").Split(path)
-		if ok != (want > 0) || ok && (id != want || name != "small.jpg") {
-			t.Errorf("%q is split into %d, %q, %t", path, id, name, ok)
-		}
-	}
-}
-
 func FuzzKeyParse(f *testing.F) {
 	keys := thumb.Keys("thumbnails/")
 	f.Add("thumbnails/capture_42/small_00000000000000ab.jpg", int64(42), "small")

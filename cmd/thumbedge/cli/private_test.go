@@ -84,25 +84,25 @@ func TestPrivateStorageIsReconciled(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.exec(`DELETE FROM thumbedge.private_thumbnail WHERE source_image_id = 2`)
-	p.expect(path, "reconcile", exitDone, "storage.private", "file is gone 1, removed 0", "no row names 1 (4 bytes), recorded for deletion 0")
+	p.expect(path, "reconcile", exitDone, "storage.private", "file is gone 1, removed 0", "no row names 1 (4 bytes), deleted 0")
 	said, code := p.run(path, "reconcile", "--apply", "--force", "2", "--json")
 	var summary reconcile.Summary
 	if err := json.Unmarshal([]byte(said[strings.Index(said, "{"):]), &summary); err != nil || code != exitDone || summary.Rows != 0 || summary.Private == nil {
 		t.Fatalf("%d, %v: %s", code, err, said)
 	}
-	if s := summary.Private; s.Rows != n-1 || s.RowsRemoved != 1 || s.FilesDiscarded != 1 {
+	if s := summary.Private; s.Rows != n-1 || s.RowsRemoved != 1 || s.FilesDeleted != 1 {
 		t.Errorf("%+v", s)
 	}
 	for id := 1; id <= n; id++ {
-		if _, err := os.Stat(p.file(id)); (err == nil) != (id > 1) {
+		if _, err := os.Stat(p.file(id)); (err == nil) != (id > 2) {
 			t.Errorf("the file of capture %d: %v", id, err)
 		}
 	}
 	// Another folder in its place, and one that is empty, are refused before anything else.
 	p.expect(p.config(t.TempDir()), "reconcile --apply", exitFailed, "refused: storage.private: the database and the storage do not belong together")
 	// What lies there when the tables go is said, and found again.
-	p.expect(path, "migrate down", exitDone, "the files of 39 private thumbnails stay in storage.private")
+	p.expect(path, "migrate down", exitDone, "the files of 38 private thumbnails stay in storage.private")
 	p.expect(path, "migrate up", exitDone, "storage.private: the database and the storage were not paired: the storage holds thumbnails, and the database has no row of any")
 	p.expect(path, "reconcile --adopt --force 1", exitDone, "database and storage.private are a pair from now on")
-	p.expect(path, "reconcile --apply --force 39", exitDone, "no row names 39 (156 bytes), recorded for deletion 39")
+	p.expect(path, "reconcile --apply --force 38", exitDone, "no row names 38 (152 bytes), deleted 38")
 }

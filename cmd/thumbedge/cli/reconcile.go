@@ -23,10 +23,9 @@ func reconcileCommand() command {
 Looks at every thumbnail row and every stored file, and reports rows whose file is
 gone, files that no row names, and rows that will regenerate. A dry run unless
 --apply is given: then, after it has looked at everything, the rows are removed, so
-that their thumbnails are made anew, and the files that are older than reconcile.grace
-are recorded for deletion: serve deletes them storage.delete_after later, since pages
-and redirects that are out may still name them. Each is looked at again right before.
-Files on disk that a crash left half-written go at once. It asks the storage at most reconcile.rate times a second,
+that their thumbnails are made anew, and the files deleted that are older than
+reconcile.grace. Each is looked at again right before. Files on disk that a crash
+left half-written go too. It asks the storage at most reconcile.rate times a second,
 takes the same memory whatever there is to look at, and is safe beside a running
 proxy and app.
 
@@ -88,7 +87,6 @@ func reconcileWith(ctx context.Context, env Env, file *config.File, cfg reconcil
 	}
 	defer p.close(&err)
 	cfg.Specs, cfg.Rate, cfg.Grace = file.Thumbnails, file.Reconcile.Rate, file.Reconcile.Grace
-	cfg.DeleteAfter = file.Storage.DeleteAfter
 	shelves := p.shelves(file)
 	if adopt {
 		return adoptSites(ctx, env, p, shelves, cfg.Force)

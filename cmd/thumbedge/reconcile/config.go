@@ -20,11 +20,8 @@ type Config struct {
 	Place string
 	Rate  int           `toml:"rate"`  // requests a second to the storage, at most
 	Grace time.Duration `toml:"grace"` // younger files are never touched
-	// DeleteAfter is storage.delete_after: for how long a file stays that is recorded for
-	// deletion.
-	DeleteAfter time.Duration
-	Apply       bool      // repair; otherwise a dry run, which changes nothing
-	Since       time.Time // rows updated before are left out; zero: all rows
+	Apply bool          // repair; otherwise a dry run, which changes nothing
+	Since time.Time     // rows updated before are left out; zero: all rows
 	// SinceText is Since as it was asked for. A run that was cut off goes on only
 	// where it is the same, and keeps its own Since.
 	SinceText string
@@ -52,12 +49,12 @@ func (c Config) Validate() error {
 		errs = append(errs, errors.New("reconcile.grace: must not be negative"))
 	case c.Apply && c.Grace < SafeGrace && c.Force == 0:
 		errs = append(errs, fmt.Errorf("reconcile.grace: %v is less than the %v in which a file's row may still come, "+
-			"so that --apply could record a file for deletion that is about to be named; --force N goes on, and removes N rows and files at most", c.Grace, SafeGrace))
+			"so that --apply could delete a file that is about to be named; --force N goes on, and removes N rows and files at most", c.Grace, SafeGrace))
 	}
 	return errors.Join(errs...)
 }
 
-// SafeGrace is the least grace with which files are recorded for deletion. A file comes before its
+// SafeGrace is the least grace with which files are deleted. A file comes before its
 // row: with thumbedge by moments, in the app's own requests, which may be transactions
 // as long as upstream.response_timeout, by up to 20 minutes.
 const SafeGrace = 30 * time.Minute

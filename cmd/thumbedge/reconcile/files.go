@@ -85,24 +85,23 @@ func (r *run) filePortion(ctx context.Context, listed []imaging.File) error {
 // old says whether a file is past the grace.
 func (r *run) old(f imaging.File) bool { return time.Since(f.Modified) >= r.cfg.Grace }
 
-// discardFiles records for deletion the files that no row names.
-func (r *run) discardFiles(ctx context.Context) error {
-	return r.goThrough(ctx, &r.Unnamed, r.Summary.FilesUnnamed, r.discardFile, func(c candidate) {
-		r.Summary.FilesDiscarded++
-		r.Summary.BytesDiscarded += c.Size
+// deleteFiles deletes the files that no row names.
+func (r *run) deleteFiles(ctx context.Context) error {
+	return r.goThrough(ctx, &r.Unnamed, r.Summary.FilesUnnamed, r.deleteFile, func(c candidate) {
+		r.Summary.FilesDeleted++
+		r.Summary.BytesDeleted += c.Size
 	})
 }
 
-// discardFile records for deletion a file that no row names, after a second look: first at
-// its age, because the app may have written it anew under the same key, then at the
+// deleteFile deletes a file that no row names, after a second look: first at its
+// age, because the app may have written it anew under the same key, then at the
 // rows, because a row may have come meanwhile, and gone again.
-func (r *run) discardFile(ctx context.Context, c candidate) (bool, error) {
-	id, _, ok := r.cfg.Keys.Split(c.Path)
-	if !ok {
-		return false, nil
-	}
-	if err := r.pace.Wait(ctx); err != nil {
-		return false, err
+func (r *run) deleteFile(ctx context.Context, c candidate) (bool, error) {
+	// Both waits are over before the looks, which so come right before the deletion.
+	for range 2 {
+		if err := r.pace.Wait(ctx); err != nil {
+			return false, err
+		}
 	}
 	still := false
 	err := r.storage.List(ctx, c.Path, "", func(again imaging.File) error {
@@ -122,7 +121,7 @@ func (r *run) discardFile(ctx context.Context, c candidate) (bool, error) {
 	if recorded, err := r.db.Recorded(ctx, path); err != nil || recorded[c.Path] {
 		return false, err
 	}
-	err = r.db.Discard(ctx, id, path, r.cfg.DeleteAfter)
+	err = r.storage.Delete(ctx, c.Path)
 	return err == nil, err
 }
 

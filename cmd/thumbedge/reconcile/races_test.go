@@ -75,7 +75,7 @@ func TestRowWrittenMeanwhileKeepsItsFile(t *testing.T) {
 	s.oldFiles(orphan)
 	s.cfg.Apply = true
 	got := s.runMeanwhile(meanwhile{afterNamed: once(func() { s.row(1, "small", orphan, 240) })})
-	if got.FilesUnnamed != 1 || got.FilesDiscarded != 0 {
+	if got.FilesUnnamed != 1 || got.FilesDeleted != 0 {
 		t.Errorf("found %+v", got)
 	}
 	if diff := cmp.Diff([]string{orphan}, s.stored()); diff != "" {
@@ -95,7 +95,7 @@ func TestFileWrittenAnewMeanwhileStays(t *testing.T) {
 			t.Error(err)
 		}
 	})})
-	if got.FilesUnnamed != 1 || got.FilesDiscarded != 0 {
+	if got.FilesUnnamed != 1 || got.FilesDeleted != 0 {
 		t.Errorf("found %+v", got)
 	}
 }

@@ -12,13 +12,11 @@
 //
 // It is safe beside serve and the app. A row is removed only while it still names
 // the path that was looked for, right after a second look found no file. A file is
-// not deleted but recorded for deletion, as one that a new thumbnail replaces: its row
-// may have vanished a moment ago, and pages and redirects that are out still name it.
-// So serve deletes it storage.delete_after later, after a last look at the rows. It is
-// recorded only when it is older than the grace by the storage's clock, lies in a
-// capture's folder, is not recorded already, and a second look at its age, and then
-// at the rows, has just said so again. A store always comes before its row, and takes
-// far less than the grace.
+// deleted only when it is older than the grace by the storage's clock, lies in a
+// capture's folder, is not recorded for deletion already (those are deleted in
+// their own time), and a second look at its age, and then at the rows, has just
+// said so again. A store always comes before its row, and takes far less than the
+// grace.
 //
 // Where it stands is remembered after every portion, in schema thumbedge, so that
 // the next run goes on after a kill.
@@ -35,7 +33,6 @@ import (
 
 	"github.com/thumbedge/thumbedge/imaging"
 	"github.com/thumbedge/thumbedge/resolver/postgres"
-	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 // Database is what reconcile needs of PostgreSQL; resolver/postgres implements it.
@@ -49,8 +46,6 @@ type Database interface {
 	Named(ctx context.Context, paths []string) (map[string]bool, error)
 	// Recorded returns which paths are recorded for deletion.
 	Recorded(ctx context.Context, paths []string) (map[string]bool, error)
-	// Discard records files of a capture for deletion after a delay.
-	Discard(ctx context.Context, id thumb.ID, paths []string, after time.Duration) error
 	// DeleteRow removes a row that still names path, and says whether it did.
 	DeleteRow(ctx context.Context, id int64, path string) (bool, error)
 	// Remembered returns what was remembered under a name, nil for nothing.
@@ -65,6 +60,7 @@ type Database interface {
 type Storage interface {
 	List(ctx context.Context, prefix, after string, each func(imaging.File) error) error
 	Exists(ctx context.Context, key string) (bool, error)
+	Delete(ctx context.Context, key string) error
 }
 
 var (
@@ -92,10 +88,10 @@ func (r *run) name(name string) string {
 
 // The phases of a run, in their order. The last two are those of Config.Apply.
 const (
-	PhaseRows       = "rows"
-	PhaseFiles      = "files"
-	PhaseRemoving   = "removing rows"
-	PhaseDiscarding = "recording files for deletion"
+	PhaseRows     = "rows"
+	PhaseFiles    = "files"
+	PhaseRemoving = "removing rows"
+	PhaseDeleting = "deleting files"
 )
 
 // portion is how many rows or files are held and looked at together.
@@ -111,7 +107,7 @@ type Progress struct {
 
 // stateVersion is that of state: a run that another version of it began is not gone
 // on with.
-const stateVersion = 3
+const stateVersion = 2
 
 // state is what is remembered of a run in progress.
 type state struct {
@@ -159,13 +155,13 @@ func Run(ctx context.Context, cfg Config, db Database, storage Storage, tell fun
 	}{
 		{PhaseRows, r.rows, PhaseFiles},
 		{PhaseFiles, r.files, PhaseRemoving},
-		{PhaseRemoving, r.removeRows, PhaseDiscarding},
-		{PhaseDiscarding, r.discardFiles, ""},
+		{PhaseRemoving, r.removeRows, PhaseDeleting},
+		{PhaseDeleting, r.deleteFiles, ""},
 	} {
 		if r.Phase != phase.name {
 			continue
 		}
-		if phase.name == PhaseRemoving || phase.name == PhaseDiscarding {
+		if phase.name == PhaseRemoving || phase.name == PhaseDeleting {
 			r.Summary.Refused = r.refusal()
 			if !r.Apply {
 				break

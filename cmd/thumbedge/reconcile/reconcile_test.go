@@ -58,17 +58,16 @@ func TestApplyRepairs(t *testing.T) {
 	mess(s)
 	s.cfg.Apply = true
 	want := messFound
-	want.Apply, want.RowsRemoved, want.FilesDiscarded, want.BytesDiscarded = true, 1, 1, 4
+	want.Apply, want.RowsRemoved, want.FilesDeleted, want.BytesDeleted = true, 1, 1, 4
 	if diff := cmp.Diff(want, s.run(s.cfg)); diff != "" {
 		t.Errorf("found and repaired (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{kept, "", wide}, s.paths()); diff != "" {
 		t.Errorf("rows that are left (-want +got):\n%s", diff)
 	}
-	// The young one and what is in no capture's folder stay for good; the one that was
-	// recorded before goes in its own time.
-	if diff := cmp.Diff([]string{outside, kept, young, orphan, wide, beside}, s.swept(s.cfg.DeleteAfter-time.Hour)); diff != "" {
-		t.Errorf("an hour before storage.delete_after is over, files that are left (-want +got):\n%s", diff)
+	// The young one, the recorded one and what is in no capture's folder stay.
+	if diff := cmp.Diff([]string{outside, kept, recorded, young, wide, beside}, s.stored()); diff != "" {
+		t.Errorf("files that are left (-want +got):\n%s", diff)
 	}
 	text, err := s.store.Remembered(t.Context(), reconcile.LastRun)
 	if err != nil {
@@ -81,11 +80,8 @@ func TestApplyRepairs(t *testing.T) {
 	if diff := cmp.Diff(want, timeless(t, last)); diff != "" {
 		t.Errorf("the last run is remembered as (-want +got):\n%s", diff)
 	}
-	if again := s.run(s.cfg); again.RowsFileGone+again.FilesUnnamed != 0 || again.FilesRecorded != 1 || again.Resumed {
+	if again := s.run(s.cfg); again.RowsFileGone+again.FilesUnnamed != 0 || again.Resumed {
 		t.Errorf("a second run found %+v", again)
-	}
-	if diff := cmp.Diff([]string{outside, kept, young, wide, beside}, s.swept(time.Hour)); diff != "" {
-		t.Errorf("when it is over, files that are left (-want +got):\n%s", diff)
 	}
 }
 
@@ -97,44 +93,16 @@ func TestOnS3(t *testing.T) {
 	s.files(kept, orphan, outside)
 	s.cfg.Apply = true
 	young := s.run(s.cfg)
-	if young.RowsRemoved != 1 || young.FilesYoung != 1 || young.FilesDiscarded != 0 {
+	if young.RowsRemoved != 1 || young.FilesYoung != 1 || young.FilesDeleted != 0 {
 		t.Errorf("within the grace: %+v", young)
 	}
 	s.cfg.Grace, s.cfg.Force = 0, 1
 	// The server's clock is cut to whole seconds; it is not ahead of ours.
-	if old := s.run(s.cfg); old.FilesDiscarded != 1 || old.RowsFileGone != 0 {
+	if old := s.run(s.cfg); old.FilesDeleted != 1 || old.RowsFileGone != 0 {
 		t.Errorf("past the grace: %+v", old)
 	}
-	if diff := cmp.Diff([]string{outside, kept}, s.swept(s.cfg.DeleteAfter)) + cmp.Diff([]string{kept}, s.paths()); diff != "" {
+	if diff := cmp.Diff([]string{outside, kept}, s.stored()) + cmp.Diff([]string{kept}, s.paths()); diff != "" {
 		t.Errorf("left (-want +got):\n%s", diff)
-	}
-}
-
-// TestFileStaysAfterItsRow: a row vanishes right before the run. Its file stays as long as
-// one that a new thumbnail replaced, for redirects and pages that are out name it, and for
-// good where a row names it again by then.
-func TestFileStaysAfterItsRow(t *testing.T) {
-	t.Parallel()
-	for name, newSite := range map[string]func(*testing.T) *site{"file system": newSite, "S3": newSiteOnS3} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newSite(t)
-			s.row(1, "small", kept, 240)
-			s.row(1, "medium", orphan, 1024)
-			s.files(kept, orphan)
-			s.cfg.Apply, s.cfg.Grace, s.cfg.Force = true, 0, 2
-			s.exec(`DELETE FROM main_sourceimagethumbnail`)
-			if got := s.run(s.cfg); got.FilesDiscarded != 2 {
-				t.Errorf("found %+v", got)
-			}
-			if diff := cmp.Diff([]string{kept, orphan}, s.swept(s.cfg.DeleteAfter-time.Hour)); diff != "" {
-				t.Errorf("an hour before storage.delete_after is over (-want +got):\n%s", diff)
-			}
-			s.row(1, "small", kept, 240)
-			if diff := cmp.Diff([]string{kept}, s.swept(time.Hour)); diff != "" {
-				t.Errorf("when it is over (-want +got):\n%s", diff)
-			}
-		})
 	}
 }
 

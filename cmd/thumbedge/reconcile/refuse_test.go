@@ -90,7 +90,7 @@ func TestLargeShareIsRefused(t *testing.T) {
 			s.cfg.Apply = true
 			got, why := s.refused(s.cfg)
 			if c.refused == "" {
-				if why != "" || got.RowsRemoved != c.rows || got.FilesDiscarded != c.gone {
+				if why != "" || got.RowsRemoved != c.rows || got.FilesDeleted != c.gone {
 					t.Errorf("it says %q and did %+v", why, got)
 				}
 				return
@@ -117,14 +117,14 @@ func TestForceNamesTheNumber(t *testing.T) {
 	s.manyFiles(50, 0)
 	s.manyRows(31, 80)
 	s.cfg.Apply, s.cfg.Force = true, 59
-	if got, why := s.refused(s.cfg); !strings.Contains(why, "30 rows and 30 files would go, 60 together") || got.RowsRemoved+got.FilesDiscarded != 0 {
+	if got, why := s.refused(s.cfg); !strings.Contains(why, "30 rows and 30 files would go, 60 together") || got.RowsRemoved+got.FilesDeleted != 0 {
 		t.Errorf("above --force it says %q and did %+v", why, got)
 	}
 	s.cfg.Force = 60
-	if got, why := s.refused(s.cfg); why != "" || got.RowsRemoved != 30 || got.FilesDiscarded != 30 {
+	if got, why := s.refused(s.cfg); why != "" || got.RowsRemoved != 30 || got.FilesDeleted != 30 {
 		t.Errorf("with --force it says %q and did %+v", why, got)
 	}
-	if files, rows := len(s.swept(s.cfg.DeleteAfter)), len(s.paths()); files != 20 || rows != 20 {
+	if files, rows := len(s.stored()), len(s.paths()); files != 20 || rows != 20 {
 		t.Errorf("%d files and %d rows are left, want 20 and 20", files, rows)
 	}
 	if n := s.number(`SELECT count(*) FROM thumbedge.reconcile WHERE name LIKE 'reconcile_list%'`); n != 0 {
@@ -226,7 +226,7 @@ func TestFileRecordedMeanwhileStays(t *testing.T) {
 	got := s.runMeanwhile(meanwhile{afterRecorded: once(func() {
 		s.exec(`INSERT INTO thumbedge.file_to_delete (path, capture_id, due) VALUES ($1, 1, $2)`, orphan, time.Now().Add(time.Hour))
 	})})
-	if got.FilesUnnamed != 1 || got.FilesDiscarded != 0 {
+	if got.FilesUnnamed != 1 || got.FilesDeleted != 0 {
 		t.Errorf("found %+v", got)
 	}
 }

@@ -86,7 +86,7 @@ func newDatabase(t *testing.T) *site {
 	}
 	return &site{T: t, pool: pool, store: store, cfg: reconcile.Config{
 		Specs: thumb.Specs{{Label: "small", Width: 240}, {Label: "medium", Width: 1024}},
-		Keys:  "thumbnails/", Rate: 1_000_000, Grace: 24 * time.Hour, DeleteAfter: 24 * time.Hour,
+		Keys:  "thumbnails/", Rate: 1_000_000, Grace: 24 * time.Hour,
 	}}
 }
 
@@ -131,18 +131,6 @@ func (s *site) age(keys ...string) {
 			s.Fatal(err)
 		}
 	}
-}
-
-// swept returns the keys of every file after a sweep so much later.
-func (s *site) swept(later time.Duration) (keys []string) {
-	s.Helper()
-	s.exec(`UPDATE thumbedge.file_to_delete SET due = due - $1::interval`, later)
-	if _, err := s.store.Sweep(s.Context(), 1000, func(ctx context.Context, _ thumb.ID, path string) error {
-		return s.storage.Delete(ctx, path)
-	}); err != nil {
-		s.Fatal(err)
-	}
-	return s.stored()
 }
 
 // stored returns the keys of every file.

@@ -31,9 +31,8 @@ type Summary struct {
 	FilesYoung    int64 `json:"files_young"`    // within the grace, not touched
 	FilesUnnamed  int64 `json:"files_unnamed"`  // by any row, past the grace
 	BytesUnnamed  int64 `json:"bytes_unnamed"`
-	// FilesDiscarded were recorded for deletion by this run.
-	FilesDiscarded int64 `json:"files_discarded"`
-	BytesDiscarded int64 `json:"bytes_discarded"`
+	FilesDeleted  int64 `json:"files_deleted"`
+	BytesDeleted  int64 `json:"bytes_deleted"`
 
 	// Private is what was found and done in private storage; nil: there is none.
 	Private *Summary `json:"private,omitempty"`
@@ -65,12 +64,9 @@ func (s Summary) WriteText(w io.Writer) {
 		s.Regenerate.Total(), s.Regenerate.BlankPath, s.Regenerate.OtherWidth, s.Regenerate.OlderThanOriginal)
 	fmt.Fprintf(w, "  other label         %d, not configured here\n", s.RowsOtherLabel)
 	fmt.Fprintf(w, "files looked at       %d\n", s.Files)
-	fmt.Fprintf(w, "  no row names        %d (%d bytes), recorded for deletion %d (%d bytes)\n", s.FilesUnnamed, s.BytesUnnamed, s.FilesDiscarded, s.BytesDiscarded)
+	fmt.Fprintf(w, "  no row names        %d (%d bytes), deleted %d (%d bytes)\n", s.FilesUnnamed, s.BytesUnnamed, s.FilesDeleted, s.BytesDeleted)
 	fmt.Fprintf(w, "  within the grace    %d, not touched\n", s.FilesYoung)
 	fmt.Fprintf(w, "  recorded already    %d, deleted by serve in their time\n", s.FilesRecorded)
-	if s.FilesDiscarded > 0 {
-		fmt.Fprint(w, "\nserve deletes the recorded files storage.delete_after from now, if no row names them then:\npages and redirects that are out may still do.\n")
-	}
 	switch {
 	case s.RowsRemoved > 0:
 		fmt.Fprintf(w, "\n%d rows were removed outside Django. Where the app has django-cachalot on, its cached\n"+

@@ -206,7 +206,7 @@ function lastRun(r) {
     el("table", {},
       row("rows, files looked at", `${n(r.rows)}, ${n(r.files)}`),
       row("rows whose file is gone", n(r.rows_file_gone)), row("removed", n(r.rows_removed)),
-      row("files that no row names", `${n(r.files_unnamed)} (${bytes(r.bytes_unnamed)})`), row("recorded for deletion", `${n(r.files_discarded ?? 0)} (${bytes(r.bytes_discarded ?? 0)})`), // an older run knows no such
+      row("files that no row names", `${n(r.files_unnamed)} (${bytes(r.bytes_unnamed)})`), row("deleted", `${n(r.files_deleted)} (${bytes(r.bytes_deleted)})`),
       row("rows that will regenerate", n(again)))];
 }
 

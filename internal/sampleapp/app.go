@@ -64,9 +64,17 @@ type Config struct {
 	AppURL, ProxyURL func() string
 	// Cold makes every gallery cold, for the gallery's button; nil: there is no button.
 	Cold func(context.Context) error
-	// SharedFor is for how long thumbedge shares pages among visitors, as the gallery's
-	// switch tells; "": not at all.
-	SharedFor string
+	// Sharing is thumbedge's sharing of pages among visitors, for the gallery's switch; nil:
+	// there is no switch.
+	Sharing Sharing
+}
+
+// Sharing is whether thumbedge shares pages among visitors, and for how long.
+type Sharing interface {
+	Period() time.Duration
+	On() bool
+	// Set changes it for whoever asks from now on.
+	Set(on bool) error
 }
 
 // Validate reports every problem of the configuration, joined.
@@ -90,15 +98,15 @@ func (c *Config) Validate() error {
 // App is the running app. Its methods may be called from any goroutine, Close
 // once, after the last request has been answered.
 type App struct {
-	cfg     Config
-	log     *slog.Logger
-	pool    *pgxpool.Pool
-	media   *os.Root
-	client  *http.Client // fetches originals that lie elsewhere
-	workers chan struct{}
-	tally   *tally
-	closed  context.CancelFunc // ends the event streams
-	done    <-chan struct{}
+	cfg    Config
+	log    *slog.Logger
+	pool   *pgxpool.Pool
+	media  *os.Root
+	client *http.Client // fetches originals that lie elsewhere
+	idle   chan int     // the workers that serve nobody, by number
+	tally  *tally
+	closed context.CancelFunc // ends the event streams
+	done   <-chan struct{}
 }
 
 // New connects to the database, makes the tables that are missing, and returns
@@ -137,13 +145,17 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (*App, error) {
 		return nil, errors.Join(err, media.Close())
 	}
 	life, closed := context.WithCancel(context.Background())
+	idle := make(chan int, cfg.Workers)
+	for worker := range cfg.Workers {
+		idle <- worker
+	}
 	return &App{
 		cfg: cfg, log: log, pool: pool, media: media,
-		client:  &http.Client{Timeout: 30 * time.Second},
-		workers: make(chan struct{}, cfg.Workers),
-		tally:   newTally(cfg.Workers),
-		closed:  closed,
-		done:    life.Done(),
+		client: &http.Client{Timeout: 30 * time.Second},
+		idle:   idle,
+		tally:  newTally(cfg.Workers),
+		closed: closed,
+		done:   life.Done(),
 	}, nil
 }
 

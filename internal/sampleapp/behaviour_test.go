@@ -174,7 +174,7 @@ func TestRequestsWaitForAWorker(t *testing.T) {
 	clients.Go(func() { s.get(t, "/api/v2/captures/") })
 	until(t, "a page waits", func() bool { return s.Counters().Waiting == 1 })
 	// The demo's own requests need no worker.
-	if got := s.get(t, "/demo/counters"); !strings.Contains(got.body, `"busy":2,"waiting":1`) {
+	if got := s.get(t, "/demo/counters"); !strings.Contains(got.body, `"busy":2,"waiting":1,"serving":["thumbnail","thumbnail"]`) {
 		t.Errorf("%s", got.body)
 	}
 	// A client that gives up leaves the queue.
@@ -261,7 +261,7 @@ func TestPagesOfOtherOriginsMayRead(t *testing.T) {
 	if got.StatusCode != http.StatusOK || got.body != "" || !strings.Contains(got.Header.Get("Access-Control-Allow-Headers"), "authorization") {
 		t.Errorf("preflight: %d %v %s", got.StatusCode, got.Header, got.body)
 	}
-	if got := s.get(t, "/demo/config").body; got != `{"app":"http://127.0.0.1:8000","cold":false,"labels":["small","medium","large"],"people":{"member":"demo-member","outsider":"demo-stranger","owner":"demo-owner"},"private":3,"proxy":"","shared":""}` {
+	if got := s.get(t, "/demo/config").body; got != `{"app":"http://127.0.0.1:8000","cold":false,"labels":["small","medium","large"],"people":{"member":"demo-member","outsider":"demo-stranger","owner":"demo-owner"},"private":3,"proxy":""}` {
 		t.Errorf("config: %s", got)
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -17,10 +15,10 @@ import (
 // original. No worker of the app renders meanwhile. It returns the files that rows named,
 // which pages in browsers may still show.
 func (a *App) MakeCold(ctx context.Context) (files map[thumb.ID][]string, err error) {
-	for held := 0; held < cap(a.workers); held++ {
+	for range cap(a.idle) {
 		select {
-		case a.workers <- struct{}{}:
-			defer func() { <-a.workers }()
+		case worker := <-a.idle:
+			defer func() { a.idle <- worker }()
 		case <-ctx.Done():
 			return nil, fmt.Errorf("waiting for the workers: %w", ctx.Err())
 		}
@@ -50,18 +48,8 @@ func (a *App) MakeCold(ctx context.Context) (files map[thumb.ID][]string, err er
 	return files, nil
 }
 
-// serveCold makes every gallery cold, for the gallery's own pages only.
+// serveCold makes every gallery cold.
 func (a *App) serveCold(w http.ResponseWriter, r *http.Request) {
-	own := []string{""}
-	for _, of := range []func() string{a.cfg.AppURL, a.cfg.ProxyURL} {
-		if of != nil {
-			own = append(own, strings.TrimSuffix(of(), "/"))
-		}
-	}
-	if !slices.Contains(own, r.Header.Get("Origin")) {
-		writeJSON(w, http.StatusForbidden, errForbidden)
-		return
-	}
 	if err := a.cfg.Cold(r.Context()); err != nil {
 		a.fail(w, r, err)
 		return

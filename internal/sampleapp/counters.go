@@ -33,6 +33,16 @@ type Counters struct {
 	Waiting int `json:"waiting"`
 }
 
+// watched is what the gallery follows.
+type watched struct {
+	Counters
+	// Serving says of each worker what kind of request it serves; "": it is idle.
+	Serving []string `json:"serving"`
+}
+
+// kindNames are the kinds as the counters name them.
+var kindNames = [...]string{Page: "page", Thumbnail: "thumbnail", Media: "media", Other: "other"}
+
 // recentThumbnails is how many of the last thumbnail requests are remembered, so
 // that the gallery can tell which of its images asked the app.
 const recentThumbnails = 4096
@@ -40,18 +50,18 @@ const recentThumbnails = 4096
 // tally keeps the counters, and wakes those that watch them.
 type tally struct {
 	mu      sync.Mutex
-	now     Counters
+	now     watched
 	recent  []string      // request targets of thumbnails, a ring
 	next    int           // where the ring goes on
 	changed chan struct{} // closed and replaced at each change
 }
 
 func newTally(workers int) *tally {
-	return &tally{now: Counters{Workers: workers}, changed: make(chan struct{})}
+	return &tally{now: watched{Counters{Workers: workers}, make([]string, workers)}, changed: make(chan struct{})}
 }
 
 // update changes the counters under the lock.
-func (t *tally) update(change func(*Counters)) {
+func (t *tally) update(change func(*watched)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	change(&t.now)
@@ -61,7 +71,7 @@ func (t *tally) update(change func(*Counters)) {
 
 // arrived counts a request when it reaches the app, before it has a worker.
 func (t *tally) arrived(kind Kind, target string) {
-	t.update(func(c *Counters) {
+	t.update(func(c *watched) {
 		*[]*int64{&c.Page, &c.Thumbnail, &c.Media, &c.Other}[kind]++
 		c.Waiting++
 		if kind != Thumbnail {
@@ -76,11 +86,19 @@ func (t *tally) arrived(kind Kind, target string) {
 	})
 }
 
-// read returns the counters, and a channel that is closed once they change.
-func (t *tally) read() (Counters, <-chan struct{}) {
+// serves counts that a worker begins to serve a request, until end is called.
+func (t *tally) serves(worker int, kind Kind) (end func()) {
+	t.update(func(c *watched) { c.Waiting--; c.Busy++; c.Serving[worker] = kindNames[kind] })
+	return func() { t.update(func(c *watched) { c.Busy--; c.Serving[worker] = "" }) }
+}
+
+// read returns what is watched, and a channel that is closed once it changes.
+func (t *tally) read() (watched, <-chan struct{}) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.now, t.changed
+	now := t.now
+	now.Serving = slices.Clone(now.Serving)
+	return now, t.changed
 }
 
 // thumbnails returns the remembered thumbnail requests that match.
@@ -99,5 +117,5 @@ func (t *tally) thumbnails(match func(target string) bool) []string {
 // Counters returns what has reached the app so far.
 func (a *App) Counters() Counters {
 	now, _ := a.tally.read()
-	return now
+	return now.Counters
 }

@@ -5,9 +5,11 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -63,7 +65,42 @@ func (a *App) serveConfig(w http.ResponseWriter, r *http.Request) {
 	}
 	// A demo's log-in: whoever opens it may be any of them.
 	people := map[string]string{"owner": OwnerToken, "member": MemberToken, "outsider": StrangerToken}
-	a.writeDemo(w, map[string]any{"app": address(a.cfg.AppURL), "proxy": address(a.cfg.ProxyURL), "labels": labels, "private": private, "people": people, "cold": a.cfg.Cold != nil, "shared": a.cfg.SharedFor})
+	told := map[string]any{"app": address(a.cfg.AppURL), "proxy": address(a.cfg.ProxyURL), "labels": labels, "private": private, "people": people, "cold": a.cfg.Cold != nil}
+	if sharing := a.cfg.Sharing; sharing != nil {
+		told["sharing"] = map[string]any{"period": sharing.Period().String(), "on": sharing.On()}
+	}
+	a.writeDemo(w, told)
+}
+
+// serveSharing turns sharing on or off, as the body says: "true" or "false".
+func (a *App) serveSharing(w http.ResponseWriter, r *http.Request) {
+	var on bool
+	err := json.NewDecoder(io.LimitReader(r.Body, 16)).Decode(&on)
+	if err == nil {
+		err = a.cfg.Sharing.Set(on)
+	}
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	a.writeDemo(w, a.cfg.Sharing.On())
+}
+
+// fromGallery lets requests of the gallery's own pages through, and no other site's.
+func (a *App) fromGallery(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		own := []string{""}
+		for _, of := range []func() string{a.cfg.AppURL, a.cfg.ProxyURL} {
+			if of != nil {
+				own = append(own, strings.TrimSuffix(of(), "/"))
+			}
+		}
+		if !slices.Contains(own, r.Header.Get("Origin")) {
+			writeJSON(w, http.StatusForbidden, errForbidden)
+			return
+		}
+		next(w, r)
+	}
 }
 
 // serveThumbnails says which thumbnail requests of a visit reached the app: those
@@ -80,7 +117,8 @@ func (a *App) serveThumbnails(w http.ResponseWriter, r *http.Request) {
 // accepts an event stream, at every change until it leaves.
 func (a *App) serveCounters(w http.ResponseWriter, r *http.Request) {
 	if !strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
-		a.writeDemo(w, a.Counters())
+		now, _ := a.tally.read()
+		a.writeDemo(w, now)
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")

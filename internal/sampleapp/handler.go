@@ -16,7 +16,10 @@ func (a *App) Handler() http.Handler {
 	demo.HandleFunc("GET "+demoPath+"thumbnails", a.serveThumbnails)
 	demo.HandleFunc("GET "+demoPath+"config", a.serveConfig)
 	if a.cfg.Cold != nil {
-		demo.HandleFunc("POST "+demoPath+"cold", a.serveCold)
+		demo.HandleFunc("POST "+demoPath+"cold", a.fromGallery(a.serveCold))
+	}
+	if a.cfg.Sharing != nil {
+		demo.HandleFunc("POST "+demoPath+"sharing", a.fromGallery(a.serveSharing))
 	}
 	demo.Handle("GET "+demoPath+"assets/", assets())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -76,16 +79,17 @@ func withID(view func(http.ResponseWriter, *http.Request, string), id string) ht
 func (a *App) serve(w http.ResponseWriter, r *http.Request) {
 	view, kind := a.view(r.URL.Path)
 	a.tally.arrived(kind, r.RequestURI)
+	var worker int
 	select {
-	case a.workers <- struct{}{}:
+	case worker = <-a.idle:
 	case <-r.Context().Done(): // the client left the backlog
-		a.tally.update(func(c *Counters) { c.Waiting-- })
+		a.tally.update(func(c *watched) { c.Waiting-- })
 		return
 	}
-	a.tally.update(func(c *Counters) { c.Waiting--; c.Busy++ })
+	served := a.tally.serves(worker, kind)
 	defer func() {
-		<-a.workers
-		a.tally.update(func(c *Counters) { c.Busy-- })
+		served()
+		a.idle <- worker
 	}()
 	defer func() {
 		if cause := recover(); cause != nil {

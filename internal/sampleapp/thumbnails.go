@@ -89,7 +89,7 @@ func (a *App) ensure(ctx context.Context, c *capture, spec thumb.Spec) (string, 
 	if thumb.Judge(row, spec, modified) == thumb.Warm {
 		return row.Path, nil
 	}
-	a.tally.update(func(c *Counters) { c.Renders++ })
+	a.tally.update(func(c *watched) { c.Renders++ })
 	original, err := a.original(ctx, c)
 	if err != nil {
 		return "", err

@@ -58,13 +58,23 @@ func galleryIsColdAgain(t *testing.T, d *demo.Demo) {
 	if after.Thumbnail-before.Thumbnail != images || after.Renders-before.Renders != images {
 		t.Errorf("cold again straight at the app, it saw %+v, before %+v", after, before)
 	}
+	var serving []string
+	if direct.Eval(`demo.serving`, &serving); len(serving) != after.Workers {
+		t.Errorf("the gallery tells of the workers %q, want %d", serving, after.Workers)
+	}
 	if direct.Eval(`demo.peak`, &peak); peak.Busy < 2 {
 		t.Errorf("the app made %d thumbnails, and its workers are said to have been as busy as %+v", images, peak)
 	}
 	if warm := open(t, d, "proxy"); warm.Count(route(d.URL)) != 0 {
 		t.Errorf("what the app has made is asked for again: %d requests", warm.Count(route(d.URL)))
 	}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, d.URL+"/demo/cold", nil)
+	refusedFromElsewhere(t, d.URL+"/demo/cold")
+}
+
+// refusedFromElsewhere has another site's page send a request.
+func refusedFromElsewhere(t *testing.T, target string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, target, strings.NewReader("true"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,23 +85,27 @@ func galleryIsColdAgain(t *testing.T, d *demo.Demo) {
 	}
 	response.Body.Close()
 	if response.StatusCode != http.StatusForbidden {
-		t.Errorf("another site makes it cold: %s", response.Status)
+		t.Errorf("another site's %s is answered %s", target, response.Status)
 	}
 }
 
-// galleryIsShared turns the switch: views of a gallery within its period ask the app for
-// one page, or none, and otherwise for one each.
+// galleryIsShared turns the switch, which changes the setting for all who look: views of a
+// gallery within its period ask the app for one page, or none, and otherwise for one each.
 func galleryIsShared(t *testing.T, d *demo.Demo) {
 	t.Helper()
 	tab := open(t, d, "proxy")
-	pages := func() int64 { return d.App.Counters().Page }
-	before := pages()
-	for range 3 {
-		press(t, tab, "#controls button[type=submit]")
+	off := func(when string) {
+		t.Helper()
+		before := d.App.Counters().Page
+		for range 3 {
+			press(t, tab, "#controls button[type=submit]")
+		}
+		if n := d.App.Counters().Page - before; n != 3 || d.Program.File().Responses.AnonymousPages != 0 {
+			t.Errorf("%s: 3 views asked the app for %d pages, and the setting is %v", when, n, d.Program.File().Responses.AnonymousPages)
+		}
 	}
-	if n := pages() - before; n != 3 {
-		t.Errorf("not shared: 3 views asked the app for %d pages", n)
-	}
+	off("not shared")
+	refusedFromElsewhere(t, d.URL+"/demo/sharing")
 	press(t, tab, "#share input")
 	var asked int
 	shared := 0
@@ -101,7 +115,13 @@ func galleryIsShared(t *testing.T, d *demo.Demo) {
 			shared++
 		}
 	}
-	if shared == 0 {
-		t.Error("shared: each of 5 views asked the app for a page")
+	if shared == 0 || d.Program.File().Responses.AnonymousPages == 0 {
+		t.Errorf("shared: each of 5 views asked the app for a page, or the setting is %v", d.Program.File().Responses.AnonymousPages)
 	}
+	var told bool
+	if open(t, d, "proxy").Eval(`demo.shared && document.querySelector("#share input").checked`, &told); !told {
+		t.Error("another visitor's switch is off")
+	}
+	press(t, tab, "#share input")
+	off("shared no more")
 }

@@ -35,10 +35,6 @@ import (
 // public captures.
 const nights = 9
 
-// sharedFor is responses.anonymous_pages. The gallery asks for pages that are not to be
-// shared, as a browser does that reloads, until its switch is on.
-const sharedFor = 5 * time.Second
-
 // Options say where the demo lies and listens.
 type Options struct {
 	Dir      string    // kept between starts
@@ -59,6 +55,7 @@ type Demo struct {
 	AppURL  string
 	URL     string // to open in a browser
 
+	sharing  sharing
 	database *postgresd.Server
 	appHTTP  *http.Server
 }
@@ -66,6 +63,7 @@ type Demo struct {
 // Start brings everything up; ctx bounds the start only.
 func Start(ctx context.Context, opts Options) (*Demo, error) {
 	d := &Demo{}
+	d.sharing.demo = d
 	if err := d.start(ctx, opts); err != nil {
 		return nil, errors.Join(err, d.Close(ctx))
 	}
@@ -112,7 +110,7 @@ func (d *Demo) startApp(ctx context.Context, url, media string, photos []samplea
 	d.App, err = sampleapp.New(ctx, sampleapp.Config{
 		DatabaseURL: url, MediaDir: media, CORS: true,
 		AppURL: func() string { return d.AppURL }, ProxyURL: func() string { return d.URL },
-		Cold: d.MakeCold, SharedFor: sharedFor.String(),
+		Cold: d.MakeCold, Sharing: &d.sharing,
 	}, opts.Log)
 	if err != nil {
 		return errors.Join(fmt.Errorf("making the sample app: %w", err), listener.Close())
@@ -128,11 +126,10 @@ func (d *Demo) startApp(ctx context.Context, url, media string, photos []samplea
 func (d *Demo) startProgram(ctx context.Context, dir, url string, opts Options) error {
 	file := Config(url, d.AppURL, filepath.Join(dir, "media"))
 	file.Server.Listen = opts.Listen
-	file.Responses.AnonymousPages = sharedFor
 	if err := members(ctx, file, dir, opts); err != nil {
 		return err
 	}
-	p, err := program.Start(file, program.Options{Log: opts.Log, Version: opts.Version, Tracer: opts.Tracer})
+	p, err := program.Start(file, program.Options{Log: opts.Log, Version: opts.Version, Tracer: opts.Tracer, Load: d.sharing.load})
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ const names = { storage: "storage", proxy: "proxy redirect", app: "app redirect"
 const $ = (id) => document.getElementById(id);
 
 // state is what tests read, as window.demo. An image's source is a key of names.
-const state = { via: "", who: "anyone", labels: [], offset: 0, visit: "", images: [], count: 0, complete: false, lastImage: 0, thumbnailsAtApp: 0, originals: 0, shared: false, cold: 0, pagesAtApp: 0, peak: { busy: 0, waiting: 0 }, error: "" };
+const state = { via: "", who: "anyone", labels: [], offset: 0, visit: "", images: [], count: 0, complete: false, lastImage: 0, thumbnailsAtApp: 0, originals: 0, shared: false, cold: 0, serving: [], pagesAtApp: 0, peak: { busy: 0, waiting: 0 }, error: "" };
 window.demo = state;
 
 let config = { app: "", proxy: "", people: {} };
@@ -36,8 +36,10 @@ async function start() {
   state.who = config.people[wanted.get("who")] ? wanted.get("who") : "anyone";
   state.labels = (wanted.get("labels") || "small,medium").split(",").filter((l) => config.labels.includes(l));
   state.offset = Math.max(0, parseInt(wanted.get("offset")) || 0);
-  $("share").hidden = !config.shared || !config.proxy;
-  $("share").querySelector("b").textContent = config.shared;
+  $("share").hidden = !config.sharing || !config.proxy;
+  $("share").querySelector("b").textContent = config.sharing?.period;
+  $("share").querySelector("input").checked = state.shared = config.sharing?.on ?? false;
+  $("share").addEventListener("change", share);
   $("cold").hidden = !config.cold;
   $("cold").addEventListener("click", makeCold);
   for (const input of document.querySelectorAll("#controls input[type=radio]")) {
@@ -45,7 +47,6 @@ async function start() {
     input.disabled = input.name === "via" && !config[input.value] && input.value !== state.via;
     input.addEventListener("change", choose);
   }
-  $("share").querySelector("input").addEventListener("change", choose);
   $("controls").addEventListener("submit", (event) => { event.preventDefault(); load(); });
   $("previous").addEventListener("click", () => turn(-pageSize));
   $("next").addEventListener("click", () => turn(pageSize));
@@ -60,23 +61,38 @@ function choose() {
   state.labels = form.get("labels").split(",");
   if (state.who !== form.get("who")) state.offset = 0; // another gallery
   state.who = form.get("who");
-  state.shared = form.get("shared") === "on";
   load();
 }
 
 // makeCold has every thumbnail forgotten, and loads the page as its first visitor.
-async function makeCold() {
-  $("cold").disabled = true;
+const makeCold = () => change($("cold"), "made cold", async () => {
+  await post("cold");
+  state.cold++;
+});
+
+// share sets whether thumbedge shares pages, for all visitors, and loads the page.
+function share() {
+  const tick = $("share").querySelector("input");
+  change(tick, "shared", async () => { state.shared = tick.checked = await (await post("sharing", String(tick.checked))).json(); });
+}
+
+// change does by a control what changes the demo for all, and loads the page.
+async function change(control, what, work) {
+  control.disabled = true;
   try {
-    const response = await fetch(base() + "/demo/cold", { method: "POST" });
-    if (!response.ok) throw new Error(`status ${response.status}`);
-    state.cold++;
+    await work();
     await load();
   } catch (error) {
-    $("problem").textContent = `The gallery could not be made cold: ${error.message}`;
+    $("problem").textContent = `The gallery could not be ${what}: ${error.message}`;
     $("problem").hidden = false;
   }
-  $("cold").disabled = false;
+  control.disabled = false;
+}
+
+async function post(name, body) {
+  const response = await fetch(`${base()}/demo/${name}`, { method: "POST", body });
+  if (!response.ok) throw new Error(`status ${response.status}`);
+  return response;
 }
 
 function turn(by) {
@@ -99,7 +115,7 @@ async function load() {
     const began = performance.now();
     const query = new URLSearchParams({ limit: pageSize, offset: state.offset, ordering: "-timestamp" });
     if (state.who !== "anyone") query.set("project_id", config.private);
-    const page = await getJSON(`${base()}/api/v2/captures/?${query}`, config.people[state.who], state.shared && state.via === "proxy" ? "default" : "no-store");
+    const page = await getJSON(`${base()}/api/v2/captures/?${query}`, config.people[state.who], "default");
     if (visit !== state.visit) return; // another load has begun
     captures = page.results;
     state.count = page.count;
@@ -109,6 +125,7 @@ async function load() {
     await attribute(visit);
     counters = await getJSON(base() + "/demo/counters");
     if (visit !== state.visit) return;
+    report(); // what the app did for this view; from now on it works for others
     state.complete = true;
     remember();
   } catch (error) {
@@ -120,7 +137,8 @@ async function load() {
   report();
 }
 
-// With the cache "no-store" a browser asks for an answer that is not shared.
+// With the cache "no-store" a browser asks for an answer that nobody has kept, thumbedge
+// neither; with "default", as it asks for anything that a page loads.
 async function getJSON(url, token, cache = "no-store") {
   const response = await fetch(url, { cache, headers: token ? { Authorization: `Token ${token}` } : {} });
   if (!response.ok) throw new Error(`status ${response.status}`);
@@ -301,16 +319,24 @@ function reportSources() {
 function reportApp() {
   if (!counters) return;
   $("total").textContent = counters.thumbnail;
+  if (!state.complete) reportView();
+  state.serving = counters.serving;
+  $("workers").replaceChildren(...counters.serving.map((kind, n) => {
+    const worker = document.createElement("li");
+    worker.dataset.serving = kind;
+    worker.textContent = kind || "idle";
+    worker.title = `worker ${n + 1}: ${kind ? `serves a ${kind}` : "idle"}`;
+    return worker;
+  }));
+  $("busy").textContent = `${counters.busy} busy, ${counters.waiting} waiting, ${counters.renders} rendered`;
+}
+
+// reportView tells what the app did while this view was loaded.
+function reportView() {
   state.pagesAtApp = Math.max(0, counters.page - before.page);
   $("pages-asked").textContent = state.pagesAtApp;
   state.peak = { busy: Math.max(state.peak.busy, counters.busy), waiting: Math.max(state.peak.waiting, counters.waiting) };
   $("peak").textContent = `busiest in this view: ${state.peak.busy} of ${counters.workers}, ${state.peak.waiting} waiting`;
-  $("workers").replaceChildren(...Array.from({ length: counters.workers }, (_, n) => {
-    const dot = document.createElement("i");
-    dot.classList.toggle("busy", n < counters.busy);
-    return dot;
-  }));
-  $("busy").textContent = `${counters.busy} busy, ${counters.waiting} waiting, ${counters.renders} rendered`;
 }
 
 function reportRuns() {

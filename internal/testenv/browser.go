@@ -99,7 +99,8 @@ func (tab *Tab) Wait(expression string) {
 	tab.t.Helper()
 	ctx, cancel := context.WithTimeout(tab.ctx, browserTimeout)
 	defer cancel()
-	if _, err := chromedp.Run(ctx, chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingInterval(20*time.Millisecond))); err != nil {
+	poll := chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(0)) // ctx ends it
+	if _, err := chromedp.Run(ctx, poll); err != nil {
 		tab.t.Fatalf("waiting for %s: %v", expression, err)
 	}
 }

@@ -107,15 +107,12 @@ func galleryIsShared(t *testing.T, d *demo.Demo) {
 	off("not shared")
 	refusedFromElsewhere(t, d.URL+"/demo/sharing")
 	press(t, tab, "#share input")
-	var asked int
-	shared := 0
-	for range 5 { // a busy machine may need longer than the period for some
+	asked := 1
+	for look := 0; look < 5 && asked > 0; look++ { // a busy machine may need longer than the period for some
 		press(t, tab, "#controls button[type=submit]")
-		if tab.Eval(`demo.pagesAtApp`, &asked); asked == 0 {
-			shared++
-		}
+		tab.Eval(`demo.pagesAtApp`, &asked)
 	}
-	if shared == 0 || d.Program.File().Responses.AnonymousPages == 0 {
+	if asked > 0 || d.Program.File().Responses.AnonymousPages == 0 {
 		t.Errorf("shared: each of 5 views asked the app for a page, or the setting is %v", d.Program.File().Responses.AnonymousPages)
 	}
 	var told bool

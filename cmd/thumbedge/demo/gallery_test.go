@@ -108,11 +108,14 @@ func open(t *testing.T, d *demo.Demo, via string) *testenv.Tab {
 	t.Helper()
 	tab := testenv.Browser(t)
 	tab.Open(fmt.Sprintf("%s/?via=%s&labels=small,medium", d.URL, via))
-	tab.Wait("window.demo && window.demo.complete")
-	var shown struct{ Loaded, Failed int }
-	tab.Eval(`({Loaded: demo.images.filter((i) => i.state === "loaded").length, Failed: demo.images.filter((i) => i.state === "failed").length})`, &shown)
+	tab.Wait("window.demo && (window.demo.complete || window.demo.error)")
+	var shown struct {
+		Loaded, Failed int
+		Error          string
+	}
+	tab.Eval(`({Error: demo.error, Loaded: demo.images.filter((i) => i.state === "loaded").length, Failed: demo.images.filter((i) => i.state === "failed").length})`, &shown)
 	if shown.Loaded != images || shown.Failed != 0 {
-		t.Errorf("via %s: %d images are shown and %d are broken, want %d and 0", via, shown.Loaded, shown.Failed, images)
+		t.Errorf("via %s: %d images are shown and %d are broken, want %d and 0: %s", via, shown.Loaded, shown.Failed, images, shown.Error)
 	}
 	return tab
 }

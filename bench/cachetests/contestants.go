@@ -14,6 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/thumbedge/thumbedge/internal/bench"
 	"github.com/thumbedge/thumbedge/internal/child"
 	"github.com/thumbedge/thumbedge/internal/postgresd"
 	"github.com/thumbedge/thumbedge/internal/sampleapp"
@@ -35,27 +36,16 @@ var contestants = []contestant{
 
 // startNginx has proxy_cache on, as the suite's own configuration of nginx has it.
 func startNginx(ctx context.Context, dir, address, origin string) (stop func(), err error) {
-	user, file := "", filepath.Join(dir, "nginx.conf")
-	if os.Geteuid() == 0 {
-		user = "user root;"
+	nginx, err := bench.Nginx{Workers: "1", Dir: dir, HTTP: fmt.Sprintf(`    access_log off;
+    proxy_cache_path %s/cache levels=1:2 keys_zone=cache:8m max_size=1000m inactive=600m;
+    server {
+      listen %s;
+      location / { proxy_pass http://%s; proxy_cache cache; proxy_cache_revalidate on; }
+    }`, dir, address, origin)}.Start(ctx, address)
+	if err != nil {
+		return nil, err
 	}
-	conf := fmt.Sprintf(`daemon off; %[1]s worker_processes 1; pid %[2]s/nginx.pid; error_log %[2]s/nginx.log;
-events { worker_connections 1024; }
-http {
-  access_log off;
-  client_body_temp_path %[2]s/body; fastcgi_temp_path %[2]s/fastcgi; uwsgi_temp_path %[2]s/uwsgi; scgi_temp_path %[2]s/scgi;
-  proxy_temp_path %[2]s/proxy;
-  proxy_cache_path %[2]s/cache levels=1:2 keys_zone=cache:8m max_size=1000m inactive=600m;
-  server {
-    listen %[3]s;
-    location / { proxy_pass http://%[4]s; proxy_cache cache; proxy_cache_revalidate on; }
-  }
-}
-`, user, dir, address, origin)
-	if err := os.WriteFile(file, []byte(conf), 0o644); err != nil {
-		return nil, fmt.Errorf("writing nginx's configuration: %w", err)
-	}
-	return launch(exec.CommandContext(ctx, "nginx", "-e", filepath.Join(dir, "nginx.log"), "-c", file), address)
+	return func() { nginx.End() }, nil
 }
 
 func startVarnish(parameters ...string) func(ctx context.Context, dir, address, origin string) (stop func(), err error) {
@@ -103,7 +93,7 @@ func serve(ctx context.Context, dir, address, origin, database string) (stop fun
 	if said, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/thumbedge").CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("building thumbedge: %w: %s", err, said)
 	}
-	admin, err := freeAddress()
+	admin, err := child.FreeAddress()
 	if err != nil {
 		return nil, err
 	}
@@ -159,13 +149,4 @@ func launch(cmd *exec.Cmd, address string) (stop func(), err error) {
 			return nil, fmt.Errorf("%s does not listen: %w", filepath.Base(cmd.Path), err)
 		}
 	}
-}
-
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("finding a free port: %w", err)
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
 }

@@ -21,6 +21,8 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+
+	"github.com/thumbedge/thumbedge/internal/child"
 )
 
 func main() {
@@ -96,7 +98,7 @@ func run(ctx context.Context, out io.Writer, suiteDir, redFile, only, id string)
 }
 
 func measure(ctx context.Context, c contestant, suite *suite, dir, id string) (results, error) {
-	address, err := freeAddress()
+	address, err := child.FreeAddress()
 	if err != nil {
 		return results{}, err
 	}

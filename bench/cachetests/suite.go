@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"github.com/thumbedge/thumbedge/internal/child"
 )
 
 // The kinds of tests that are counted. A check only says what a cache does.
@@ -44,7 +46,7 @@ func openSuite(ctx context.Context, dir, scratch string) (*suite, error) {
 	if err := json.Unmarshal(text, &s.kinds); err != nil {
 		return nil, fmt.Errorf("listing the tests: %w", err)
 	}
-	if s.origin, err = freeAddress(); err != nil {
+	if s.origin, err = child.FreeAddress(); err != nil {
 		return nil, err
 	}
 	_, port, err := net.SplitHostPort(s.origin)

@@ -8,11 +8,11 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/thumbedge/thumbedge/internal/bench"
 	"github.com/thumbedge/thumbedge/internal/sampleapp"
 	"github.com/thumbedge/thumbedge/migrations"
 	"github.com/thumbedge/thumbedge/resolver/postgres"
@@ -20,12 +20,10 @@ import (
 
 const (
 	captures    = 40
-	connections = 6 // as browsers have to one host
-	// Other visitors ask for a page every so often, whether or not the last one has
-	// come: a closed loop would ask less of an app that is slow.
-	pace     = 20 * time.Millisecond
-	idleTime = 3 * time.Second
-	other    = "/api/v2/events/?limit=10"
+	connections = 6                     // as browsers have to one host
+	pace        = 20 * time.Millisecond // of other visitors
+	idleTime    = 3 * time.Second
+	other       = "/api/v2/events/?limit=10"
 )
 
 var labels = []string{"small", "medium"}
@@ -59,21 +57,27 @@ func (p *place) busy(ctx context.Context, through bool, f *figures) error {
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}
 	defer transport.CloseIdleConnections()
 	visitor := &http.Client{Transport: transport, Timeout: time.Minute}
+	visitors := func(ctx context.Context, long time.Duration, loaded <-chan struct{}) ([]time.Duration, error) {
+		return bench.Visitors(ctx, pace, long, loaded, func(ctx context.Context) error {
+			_, err := get(ctx, visitor, url+other)
+			return err
+		})
+	}
 	// The first requests, and the first cold thumbnails, open connections, which is
 	// not what is measured.
 	if _, err := open(ctx, url, 8, captures); err != nil {
 		return err
 	}
-	if _, err := visitors(ctx, visitor, url, time.Second, nil); err != nil {
+	if _, err := visitors(ctx, time.Second, nil); err != nil {
 		return err
 	}
-	if f.idle, err = visitors(ctx, visitor, url, idleTime, nil); err != nil {
+	if f.idle, err = visitors(ctx, idleTime, nil); err != nil {
 		return err
 	}
 	loaded := make(chan struct{})
 	both, ctx := errgroup.WithContext(ctx)
 	both.Go(func() (err error) {
-		f.busy, err = visitors(ctx, visitor, url, time.Hour, loaded)
+		f.busy, err = visitors(ctx, time.Hour, loaded)
 		return err
 	})
 	both.Go(func() (err error) {
@@ -158,35 +162,6 @@ func open(ctx context.Context, site string, limit, offset int) (time.Duration, e
 	}
 	err = images.Wait()
 	return time.Since(began), err
-}
-
-// visitors ask for a page at every pace, until a time is over or the gallery has
-// loaded, and return how long each waited.
-func visitors(ctx context.Context, client *http.Client, site string, limit time.Duration, loaded <-chan struct{}) (waits []time.Duration, err error) {
-	var mu sync.Mutex
-	asking, ctx := errgroup.WithContext(ctx)
-	ticker, over := time.NewTicker(pace), time.After(limit)
-	defer ticker.Stop()
-	for done := false; !done; {
-		select {
-		case <-ticker.C:
-			asking.Go(func() error {
-				began := time.Now()
-				_, err := get(ctx, client, site+other)
-				mu.Lock()
-				defer mu.Unlock()
-				waits = append(waits, time.Since(began))
-				return err
-			})
-		case <-loaded:
-			done = true
-		case <-over:
-			done = true
-		case <-ctx.Done():
-			done = true
-		}
-	}
-	return waits, asking.Wait()
 }
 
 func get(ctx context.Context, client *http.Client, url string) ([]byte, error) {

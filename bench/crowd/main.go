@@ -28,6 +28,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/thumbedge/thumbedge/internal/child"
 	"github.com/thumbedge/thumbedge/internal/postgresd"
 	"github.com/thumbedge/thumbedge/internal/sampleapp"
 	"github.com/thumbedge/thumbedge/migrations"
@@ -127,11 +128,15 @@ func measure(ctx context.Context, o options) error {
 		return err
 	}
 	defer edge.End()
-	nginx, nginxAt, err := startNginx(ctx, dir, appAt)
+	nginxAt, err := child.FreeAddress()
 	if err != nil {
 		return err
 	}
-	defer nginx.End()
+	untouched, err := nginx(filepath.Join(dir, "nginx"), appAt, nginxAt).Start(ctx, nginxAt)
+	if err != nil {
+		return err
+	}
+	defer untouched.End()
 	if err := warmUp(ctx, edgeAt); err != nil {
 		return err
 	}

@@ -7,10 +7,9 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/thumbedge/thumbedge/internal/bench"
 )
 
 // pace is how often other visitors ask for a page, whether or not the last one has come.
@@ -52,28 +51,27 @@ func warmUp(ctx context.Context, address string) error {
 	return fmt.Errorf("the worst page is never rewritten")
 }
 
+// nginx is nginx as it stands before an app, as fast as it goes.
+func nginx(dir, app, address string) bench.Nginx {
+	return bench.Nginx{Workers: "auto", Dir: dir, HTTP: fmt.Sprintf(`    access_log off;
+    upstream app { server %s; keepalive 64; keepalive_requests 100000000; }
+    server {
+      listen %s;
+      location / {
+        proxy_pass http://app;
+        proxy_http_version 1.1;
+        proxy_buffer_size 16k;
+        proxy_buffers 8 32k;
+        proxy_busy_buffers_size 128k;
+        proxy_set_header Connection "";
+        proxy_set_header Host $http_host;
+      }
+    }`, app, address)}
+}
+
 // visitors ask for pages at an address for a while, and say what each waited.
 func visitors(ctx context.Context, address string, long time.Duration) (waits []time.Duration, err error) {
-	var mu sync.Mutex
-	asking, ctx := errgroup.WithContext(ctx)
-	ticker, end := time.NewTicker(pace), time.After(long)
-	defer ticker.Stop()
-	for done := false; !done; {
-		select {
-		case <-ticker.C:
-			asking.Go(func() error {
-				began := time.Now()
-				err := get(ctx, fmt.Sprintf("http://%s/api/v2/captures/?%d", address, rand.IntN(1<<20)), io.Discard)
-				mu.Lock()
-				defer mu.Unlock()
-				waits = append(waits, time.Since(began))
-				return err
-			})
-		case <-end:
-			done = true
-		case <-ctx.Done():
-			done = true
-		}
-	}
-	return waits, asking.Wait()
+	return bench.Visitors(ctx, pace, long, nil, func(ctx context.Context) error {
+		return get(ctx, fmt.Sprintf("http://%s/api/v2/captures/?%d", address, rand.IntN(1<<20)), io.Discard)
+	})
 }

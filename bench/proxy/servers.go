@@ -2,10 +2,10 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,17 +14,17 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
+	"github.com/thumbedge/thumbedge/internal/bench"
 	"github.com/thumbedge/thumbedge/internal/child"
 )
 
 // server is a running process under test.
 type server struct {
-	addr string
-	cmd  *exec.Cmd
-	pid  int // whose CPU counts: nginx's worker, not its master
+	addr    string
+	process *child.Process
+	pid     int // whose CPU counts: nginx's worker, not its master
 }
 
 // contestant is a way for a page to get through.
@@ -183,40 +183,15 @@ func runNginx(o options, dir, name string, http func(addr string) string) (*serv
 	if err != nil {
 		return nil, err
 	}
-	prefix := filepath.Join(dir, name)
-	if err := os.MkdirAll(prefix, 0o755); err != nil {
+	nginx := bench.Nginx{Program: o.nginx, Workers: "1", Dir: filepath.Join(dir, name), HTTP: http(addr)}
+	if strings.Contains(nginx.HTTP, "_by_lua") {
+		nginx.Modules = []string{o.modules + "/ndk_http_module.so", o.modules + "/ngx_http_lua_module.so"}
+	}
+	process, err := nginx.Start(context.Background(), addr)
+	if err != nil {
 		return nil, err
 	}
-	modules, user := "", ""
-	text := http(addr)
-	if strings.Contains(text, "_by_lua") {
-		modules = fmt.Sprintf("load_module %s/ndk_http_module.so;\nload_module %s/ngx_http_lua_module.so;\n", o.modules, o.modules)
-	}
-	if os.Getuid() == 0 {
-		user = "user root;\n"
-	}
-	conf := fmt.Sprintf(`%s%sworker_processes 1;
-daemon off;
-pid %s/pid;
-error_log %s/error.log;
-events { worker_connections 1024; }
-http {
-    keepalive_requests 100000000;
-    client_body_temp_path %s/body;
-    proxy_temp_path %s/proxy;
-    fastcgi_temp_path %s/fastcgi;
-    uwsgi_temp_path %s/uwsgi;
-    scgi_temp_path %s/scgi;%s
-}
-`, modules, user, prefix, prefix, prefix, prefix, prefix, prefix, prefix, text)
-	file := filepath.Join(prefix, "nginx.conf")
-	if err := os.WriteFile(file, []byte(conf), 0o644); err != nil {
-		return nil, err
-	}
-	s := &server{addr: addr, cmd: exec.Command(o.nginx, "-e", prefix+"/error.log", "-c", file)}
-	if err := s.run(); err != nil {
-		return nil, err
-	}
+	s := &server{addr: addr, process: process, pid: process.PID}
 	// The master listens before its worker is there.
 	for range 1000 {
 		children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", s.pid, s.pid))
@@ -247,33 +222,23 @@ func startSelf(mode string) func(o options, dir, app string) (*server, error) {
 		if err != nil {
 			return nil, err
 		}
-		s := &server{addr: addr, cmd: exec.Command(program, "-serve", mode+"@"+addr, "-upstream", app)}
-		s.cmd.Dir = dir
-		s.cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
-		err = s.run()
-		return s, err
-	}
-}
-
-func (s *server) run() error {
-	s.cmd.Stdout, s.cmd.Stderr = os.Stderr, os.Stderr
-	if err := s.cmd.Start(); err != nil {
-		return err
-	}
-	s.pid = s.cmd.Process.Pid
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if conn, err := net.Dial("tcp", s.addr); err == nil {
-			return conn.Close()
+		cmd := exec.Command(program, "-serve", mode+"@"+addr, "-upstream", app)
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOMAXPROCS=1")
+		cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+		process, err := child.Run(cmd)
+		if err != nil {
+			return nil, err
 		}
+		s := &server{addr: addr, process: process, pid: process.PID}
+		if err := bench.Listens(addr); err != nil {
+			s.stop()
+			return nil, err
+		}
+		return s, nil
 	}
-	s.stop()
-	return errors.New("the server did not start")
 }
 
-func (s *server) stop() {
-	_ = s.cmd.Process.Signal(syscall.SIGTERM)
-	_ = s.cmd.Wait()
-}
+func (s *server) stop() { s.process.End() }
 
 // cpu is what the process has used, in the kernel too.
 func (s *server) cpu() (time.Duration, error) { return child.CPU(s.pid) }

@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/program"
 	"github.com/thumbedge/thumbedge/migrations"
 	"github.com/thumbedge/thumbedge/resolver/postgres"
 )
@@ -30,16 +29,11 @@ func lookAtDatabase(ctx context.Context, file *config.File) (string, error) {
 
 // withStore calls look with the database's part, made for this one look.
 func withStore(file *config.File, look func(*pgxpool.Pool, *postgres.Store) error) error {
-	cfg := file.Postgres()
-	pool, err := postgres.Open(cfg, nil)
+	pool, store, err := program.OpenDatabase(file)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	store, err := postgres.New(cfg, pool, slog.New(slog.DiscardHandler), postgres.NewMetrics(prometheus.NewRegistry()))
-	if err != nil {
-		return err
-	}
 	return look(pool, store)
 }
 

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/program"
@@ -57,14 +56,8 @@ func place(what ...string) string { return strings.Join(what, " ") }
 // openParts makes the parts that file names. Neither is asked anything.
 func openParts(ctx context.Context, file *config.File) (*parts, error) {
 	log := slog.New(slog.DiscardHandler) // what the command prints says it all
-	database := file.Postgres()
-	pool, err := postgres.Open(database, nil)
+	pool, store, err := program.OpenDatabase(file)
 	if err != nil {
-		return nil, err
-	}
-	store, err := postgres.New(database, pool, log, postgres.NewMetrics(prometheus.NewRegistry()))
-	if err != nil {
-		pool.Close()
 		return nil, err
 	}
 	storage, _, _, err := program.NewStorage(ctx, file, log)

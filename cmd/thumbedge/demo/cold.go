@@ -3,12 +3,8 @@ package demo
 import (
 	"context"
 	"fmt"
-	"log/slog"
 
-	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
-	"github.com/thumbedge/thumbedge/resolver/postgres"
+	"github.com/thumbedge/thumbedge/cmd/thumbedge/program"
 )
 
 // MakeCold makes the galleries cold again, on either way in. The files that rows named are
@@ -20,27 +16,16 @@ func (d *Demo) MakeCold(ctx context.Context) error {
 		return err
 	}
 	d.Program.WarmSet().Clear() // the notifications would come within a second
-	return discard(ctx, d.Program.File(), func(store *postgres.Store) error {
-		for id, paths := range files {
-			if err := store.Discard(ctx, id, paths, d.Program.File().Storage.DeleteAfter); err != nil {
-				return fmt.Errorf("recording the files of capture %d for deletion: %w", id, err)
-			}
-		}
-		return nil
-	})
-}
-
-// discard opens the database's part of thumbedge for a moment.
-func discard(_ context.Context, file *config.File, with func(*postgres.Store) error) error {
-	cfg := file.Postgres()
-	pool, err := postgres.Open(cfg, nil)
+	file := d.Program.File()
+	pool, store, err := program.OpenDatabase(file)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	store, err := postgres.New(cfg, pool, slog.New(slog.DiscardHandler), postgres.NewMetrics(prometheus.NewRegistry()))
-	if err != nil {
-		return fmt.Errorf("making the database's part: %w", err)
+	for id, paths := range files {
+		if err := store.Discard(ctx, id, paths, file.Storage.DeleteAfter); err != nil {
+			return fmt.Errorf("recording the files of capture %d for deletion: %w", id, err)
+		}
 	}
-	return with(store)
+	return nil
 }

@@ -8,12 +8,9 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/program"
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/site"
-	"github.com/thumbedge/thumbedge/resolver/postgres"
 )
 
 // members shows the demo's draft project to its members: private storage beside the public
@@ -40,16 +37,11 @@ func members(ctx context.Context, file *config.File, dir string, opts Options) e
 
 // pair gives database and storage their identity where neither has one, as migrate up does.
 func pair(ctx context.Context, file *config.File, opts Options) error {
-	cfg := file.Postgres()
-	pool, err := postgres.Open(cfg, nil)
+	pool, store, err := program.OpenDatabase(file)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	store, err := postgres.New(cfg, pool, opts.Log, postgres.NewMetrics(prometheus.NewRegistry()))
-	if err != nil {
-		return fmt.Errorf("making the database's part: %w", err)
-	}
 	storage, _, _, err := program.NewStorage(ctx, file, opts.Log)
 	if err != nil {
 		return err

@@ -19,7 +19,9 @@ import (
 //go:embed page
 var pageFiles embed.FS
 
-// pages makes the listener's HTML.
+// pages makes the listener's HTML. html/template makes the program 8 MB larger (it finds
+// methods by name, so the linker drops none): that what apps, hosts of originals and storages
+// say is escaped by where it stands, without anybody thinking of it, counts for more.
 type pages struct {
 	templates *template.Template
 	style     template.CSS

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/thumbedge/thumbedge/imaging/render"
+	"github.com/thumbedge/thumbedge/internal/eventually"
 	"github.com/thumbedge/thumbedge/internal/testenv"
 )
 
@@ -193,7 +194,7 @@ func (s *server) dial(t *testing.T) (net.Conn, *bufio.Reader) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(deadline))
+	conn = eventually.Unhurried(conn)
 	return conn, bufio.NewReader(conn)
 }
 

@@ -14,15 +14,26 @@ const limit = time.Minute
 // does.
 func Holds(t testing.TB, what string, claim func() bool) {
 	t.Helper()
+	HoldsAfterWork(t, what, func() int64 { return 0 }, claim)
+}
+
+// HoldsAfterWork waits as Holds does, for work that a busy machine takes long over: whenever
+// done has become another number, the whole time begins again.
+func HoldsAfterWork(t testing.TB, what string, done func() int64, claim func() bool) {
+	t.Helper()
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
 	again := time.NewTicker(2 * time.Millisecond)
 	defer again.Stop()
-	for !claim() {
+	for last := done(); !claim(); {
 		select {
 		case <-deadline.C:
 			t.Fatalf("waited in vain: %s", what)
 		case <-again.C:
+		}
+		if now := done(); now != last {
+			last = now
+			deadline.Reset(limit)
 		}
 	}
 }

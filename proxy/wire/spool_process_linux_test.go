@@ -16,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -31,6 +32,7 @@ const proxyOf, spoolDir = "WIRE_TEST_PROXY_OF", "WIRE_TEST_SPOOL_DIR"
 func serveAlone(app string) {
 	cfg := Defaults()
 	cfg.Upstream.URL, cfg.Upstream.SpoolDir = "http://"+app, os.Getenv(spoolDir)
+	cfg.Server.BodyTimeout = time.Hour // its clients may read nothing for long
 	server, err := New(cfg, through{}, slog.New(slog.NewTextHandler(os.Stderr, nil)), NewMetrics(prometheus.NewRegistry(), "pass", "other"), nil)
 	if err != nil {
 		panic(err)
@@ -89,6 +91,17 @@ func (a *alone) memory(name string) (bytes int64) {
 	return bytes << 10
 }
 
+// written is how many bytes the process has written, to files and to connections.
+func (a *alone) written() (bytes int64) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", a.cmd.Process.Pid))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "wchar: ")
+	_, _ = fmt.Sscan(rest, &bytes)
+	return bytes
+}
+
 // A gigabyte up, chunked, and one down whose client reads nothing until the app has
 // given all of it: the process never takes more than spool_memory on top of what it
 // takes to serve a page.
@@ -118,7 +131,7 @@ func TestGigabyteBothWays(t *testing.T) {
 
 	w := a.Dial()
 	w.Send(fmt.Sprintf("GET /download/%d/ HTTP/1.1\r\nHost: s\r\nX-Delivery: down\r\n\r\n", size))
-	eventually.Holds(t, "the app has given it all", func() bool {
+	eventually.HoldsAfterWork(t, "the app has given it all", a.written, func() bool {
 		_, given := app.Delivered("down")
 		return given == 1
 	})

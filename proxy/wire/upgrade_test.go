@@ -170,6 +170,7 @@ func TestUpgradesAreBounded(t *testing.T) {
 	p := startServer(t, a.Addr, func(cfg *Config) { cfg.Upstream.MaxUpgrades = 2 })
 	for range 3 {
 		p.Exchange(strings.Replace(upgradeRequest, "websocket", "other", 1))
+		eventually.Holds(t, "its place is free", func() bool { return p.server.upgrades.Load() == 0 })
 	}
 	var open []*wiretest.Client
 	for range 2 {

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/thumbedge/thumbedge/internal/eventually"
 )
 
 // Deadline is how long a test waits for what must happen at all.
@@ -35,7 +37,7 @@ type Front struct {
 type Client struct {
 	t testing.TB
 	*net.TCPConn
-	Br *bufio.Reader
+	Br *bufio.Reader // each read of the connection has its own deadline
 }
 
 // Dial opens a connection, which is closed when the test ends.
@@ -57,7 +59,7 @@ func (f *Front) DialFrom(ip net.IP) *Client {
 	}
 	f.T.Cleanup(func() { _ = conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(Deadline))
-	return &Client{f.T, conn.(*net.TCPConn), bufio.NewReader(conn)}
+	return &Client{f.T, conn.(*net.TCPConn), bufio.NewReader(eventually.Unhurried(conn))}
 }
 
 // Send writes to the connection.

@@ -23,7 +23,7 @@ func (s *site) busyHere(what, target string) {
 // outlasts it. Nobody is told to keep that, and whoever was let in gets a thumbnail.
 func TestBusy(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, with(patientWithDatabase), with(func(f *config.File) { f.Render.Workers, f.Render.Queue = 1, 2 }))
+	s := newSite(t, with(func(f *config.File) { f.Render.Workers, f.Render.Queue = 1, 2 }))
 	release := s.originals.hold()
 	defer release()
 	ids := s.captures(3) // as many as may be in hand

@@ -64,7 +64,7 @@ func (s *site) arrives(query func(client int) string) (warm int) {
 // page waits for it longer than database.page_timeout.
 func TestCrowdOnAColdProject(t *testing.T) {
 	t.Parallel()
-	s, link := crowdSite(t, with(func(f *config.File) { f.Database.MaxConns = 4 }))
+	s, link := crowdSite(t, with(promptly), with(func(f *config.File) { f.Database.MaxConns = 4 }))
 	link.Set(testenv.Fault{Type: "latency", Attributes: map[string]int{"latency": 100}})
 	stalls, start := testenv.WatchStalls(t), time.Now()
 	watched, most := s.watchConnections()
@@ -104,7 +104,7 @@ func (s *site) watchConnections() (stop func(), most func() int) {
 // TestEqualPagesAtOnce: one query, which is held until every client waits for it.
 func TestEqualPagesAtOnce(t *testing.T) {
 	t.Parallel()
-	s, _ := crowdSite(t, with(patientWithDatabase))
+	s, _ := crowdSite(t)
 	const page = "limit=40&offset=3"
 	s.page(s.url, page) // is recorded now
 	s.program.WarmSet().Clear()
@@ -135,7 +135,7 @@ func TestBehindAPooler(t *testing.T) {
 		s.file.Database.ListenURL = s.file.Database.URL
 		s.file.Database.URL = testenv.Pgbouncer(t, s.database)
 		s.file.Database.Pooler = true
-	}, with(patientWithDatabase))
+	})
 	ids := s.captures(20)
 	for _, id := range ids[:10] {
 		s.row(id, "small", 240)

@@ -53,7 +53,7 @@ func TestPagesSurviveEachPart(t *testing.T) {
 		storage = throughLink(s, &s.file.Storage.Endpoint)
 		source = throughLink(s, &s.originals.URL)
 		s.file.Storage.PublicBaseURL = s.bucket.Endpoint + "/" + s.bucket.Name
-	}, with(func(f *config.File) {
+	}, with(promptly), with(func(f *config.File) {
 		f.Source.RetryAfter, f.Render.MaxWait = 0, f.Database.PageTimeout*4
 	}))
 	ids := s.captures(8)

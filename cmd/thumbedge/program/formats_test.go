@@ -31,7 +31,7 @@ func appsFormat(t *testing.T) []byte {
 // is warm from then on.
 func TestGalleryThatOnlyTheAppRenders(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, withPillow, with(patientWithDatabase), with(func(f *config.File) { f.Render.MaxWait = time.Minute }))
+	s := newSite(t, withPillow, with(func(f *config.File) { f.Render.MaxWait = time.Minute }))
 	s.originals.set(appsFormat(t))
 	var atApp, most atomic.Int64
 	pillow := s.render
@@ -87,7 +87,7 @@ func TestGalleryThatOnlyTheAppRenders(t *testing.T) {
 // A prefetch never makes the app render.
 func TestPrefetchLeavesFormatsToThoseWhoAsk(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, withPillow, with(patientWithDatabase), with(func(f *config.File) { f.Rewrite.Prefetch.SetPlain([]string{"small", "medium"}) }))
+	s := newSite(t, withPillow, with(func(f *config.File) { f.Rewrite.Prefetch.SetPlain([]string{"small", "medium"}) }))
 	s.originals.set(appsFormat(t))
 	ids := s.captures(5)
 	for range 3 {
@@ -141,7 +141,7 @@ func TestAppThatFailsAtAFormatIsAskedAgain(t *testing.T) {
 // to a narrower one; nobody is sent to an original that is no image.
 func TestFailedLabelFallsBackToAWiderOne(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, with(patientWithDatabase))
+	s := newSite(t)
 	id := s.capture()
 	medium := s.redirected(id, "?label=medium")
 	s.originals.Close()

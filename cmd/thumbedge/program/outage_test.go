@@ -90,7 +90,7 @@ func newOutage(t *testing.T) *outage {
 		o.link, o.listening = testenv.Toxiproxy(t, o.server.Addr()), testenv.Toxiproxy(t, o.server.Addr())
 		s.file.Database.URL = linkTo(t, s.database, o.link.Address) + "&application_name=thumbedge"
 		s.file.Database.ListenURL = linkTo(t, s.database, o.listening.Address)
-	}, with(func(f *config.File) {
+	}, with(promptly), with(func(f *config.File) {
 		// Nothing is remembered for long, so that pages need the database all the time.
 		f.Cache.TTL, f.Cache.TTLUnlistened = 100*time.Millisecond, 100*time.Millisecond
 		f.Database.MaxConns = 8

@@ -11,7 +11,7 @@ import (
 // or not, and a browser that asks meanwhile joins in: each original is fetched once.
 func TestPrefetch(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, with(patientWithDatabase), with(func(f *config.File) { f.Rewrite.Prefetch.SetPlain([]string{"small"}) }))
+	s := newSite(t, with(func(f *config.File) { f.Rewrite.Prefetch.SetPlain([]string{"small"}) }))
 	s.captures(10)
 	var images sync.WaitGroup
 	for id := range s.thumbnailsOf(s.page(s.url, "limit=10")) {

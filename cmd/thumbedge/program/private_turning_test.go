@@ -63,7 +63,6 @@ func TestProjectTurnsUnderLoadOnTwoReplicas(t *testing.T) {
 	var links []*testenv.FaultyLink
 	s := newPrivateSite(t, pagesAsTheyWere, with(func(file *config.File) {
 		file.Cache.TTLUnlistened = unheard
-		file.Database.PageTimeout = 5 * time.Second // a busy machine is no database that is away
 	}), func(s *site) { links = append(links, listensThrough(s, s.file)) })
 	other := s.another(func(file *config.File) {
 		file.Database.ListenURL = s.database

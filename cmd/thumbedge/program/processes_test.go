@@ -29,7 +29,7 @@ func TestThreeServesOneColdGallery(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t, append(options, unstarted, with(patientWithDatabase), with(func(f *config.File) {
+			s := newSite(t, append(options, unstarted, with(func(f *config.File) {
 				f.Render.Workers, f.Render.MaxWait = 1, time.Minute
 			}))...)
 			replicas := []*replica{s.serve(), s.serve(), s.serve()}

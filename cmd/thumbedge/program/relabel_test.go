@@ -58,7 +58,7 @@ func (r *relabelled) reload(edit func(*config.File)) {
 // a URL of another label or capture, or sent to one, and no request is lost.
 func TestLabelsChangeUnderLoad(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, unstarted, with(patientWithDatabase), with(func(f *config.File) { f.Responses.AnonymousPages = time.Second }))
+	s := newSite(t, unstarted, with(func(f *config.File) { f.Responses.AnonymousPages = time.Second }))
 	replicas := []*relabelled{s.serveRelabelled(), s.serveRelabelled()}
 	var ids []int64
 	for i := range 12 {

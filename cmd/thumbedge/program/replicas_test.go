@@ -4,21 +4,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
-
-	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 )
-
-// patientWithDatabase keeps a database that a busy machine makes slow from counting
-// as down: then the app would render, which counts as a fetch and stores elsewhere,
-// or a picture would go to its client without being kept, and be made again.
-func patientWithDatabase(f *config.File) { f.Database.PageTimeout = 30 * time.Second }
 
 // TestTwoProgramsRenderTheSameCapture: every client is sent to the same file, each
 // capture has one row, its file exists, and each original is fetched once.
 func TestTwoProgramsRenderTheSameCapture(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, onS3, with(patientWithDatabase))
+	s := newSite(t, onS3)
 	ids := s.captures(6)
 	var clients sync.WaitGroup
 	for _, program := range []*site{s, s.another(nil)} {

@@ -68,6 +68,15 @@ func onS3(s *site) {
 // unstarted leaves it to the test to start replicas.
 func unstarted(s *site) { s.unstarted = true }
 
+// patience is what a site has with its database and with renders, unless a test says
+// otherwise: so that what a busy machine makes slow is not taken for down or full. The app
+// would render then, which counts as a fetch and stores elsewhere, or a page would go out
+// as the app wrote it, or a picture to its client without being kept.
+const patience = 30 * time.Second
+
+// promptly has pages wait for the database as they do by default.
+func promptly(f *config.File) { f.Database.PageTimeout = postgres.Defaults().PageTimeout }
+
 // with changes the configuration.
 func with(edit func(*config.File)) siteOption { return func(s *site) { edit(s.file) } }
 
@@ -103,6 +112,7 @@ func newSiteOn(t *testing.T, database string, options ...siteOption) *site {
 	})
 	s.appURL = appServer.URL
 	s.file = demo.Config(s.database, s.appURL, media)
+	s.file.Database.PageTimeout, s.file.Render.MaxWait = patience, patience
 	for _, option := range options {
 		option(s)
 	}

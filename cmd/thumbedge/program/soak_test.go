@@ -112,7 +112,7 @@ func newSoak(t *testing.T) *soak {
 		}))
 		t.Cleanup(busy.Close)
 		site.file.Upstream.URL = busy.URL
-	}, with(func(f *config.File) {
+	}, with(promptly), with(func(f *config.File) {
 		f.Render.Memory, f.Source.MaxBytes, f.Cache.MaxSize, f.Rewrite.Memory = 64<<20, 8<<20, 16<<20, 16<<20
 		f.Source.RetryAfter, f.Render.MaxWait = time.Second, 5*time.Second
 		f.Database.MaxConns = 8

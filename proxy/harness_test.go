@@ -13,13 +13,29 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
+// nobody is where no app listens.
+const nobody = "127.0.0.1:1"
+
 // testProxy is a proxy on a port of its own.
 type testProxy struct {
 	wiretest.Front
 	server  *Server
+	cfg     Config
+	deps    Deps
 	metrics *Metrics
 	log     *wiretest.Log
 	served  chan error
+}
+
+// change puts an edited configuration in force for requests whose head comes from now on.
+func (p *testProxy) change(edit func(*Config)) {
+	p.T.Helper()
+	edit(&p.cfg)
+	apply, err := p.server.Prepare(p.cfg, Changed{Resolver: p.deps.Resolver, Renderer: p.deps.Renderer, Signer: p.deps.Signer})
+	if err != nil {
+		p.T.Fatal(err)
+	}
+	apply()
 }
 
 // startProxy starts a proxy in front of the app at addr; edit may change its
@@ -30,6 +46,7 @@ func startProxy(t *testing.T, app string, edit func(*Config, *Deps)) *testProxy 
 	cfg.Upstream.URL = "http://" + app
 	cfg.Specs = thumb.Specs{{Label: "small", Width: 240}}
 	cfg.AccessLog = true
+	cfg.Server.HeaderTimeout, cfg.Upstream.ConnectTimeout = wiretest.Deadline, wiretest.Deadline // a busy machine is no fault
 	log := &wiretest.Log{}
 	deps := Deps{
 		Log:     slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -45,7 +62,7 @@ func startProxy(t *testing.T, app string, edit func(*Config, *Deps)) *testProxy 
 	ln := wiretest.Listen(t)
 	p := &testProxy{
 		Front:  wiretest.Front{T: t, Addr: ln.Addr().String()},
-		server: server, metrics: deps.Metrics, log: log, served: make(chan error, 1),
+		server: server, cfg: cfg, deps: deps, metrics: deps.Metrics, log: log, served: make(chan error, 1),
 	}
 	go func() { p.served <- server.Serve(ln) }()
 	t.Cleanup(func() {

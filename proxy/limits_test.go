@@ -76,9 +76,7 @@ func TestErrorPage(t *testing.T) {
 	if err := os.WriteFile(file, []byte("<h1>Back soon</h1>"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ln := wiretest.Listen(t)
-	_ = ln.Close()
-	p := startProxy(t, ln.Addr().String(), func(cfg *Config, _ *Deps) { cfg.Server.ErrorPage = file })
+	p := startProxy(t, nobody, func(cfg *Config, _ *Deps) { cfg.Server.ErrorPage = file })
 	const browser = "Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\n"
 	for _, c := range []struct{ target, accept, want string }{
 		{"/", browser, "html"}, {"/projects/1/?x", browser, "html"}, {"/apiary", browser, "html"},

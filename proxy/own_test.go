@@ -20,11 +20,9 @@ func TestOwnAnswersOfEveryKind(t *testing.T) {
 		_, _ = a.Read(br)
 		_, _ = a.Read(br)
 	})
-	nobody := wiretest.Listen(t)
-	_ = nobody.Close()
 	const from = "Origin: https://ui.example\r\n"
 	for name, c := range map[string]struct{ app, request, status string }{
-		"no app":               {nobody.Addr().String(), "GET /x HTTP/1.1\r\nHost: site.test\r\n" + from + "\r\n", "502"},
+		"no app":               {nobody, "GET /x HTTP/1.1\r\nHost: site.test\r\n" + from + "\r\n", "502"},
 		"late app":             {silent.Addr, "GET /x HTTP/1.1\r\nHost: site.test\r\n" + from + "\r\n", "504"},
 		"busy app":             {silent.Addr, "GET /busy HTTP/1.1\r\nHost: site.test\r\n" + from + "\r\n", "503"},
 		"body too large":       {silent.Addr, "POST /x HTTP/1.1\r\nHost: site.test\r\n" + from + "Content-Length: 1000\r\n\r\n", "413"},
@@ -40,12 +38,12 @@ func TestOwnAnswersOfEveryKind(t *testing.T) {
 			p := startProxy(t, c.app, func(cfg *Config, _ *Deps) {
 				cfg.Server.CORSOrigins = []string{"https://ui.example"}
 				cfg.Server.MaxRequestBody = 100
-				cfg.Server.HeaderTimeout = 100 * time.Millisecond
-				cfg.Upstream.ResponseTimeout = 100 * time.Millisecond
-				cfg.Upstream.ConnectTimeout = 50 * time.Millisecond
 				cfg.Upstream.MaxConns, cfg.Upstream.MaxFallbacks = 1, 1
-				if c.status == "503" {
-					cfg.Upstream.ResponseTimeout = wiretest.Deadline
+				switch c.status {
+				case "408":
+					cfg.Server.HeaderTimeout = 100 * time.Millisecond
+				case "504":
+					cfg.Upstream.ResponseTimeout = 100 * time.Millisecond
 				}
 			})
 			if c.status == "503" {
@@ -58,6 +56,7 @@ func TestOwnAnswersOfEveryKind(t *testing.T) {
 					}
 					return false
 				})
+				p.change(func(cfg *Config) { cfg.Upstream.ConnectTimeout = 50 * time.Millisecond })
 			}
 			w := p.Dial()
 			_, _ = w.Write([]byte(c.request)) // which may be refused before all of it is written
@@ -79,9 +78,7 @@ func TestOwnAnswersOfEveryKind(t *testing.T) {
 // Pages of other origins may not.
 func TestOwnAnswersToOtherOrigins(t *testing.T) {
 	t.Parallel()
-	nobody := wiretest.Listen(t)
-	_ = nobody.Close()
-	p := startProxy(t, nobody.Addr().String(), func(cfg *Config, _ *Deps) { cfg.Server.CORSOrigins = []string{"https://ui.example"} })
+	p := startProxy(t, nobody, func(cfg *Config, _ *Deps) { cfg.Server.CORSOrigins = []string{"https://ui.example"} })
 	for _, origin := range []string{"https://evil.example", "https://ui.example.evil.example", "null", ""} {
 		raw := p.Exchange("GET /x HTTP/1.1\r\nHost: site.test\r\nOrigin: " + origin + "\r\n\r\n")
 		if statusOf(raw) != "502" || joinedField(raw, "Access-Control-Allow-Origin") != "" {

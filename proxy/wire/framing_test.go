@@ -146,9 +146,7 @@ func TestBrokenChunksAbortTheUpstreamRequest(t *testing.T) {
 // read past, and otherwise the connection ends.
 func TestUnreadBodyIsNotTheNextRequest(t *testing.T) {
 	t.Parallel()
-	nobody := wiretest.Listen(t)
-	_ = nobody.Close()
-	p := startServer(t, nobody.Addr().String(), func(cfg *Config) {
+	p := startServer(t, nobody, func(cfg *Config) {
 		cfg.Server.MaxRequestBody, cfg.Upstream.Spool = 1<<20, false
 	})
 

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -41,6 +42,9 @@ type testServer struct {
 	served chan error
 }
 
+// nobody is where no app listens.
+const nobody = "127.0.0.1:1"
+
 // startServer starts a server that passes everything to the app at addr; edit may
 // change its configuration, and each of tweaks the server itself.
 func startServer(t *testing.T, app string, edit func(*Config), tweaks ...func(*Server)) *testServer {
@@ -48,6 +52,7 @@ func startServer(t *testing.T, app string, edit func(*Config), tweaks ...func(*S
 	cfg := Defaults()
 	cfg.Upstream.URL = "http://" + app
 	cfg.AccessLog = true
+	cfg.Server.HeaderTimeout, cfg.Upstream.ConnectTimeout = wiretest.Deadline, wiretest.Deadline // a busy machine is no fault
 	if edit != nil {
 		edit(&cfg)
 	}
@@ -86,3 +91,17 @@ func streaming(cfg *Config) { cfg.Upstream.Spool = false }
 func count(c prometheus.Collector) int { return int(testutil.ToFloat64(c)) }
 
 func itoa(n int) string { return strconv.Itoa(n) }
+
+// waitsForConnections has requests whose head comes from now on wait for a connection to
+// the app, or to get one, for so long.
+func (s *testServer) waitsForConnections(most time.Duration) {
+	s.T.Helper()
+	now := s.server.settings.Load()
+	cfg := now.Config
+	cfg.Upstream.ConnectTimeout = most
+	apply, err := s.server.Prepare(cfg, now.handler)
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	apply()
+}

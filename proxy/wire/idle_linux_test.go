@@ -182,7 +182,9 @@ type idlingApp struct {
 }
 
 func (a *idlingApp) serve(_ *wiretest.App, conn *net.TCPConn, br *bufio.Reader) {
-	for a.await(conn, br) {
+	// A connection that was never used is no idle one: the proxy takes its end for a death
+	// of the request, and a busy machine may be long about the first.
+	for idle := wiretest.Deadline; a.await(conn, br, idle); idle = a.idle {
 		raw, err := wiretest.ReadMessage(br)
 		if err != nil {
 			a.t.Errorf("the app read %q, %v", raw, err)
@@ -196,10 +198,10 @@ func (a *idlingApp) serve(_ *wiretest.App, conn *net.TCPConn, br *bufio.Reader) 
 	}
 }
 
-// await waits for a request and closes the connection when none comes.
-func (a *idlingApp) await(conn *net.TCPConn, br *bufio.Reader) bool {
+// await waits for a request and closes the connection when none comes in the time idle.
+func (a *idlingApp) await(conn *net.TCPConn, br *bufio.Reader, idle time.Duration) bool {
 	for {
-		_ = conn.SetReadDeadline(time.Now().Add(a.idle))
+		_ = conn.SetReadDeadline(time.Now().Add(idle))
 		_, err := br.Peek(1)
 		if err == nil {
 			_ = conn.SetReadDeadline(time.Now().Add(wiretest.Deadline))

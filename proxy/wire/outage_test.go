@@ -97,9 +97,7 @@ func TestRestartsLoseNoRequest(t *testing.T) {
 // While nothing listens for the app, a request of any method waits for it, and is sent once.
 func TestRequestsWaitForAnAppThatIsAway(t *testing.T) {
 	t.Parallel()
-	ln := wiretest.Listen(t)
-	addr := ln.Addr().String()
-	_ = ln.Close()
+	addr := testenv.FreeAddress(t)
 	p := startServer(t, addr, func(cfg *Config) { cfg.Upstream.RestartGrace = time.Minute })
 	var waiting []*wiretest.Client
 	for i := range 5 {
@@ -127,13 +125,11 @@ func TestRequestsWaitForAnAppThatIsAway(t *testing.T) {
 // When the grace is over the answer is what it is without one. A shutdown ends the wait.
 func TestGraceEnds(t *testing.T) {
 	t.Parallel()
-	ln := wiretest.Listen(t)
-	_ = ln.Close()
-	p := startServer(t, ln.Addr().String(), func(cfg *Config) { cfg.Upstream.RestartGrace = 2 * outageTick })
+	p := startServer(t, nobody, func(cfg *Config) { cfg.Upstream.RestartGrace = 2 * outageTick })
 	if raw := p.Exchange(wiretest.Get("/x")); !strings.HasPrefix(raw, "HTTP/1.1 502 ") {
 		t.Errorf("answer %q", raw)
 	}
-	p = startServer(t, ln.Addr().String(), func(cfg *Config) { cfg.Upstream.RestartGrace = time.Hour })
+	p = startServer(t, nobody, func(cfg *Config) { cfg.Upstream.RestartGrace = time.Hour })
 	p.Dial().Send(wiretest.Get("/x"))
 	eventually.Holds(t, "it waits", func() bool { return count(p.server.metrics.restartWaits) == 1 })
 	// The test's end shuts the server down, and would wait for an hour.

@@ -159,7 +159,7 @@ func TestRequestBodyLimit(t *testing.T) {
 func TestRequestBodyLimitWhileSending(t *testing.T) {
 	t.Parallel()
 	a := wiretest.StartApp(t, wiretest.Answering(wiretest.OK))
-	p := startServer(t, a.Addr, func(cfg *Config) { cfg.Server.MaxRequestBody = 1 << 20 })
+	p := startServer(t, a.Addr, func(cfg *Config) { cfg.Server.MaxRequestBody = 1 << 20 }, func(s *Server) { s.linger = wiretest.Deadline })
 	for _, framing := range []string{"Content-Length: 4194304\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n400000\r\n"} {
 		w := p.Dial().Send("POST /x HTTP/1.1\r\nHost: site.test\r\n" + framing)
 		if _, err := io.CopyN(w.TCPConn, &pattern{}, 4<<20); err != nil {

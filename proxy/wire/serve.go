@@ -203,7 +203,7 @@ func (c *client) finishBody() (unread bool) {
 func (c *client) linger() {
 	_ = c.CloseWrite()
 	c.req.inBody = false
-	c.readBy(time.Now().Add(lingerTime))
+	c.readBy(time.Now().Add(c.s.linger))
 	_, _ = io.Copy(io.Discard, struct{ io.Reader }{c.streamConn})
 	_ = c.streamConn.Close()
 }

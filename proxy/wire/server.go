@@ -43,8 +43,9 @@ type Server struct {
 	buffers   sync.Pool // *[]byte of copyBuffer
 	later     sync.WaitGroup
 	warned    atomic.Bool
-	warnedTLS atomic.Int64 // Unix time
-	upgrades  atomic.Int64 // requests for another protocol that are in hand
+	warnedTLS atomic.Int64  // Unix time
+	upgrades  atomic.Int64  // requests for another protocol that are in hand
+	linger    time.Duration // that an unread upload is listened to after its answer
 
 	// ctx ends when Shutdown stops waiting for requests.
 	ctx      context.Context
@@ -83,6 +84,7 @@ func New(cfg Config, handler Handler, log *slog.Logger, metrics *Metrics, tracer
 	if s.startSpool(&cfg.Upstream); s.spool != nil {
 		metrics.spool.Store(s.spool)
 	}
+	s.linger = lingerTime
 	s.readers.New = func() any { return bufio.NewReaderSize(nil, clientBuffer) }
 	s.scratches.New = func() any { return new(scratch) }
 	s.buffers.New = func() any { b := make([]byte, copyBuffer); return &b }

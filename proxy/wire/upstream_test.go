@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/thumbedge/thumbedge/internal/eventually"
+	"github.com/thumbedge/thumbedge/internal/testenv"
 	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 )
 
@@ -124,9 +125,7 @@ func TestNoRetryAfterTheFirstByte(t *testing.T) {
 // An app that is down is a 502 at once, and one that comes back works at once.
 func TestAppDownAndBack(t *testing.T) {
 	t.Parallel()
-	ln := wiretest.Listen(t)
-	addr := ln.Addr().String()
-	_ = ln.Close()
+	addr := testenv.FreeAddress(t)
 	p := startServer(t, addr, nil)
 	w := p.Dial()
 	for range 3 {
@@ -200,11 +199,12 @@ func TestUpstreamConnectionLimit(t *testing.T) {
 	p := startServer(t, a.Addr, func(cfg *Config) {
 		cfg.Upstream.MaxConns = 2
 		cfg.Upstream.MaxFallbacks = 1
-		cfg.Upstream.ConnectTimeout = 100 * time.Millisecond
 	})
 	first, second := p.Dial().Send(wiretest.Get("/1")), p.Dial().Send(wiretest.Get("/2"))
 	eventually.Holds(t, "both connections are in use", func() bool { return len(a.Seen()) == 2 })
+	p.waitsForConnections(100 * time.Millisecond)
 	raw := p.Exchange(wiretest.Get("/3"))
+	p.waitsForConnections(wiretest.Deadline)
 	if !strings.HasPrefix(raw, "HTTP/1.1 503 ") || wiretest.Fields(raw, "Retry-After") == nil {
 		t.Errorf("answer %q", raw)
 	}

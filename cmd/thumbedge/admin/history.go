@@ -178,7 +178,7 @@ func (h *history) timeline() timeline {
 	h.mu.Unlock()
 	told := timeline{Times: make([]float64, len(samples)), Plots: map[string]plot{}}
 	for i, s := range samples {
-		told.Times[i] = float64(s.at.UnixMilli()) / 1000
+		told.Times[i] = float64(s.at.UnixMicro()) / 1e6 // samples that were late may lie close to the next
 	}
 	for _, c := range charts {
 		if c.kind == counted {

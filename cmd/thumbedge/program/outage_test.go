@@ -38,7 +38,7 @@ func (o *outage) quietly(since time.Time) bool { return o.stalls.Since(since) < 
 
 // TestDatabaseOutages: clients load pages all the while that the database is killed,
 // slow, silent, full, a standby, and somewhere else. Every page is the app's own or a
-// correct rewrite, none is slower than the app by more than 300 ms, a dead database is
+// correct rewrite, none is slower than the app by more than outageLimit, a dead database is
 // not asked for every page, and afterwards pages are warm again and no connection is
 // left over.
 func TestDatabaseOutages(t *testing.T) {
@@ -78,6 +78,7 @@ func TestDatabaseOutages(t *testing.T) {
 }
 
 const (
+	outageLimit       = 300 * time.Millisecond // that a page may take longer than the app
 	outageCaptures    = 40
 	outageConnections = 30 // that the server allows
 )
@@ -147,18 +148,19 @@ func (o *outage) load(ctx context.Context, client int) {
 		o.judge(query, response.StatusCode, got)
 		again := time.Now()
 		o.appsPage(query)
-		if more := took - time.Since(again); o.quietly(start) {
+		if more := took - time.Since(again); more <= outageLimit || o.quietly(start) {
 			o.time(query, more)
 		}
 	}
 }
 
-// time takes down how much longer than the app's own a page took.
+// time takes down how much longer than the app's own a page took. One that was quick
+// enough says so on a busy machine, too.
 func (o *outage) time(query string, more time.Duration) {
 	o.timed.Add(1)
 	for was := o.slowest.Load(); int64(more) > was && !o.slowest.CompareAndSwap(was, int64(more)); was = o.slowest.Load() {
 	}
-	if more > 300*time.Millisecond {
+	if more > outageLimit {
 		o.slow.Add(1)
 		o.Logf("page %s took %v more than the app", query, more)
 	}

@@ -6,7 +6,9 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"testing"
+	"time"
 
+	"github.com/thumbedge/thumbedge/internal/growth"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -208,6 +210,53 @@ func TestMakingRoomIsBoundedWork(t *testing.T) {
 					t.Fatalf("%s: one ends, and for the next %d lines are compared, want %d at most", name, s.waiting.compared-before, mostCompared)
 				}
 			}
+		}
+	}
+}
+
+// However many captures have failed, and however many are in hand, nobody waits while one
+// of them, or all, are said to have changed.
+func TestChangesAreBoundedWork(t *testing.T) {
+	t.Parallel()
+	work := func(id thumb.ID) *thumb.Work { return &thumb.Work{Capture: thumb.Capture{ID: id}} }
+	failed := func(n int) func() {
+		f := newFailures(time.Hour, maxKept)
+		for id := range n {
+			f.rememberVersion(work(thumb.ID(id+1)), labelAt(0), thumb.ErrOriginalUnusable)
+		}
+		return func() {
+			f.rememberVersion(work(1), labelAt(0), thumb.ErrOriginalUnusable)
+			if _, _, found := f.recall(1, 0); !found || !f.lasts(1, 0) {
+				t.Fatal("a failure is not remembered")
+			}
+			f.changedAll()
+			if _, _, found := f.recall(1, 0); found || f.lasts(1, 0) {
+				t.Fatal("it is believed although everything may have changed")
+			}
+			f.changed(1)
+		}
+	}
+	inHand := func(n int) func() {
+		s := idleJobs(t, maxQueue)
+		for id := range n {
+			if _, err := s.join(t.Context(), target{id: thumb.ID(id + 1)}, nil, small, 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		one, ids := s.byTarget[target{id: 1}], []thumb.ID{1, maxQueue + 7}
+		return func() {
+			s.wake(ids)
+			<-one.changed
+		}
+	}
+	for what, of := range map[string]struct {
+		step func(n int) func()
+		most int
+	}{
+		"failures": {failed, maxRemembered}, "captures in hand": {inHand, maxQueue},
+	} {
+		if times := growth.Times(of.step(4), of.step(of.most)); times > 50 {
+			t.Errorf("a change takes %.0f times as long with %d %s as with 4", times, of.most, what)
 		}
 	}
 }

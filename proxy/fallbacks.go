@@ -1,9 +1,9 @@
 package proxy
 
 import (
+	"container/list"
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -38,9 +38,9 @@ type fallbackLine struct {
 	atApp, waitingGauge prometheus.Gauge
 
 	mu            sync.Mutex
-	places, queue int             // the bounds
-	taken         int             // places
-	waiting       []chan struct{} // closed when it gets a place
+	places, queue int       // the bounds
+	taken         int       // places
+	waiting       list.List // of chan struct{}, closed when it gets a place
 }
 
 func newFallbacks(metrics *fallbackMetrics) *fallbacks {
@@ -70,10 +70,11 @@ var errTooManyFallbacks = errors.New("too many requests for thumbnails are at th
 // the context's.
 func (f *fallbacks) enter(kind fallbackKind, wait time.Duration, client func() (context.Context, context.CancelFunc)) (leave func(), err error) {
 	line := &f.lines[kind]
-	admitted, err := line.join()
+	place, err := line.join()
 	if err != nil {
 		return nil, err
 	}
+	admitted := place.Value.(chan struct{})
 	select {
 	case <-admitted:
 		return line.leave, nil
@@ -93,44 +94,44 @@ func (f *fallbacks) enter(kind fallbackKind, wait time.Duration, client func() (
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
-	if line.giveUp(admitted) {
+	if line.giveUp(place) {
 		return nil, err
 	}
 	return line.leave, nil // it got one at that moment
 }
 
 // join takes a place, or stands in the line where none is free.
-func (l *fallbackLine) join() (admitted chan struct{}, err error) {
+func (l *fallbackLine) join() (place *list.Element, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.taken >= l.places && len(l.waiting) >= l.queue {
+	if l.taken >= l.places && l.waiting.Len() >= l.queue {
 		return nil, errTooManyFallbacks
 	}
-	admitted = make(chan struct{})
-	l.waiting = append(l.waiting, admitted)
+	place = l.waiting.PushBack(make(chan struct{}))
 	l.admit()
-	return admitted, nil
+	return place, nil
 }
 
 // admit gives the places that are free. The caller holds mu.
 func (l *fallbackLine) admit() {
-	for len(l.waiting) > 0 && l.taken < l.places {
+	for l.waiting.Len() > 0 && l.taken < l.places {
 		l.taken++
 		l.atApp.Inc()
-		close(l.waiting[0])
-		l.waiting = slices.Delete(l.waiting, 0, 1)
+		close(l.waiting.Remove(l.waiting.Front()).(chan struct{}))
 	}
 }
 
 // giveUp leaves the line, and says false where the place has come.
-func (l *fallbackLine) giveUp(admitted chan struct{}) bool {
+func (l *fallbackLine) giveUp(place *list.Element) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	i := slices.Index(l.waiting, admitted)
-	if i >= 0 {
-		l.waiting = slices.Delete(l.waiting, i, i+1)
+	select {
+	case <-place.Value.(chan struct{}):
+		return false
+	default:
 	}
-	return i >= 0
+	l.waiting.Remove(place)
+	return true
 }
 
 // leave gives a place back.
@@ -146,7 +147,7 @@ func (l *fallbackLine) leave() {
 func (l *fallbackLine) length() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.waiting)
+	return l.waiting.Len()
 }
 
 // fallbackMetrics are the gauges of the lines.

@@ -19,7 +19,7 @@ type lasting struct {
 }
 
 func newLasting(deps Deps) *lasting {
-	l := &lasting{memory: new(memory), turns: newTurns(), fallbacks: newFallbacks(deps.Metrics.fallbacks)}
+	l := &lasting{memory: new(memory), turns: newTurns(mostTurns()), fallbacks: newFallbacks(deps.Metrics.fallbacks)}
 	l.jobs = newJobs(l.memory, deps.Metrics.pages.memory)
 	return l
 }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"container/list"
 	"context"
 	"runtime"
 	"sync"
@@ -10,69 +11,72 @@ import (
 // turns lets few large pages be worked on at once, so that a core is left for all others.
 // Those that wait are let in client by client, each client's own in the order in which they
 // came: one that asks for many waits for itself. What waits holds its body, so that
-// rewrite.memory bounds how many there are.
+// rewrite.memory bounds how many there are; no step looks at all of them.
 type turns struct {
 	mu      sync.Mutex
 	free    int
-	clients []*turnLine // that have something waiting, the next first
+	waiting int
+	clients list.List                // of *turnLine: that have something waiting, the next first
+	lines   map[uint64]*list.Element // the same, by client
 }
 
 // turnLine are one client's pages that wait.
 type turnLine struct {
 	client  uint64
-	waiting []chan struct{} // closed when it is its turn
+	waiting list.List // of chan struct{}, closed when it is its turn
 }
 
-func newTurns() *turns { return &turns{free: max(1, runtime.GOMAXPROCS(0)/2)} }
+func newTurns(free int) *turns { return &turns{free: free, lines: map[uint64]*list.Element{}} }
+
+// mostTurns is how many large pages are worked on at once.
+func mostTurns() int { return max(1, runtime.GOMAXPROCS(0)/2) }
 
 // enter waits for a turn, by a function that returns false where the wait is over before
 // the channel is closed. The caller of an enter that returned true calls leave.
 func (t *turns) enter(client uint64, wait func(<-chan struct{}) bool) bool {
-	t.mu.Lock()
-	if t.free > 0 { // then nobody waits
-		t.free--
-		t.mu.Unlock()
-		return true
-	}
-	turn := make(chan struct{})
-	line := t.line(client)
-	line.waiting = append(line.waiting, turn)
-	t.mu.Unlock()
-	return wait(turn) || !t.giveUp(client, turn)
+	place := t.take(client)
+	return place == nil || wait(place.Value.(chan struct{})) || !t.giveUp(client, place)
 }
 
-// line returns a client's line, which may be a new one. The caller holds mu.
-func (t *turns) line(client uint64) *turnLine {
-	for _, line := range t.clients {
-		if line.client == client {
-			return line
-		}
+// take takes a turn that is free, or else a place in the client's line, which it returns.
+func (t *turns) take(client uint64) (place *list.Element) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.free > 0 { // then nobody waits
+		t.free--
+		return nil
 	}
-	line := &turnLine{client: client}
-	t.clients = append(t.clients, line)
-	return line
+	t.waiting++
+	line := t.lines[client]
+	if line == nil {
+		line = t.clients.PushBack(&turnLine{client: client})
+		t.lines[client] = line
+	}
+	return line.Value.(*turnLine).waiting.PushBack(make(chan struct{}))
 }
 
 // giveUp takes a page out of its line. It returns false where its turn has come meanwhile.
-func (t *turns) giveUp(client uint64, turn chan struct{}) bool {
+func (t *turns) giveUp(client uint64, place *list.Element) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for i, line := range t.clients {
-		if line.client != client {
-			continue
-		}
-		for at, other := range line.waiting {
-			if other != turn {
-				continue
-			}
-			line.waiting = append(line.waiting[:at], line.waiting[at+1:]...)
-			if len(line.waiting) == 0 {
-				t.clients = append(t.clients[:i], t.clients[i+1:]...)
-			}
-			return true
-		}
+	select {
+	case <-place.Value.(chan struct{}):
+		return false
+	default:
 	}
-	return false
+	t.remove(t.lines[client], place)
+	return true
+}
+
+// remove takes a page out of its line, and a line in which nothing waits away. The caller
+// holds mu.
+func (t *turns) remove(of, place *list.Element) {
+	t.waiting--
+	line := of.Value.(*turnLine)
+	if line.waiting.Remove(place); line.waiting.Len() == 0 {
+		t.clients.Remove(of)
+		delete(t.lines, line.client)
+	}
 }
 
 // leave ends a turn. The next one is that of the client whose last turn is longest ago
@@ -80,27 +84,15 @@ func (t *turns) giveUp(client uint64, turn chan struct{}) bool {
 func (t *turns) leave() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.clients) == 0 {
+	of := t.clients.Front()
+	if of == nil {
 		t.free++
 		return
 	}
-	line := t.clients[0]
-	t.clients = append(t.clients[:0], t.clients[1:]...)
-	next := line.waiting[0]
-	if line.waiting = line.waiting[1:]; len(line.waiting) > 0 {
-		t.clients = append(t.clients, line)
-	}
-	close(next)
-}
-
-// waiting returns how many pages wait.
-func (t *turns) waiting() (n int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, line := range t.clients {
-		n += len(line.waiting)
-	}
-	return n
+	next := of.Value.(*turnLine).waiting.Front()
+	t.clients.MoveToBack(of)
+	t.remove(of, next)
+	close(next.Value.(chan struct{}))
 }
 
 const (

@@ -11,7 +11,7 @@ import (
 func TestTurnsGoRoundTheClients(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		turns := &turns{free: 1}
+		turns := newTurns(1)
 		forever := func(turn <-chan struct{}) bool { <-turn; return true }
 		if !turns.enter(9, forever) {
 			t.Fatal("the first does not get in")
@@ -31,8 +31,8 @@ func TestTurnsGoRoundTheClients(t *testing.T) {
 		if want := []uint64{1, 2, 3, 1, 2, 1, 1}; !slices.Equal(order, want) {
 			t.Errorf("let in %v, want %v", order, want)
 		}
-		if turns.leave(); turns.free != 1 || turns.waiting() != 0 {
-			t.Errorf("%d turns are free, %d pages wait", turns.free, turns.waiting())
+		if turns.leave(); turns.free != 1 || turns.waiting != 0 {
+			t.Errorf("%d turns are free, %d pages wait", turns.free, turns.waiting)
 		}
 	})
 }
@@ -41,7 +41,7 @@ func TestTurnsGoRoundTheClients(t *testing.T) {
 // at that moment.
 func TestTurnsGivenUp(t *testing.T) {
 	t.Parallel()
-	turns := &turns{free: 1}
+	turns := newTurns(1)
 	turns.enter(1, nil)
 	if turns.enter(2, func(<-chan struct{}) bool { return false }) {
 		t.Error("it got in without a turn")
@@ -54,7 +54,7 @@ func TestTurnsGivenUp(t *testing.T) {
 	if !late {
 		t.Error("a turn that came at the last moment is nobody's")
 	}
-	if turns.leave(); turns.free != 1 || turns.waiting() != 0 {
-		t.Errorf("%d turns are free, %d pages wait", turns.free, turns.waiting())
+	if turns.leave(); turns.free != 1 || turns.waiting != 0 {
+		t.Errorf("%d turns are free, %d pages wait", turns.free, turns.waiting)
 	}
 }

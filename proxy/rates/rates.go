@@ -69,24 +69,14 @@ func New(r Rate) *Limit {
 }
 
 // Change sets another rate, which is valid and not "". Clients keep their buckets, with what
-// is in them, up to the new size.
+// is in them when they ask next, up to the new size.
 func (l *Limit) Change(r Rate) {
 	if l == nil {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	limit, burst, _ := r.parse()
-	if limit == l.rate && burst == l.burst {
-		return
-	}
-	l.rate, l.burst = limit, burst
-	for _, generation := range []map[uint64]*rate.Limiter{l.younger, l.elder} {
-		for _, bucket := range generation {
-			bucket.SetLimit(limit)
-			bucket.SetBurst(burst)
-		}
-	}
+	l.rate, l.burst, _ = r.parse()
 }
 
 // Take takes one of a client's tokens, and otherwise says how long the client has to wait
@@ -112,10 +102,21 @@ func (l *Limit) bucket(client uint64) (*rate.Limiter, rate.Limit) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	bucket := l.younger[client]
-	if bucket != nil {
-		return bucket, l.rate
+	if bucket == nil {
+		bucket = l.renewed(client)
 	}
-	if bucket = l.elder[client]; bucket == nil {
+	if bucket.Limit() != l.rate || bucket.Burst() != l.burst { // since Change
+		bucket.SetLimit(l.rate)
+		bucket.SetBurst(l.burst)
+	}
+	return bucket, l.rate
+}
+
+// renewed returns the bucket of a client of the elder generation, or a new one, which is
+// the younger's from then on. The caller holds mu.
+func (l *Limit) renewed(client uint64) *rate.Limiter {
+	bucket := l.elder[client]
+	if bucket == nil {
 		bucket = rate.NewLimiter(l.rate, l.burst)
 	} else {
 		delete(l.elder, client)
@@ -124,5 +125,5 @@ func (l *Limit) bucket(client uint64) (*rate.Limiter, rate.Limit) {
 		l.younger, l.elder = map[uint64]*rate.Limiter{}, l.younger
 	}
 	l.younger[client] = bucket
-	return bucket, l.rate
+	return bucket
 }

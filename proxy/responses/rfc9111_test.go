@@ -50,6 +50,8 @@ func TestWhatMayBeStored(t *testing.T) {
 		{"9111 5.2.2.3: must-understand, and the status is not known", "", 599, "Cache-Control: max-age=60, must-understand", reasonUnderstood},
 		{"9111 5.2.2.3: must-understand, and it is", "", 200, "Cache-Control: max-age=60, must-understand", ""},
 		{"9111 5.2.2.3: no-store may be ignored then, and is not here", "", 200, "Cache-Control: max-age=60, must-understand, no-store", reasonNoStore},
+		{"as many selectors as are compared", "", 200, "Cache-Control: max-age=60|Vary: a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p", ""},
+		{"and one more", "", 200, "Cache-Control: max-age=60|Vary: a,b,c,d,e,f,g,h|Vary: i,j,k,l,m,n,o,p,q", reasonVary},
 		{"9111 5.2.2.5: no-store", "", 200, "Cache-Control: max-age=60, no-store", reasonNoStore},
 		{"9111 5.2.2.5: no-store with an argument", "", 200, `Cache-Control: max-age=60, no-store="x"`, reasonNoStore},
 		{"9111 5.2: directives in any case", "", 200, "cache-control: Max-Age=60, NO-STORE", reasonNoStore},

@@ -15,7 +15,7 @@ const (
 	reasonNoStore       Reason = "no_store"       //
 	reasonPrivate       Reason = "private"        //
 	reasonSetCookie     Reason = "set_cookie"     //
-	reasonVary          Reason = "vary"           // on everything, or on what the proxy itself writes
+	reasonVary          Reason = "vary"           // on everything, on what the proxy itself writes, or on more than mostVaried headers
 	reasonStream        Reason = "stream"         // events, or under upstream.stream_paths
 	reasonUnderstood    Reason = "not_understood" // must-understand, and a status that is not known
 	reasonAuthorization Reason = "authorization"  // the client showed credentials
@@ -27,6 +27,10 @@ const (
 	reasonBroken        Reason = "broken_off"     //
 	reasonOutdated      Reason = "outdated"       // what changed meanwhile may not be in it
 )
+
+// mostVaried is how many headers an answer may vary by: each of a URL's answers is compared
+// with a request header by header.
+const mostVaried = 16
 
 // unstorable says why an answer to a GET must not be kept, or is not worth it; "" where it
 // may be (RFC 9111 section 3).
@@ -41,7 +45,7 @@ func unstorable(q *request, a *answer, asked, now time.Time) Reason {
 		return reasonPrivate
 	case a.cookies:
 		return reasonSetCookie
-	case a.varyAll:
+	case a.varyAll, len(a.vary) > mostVaried:
 		return reasonVary
 	case a.eventStream:
 		return reasonStream

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/thumbedge/thumbedge/proxy/wire/field"
 )
@@ -139,9 +140,11 @@ func hasCDN(list []byte, id string) bool {
 	return false
 }
 
+// joinList returns a list with one more value behind it. The first one's memory is not
+// written to, and what is added grows as a slice does: a header may be of nothing else.
 func joinList(list, value []byte) []byte {
 	if list == nil {
-		return value
+		return slices.Clip(value)
 	}
-	return append(append(append(make([]byte, 0, len(list)+len(value)+2), list...), ", "...), value...)
+	return append(append(list, ", "...), value...)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -173,13 +174,24 @@ func (p *pool) put(a *appConn) {
 // reap closes connections that were not used for too long, and comes again while
 // there are others.
 func (p *pool) reap() {
-	p.mu.Lock()
-	old := 0
-	for old < len(p.idle) && time.Since(p.idle[old].idleSince) >= p.keptFor() {
-		_ = p.idle[old].streamConn.Close()
-		old++
+	for _, a := range p.takeOld() {
+		_ = a.streamConn.Close()
 	}
-	kept := copy(p.idle, p.idle[old:])
+}
+
+// takeOld takes them out: requests need not wait until all are closed.
+func (p *pool) takeOld() []*appConn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	unused := time.Now().Add(-p.keptFor())
+	n, _ := slices.BinarySearchFunc(p.idle, unused, func(a *appConn, unused time.Time) int {
+		if a.idleSince.After(unused) {
+			return 1
+		}
+		return -1
+	})
+	old := slices.Clone(p.idle[:n])
+	kept := copy(p.idle, p.idle[n:])
 	clear(p.idle[kept:])
 	p.idle = p.idle[:kept]
 	if kept == 0 || p.closed {
@@ -187,7 +199,7 @@ func (p *pool) reap() {
 	} else {
 		p.reaper.Reset(max(p.keptFor()-time.Since(p.idle[0].idleSince), time.Millisecond))
 	}
-	p.mu.Unlock()
+	return old
 }
 
 // keptFor is how long a connection is kept unused.

@@ -25,6 +25,8 @@ type Body struct {
 	length  int64     // bytes written in all
 	read    int64     // bytes read in all
 	dropped int64     // bytes that were read and are not held any more
+	reading int       // the chunk that is read
+	passed  int64     // bytes of the chunks before it
 
 	ended     bool
 	endErr    error
@@ -69,12 +71,14 @@ func (b *Body) Next() (Part, error) {
 		}
 		return Part{}, io.EOF
 	}
-	at := b.read - b.dropped
-	for _, c := range b.chunks {
-		if at < int64(len(c.data)) {
-			return Part{Bytes: c.data[at:], Length: int64(len(c.data)) - at}, nil
+	at := b.read - b.dropped - b.passed
+	for ; b.reading < len(b.chunks); b.reading++ {
+		data := b.chunks[b.reading].data
+		if at < int64(len(data)) {
+			return Part{Bytes: data[at:], Length: int64(len(data)) - at}, nil
 		}
-		at -= int64(len(c.data))
+		at -= int64(len(data)) // there is more, so that this chunk is full
+		b.passed += int64(len(data))
 	}
 	if at < b.filed {
 		if _, err := b.file.Seek(at, io.SeekStart); err != nil {
@@ -99,6 +103,7 @@ func (b *Body) Skip(n int64) {
 
 // drop gives back what was read. A file's space comes free when all of it was.
 func (b *Body) drop() {
+	b.reading, b.passed = 0, 0
 	for len(b.chunks) > 0 && b.read-b.dropped >= int64(len(b.chunks[0].data)) {
 		c := b.chunks[0]
 		b.chunks[0] = nil
@@ -127,7 +132,7 @@ func (b *Body) dropFile() {
 func (b *Body) Rewind() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.read = 0
+	b.read, b.reading, b.passed = 0, 0, 0
 }
 
 // Abandon says that the reader reads no more: Push fails from now on.

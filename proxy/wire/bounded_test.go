@@ -1,0 +1,79 @@
+package wire
+
+import (
+	"bytes"
+	"testing"
+	"time"
+)
+
+// apart is a connection that looks, when it is closed, whether the pool is free meanwhile.
+type apart struct {
+	streamConn
+	pool *pool
+	held *int
+}
+
+func (a apart) Close() error {
+	if a.pool.mu.TryLock() {
+		a.pool.mu.Unlock()
+	} else {
+		*a.held++
+	}
+	return nil
+}
+
+// While the connections of a burst are closed, as many as upstream.max_conns may be, requests
+// take others out of the pool and put them back.
+func TestUnusedConnectionsAreClosedBesideRequests(t *testing.T) {
+	t.Parallel()
+	const most = 1 << 16
+	p, held := &pool{}, 0
+	p.idleTimeout.Store(int64(time.Hour))
+	long := time.Now().Add(-2 * time.Hour)
+	for i := range most + 10 {
+		a := &appConn{streamConn: apart{pool: p, held: &held}, pool: p, idleSince: long.Add(time.Duration(i))}
+		if i >= most {
+			a.idleSince = time.Now()
+		}
+		p.idle = append(p.idle, a)
+	}
+	p.reaper = time.AfterFunc(time.Hour, func() {})
+	defer p.reaper.Stop()
+	if p.reap(); held > 0 {
+		t.Errorf("the pool is held while %d of %d connections are closed", held, most)
+	}
+	if len(p.idle) != 10 || time.Since(p.idle[0].idleSince) > time.Hour {
+		t.Errorf("%d connections are left, want the ten that were used lately", len(p.idle))
+	}
+}
+
+// A header of nothing but claims (server.max_header at most) is read in one go: what is
+// joined is not copied anew for each line.
+func TestJoiningHeadersIsBoundedWork(t *testing.T) {
+	for name, use := range map[string]headerUse{"X-Forwarded-For": useFor, "Forwarded": useForwarded, "tracestate": useState} {
+		line := []byte(name + ": for=10.0.0.1\r\n")
+		raw := bytes.Repeat(line, 1<<20/len(line))
+		values, n := [][]byte(nil), len(name)+2
+		for at := 0; at < len(raw); at += len(line) {
+			values = append(values, raw[at+n:at+len(line)-2])
+		}
+		var f facts
+		allocations := testing.AllocsPerRun(3, func() {
+			f = facts{}
+			for _, value := range values {
+				f.note(use, []byte(name), value)
+			}
+		})
+		joined := [...][]byte{f.forwardedFor, f.forwarded, f.tracestate}
+		want := bytes.Join(values, []byte(", "))
+		if !bytes.Equal(bytes.Join(joined[:], nil), want) {
+			t.Errorf("%s: %d lines are joined to %d bytes, want %d", name, len(values), len(bytes.Join(joined[:], nil)), len(want))
+		}
+		if allocations > 64 {
+			t.Errorf("%s: %d lines take %.0f allocations", name, len(values), allocations)
+		}
+		if !bytes.Equal(raw, bytes.Repeat(line, len(raw)/len(line))) {
+			t.Errorf("%s: the header was written to", name)
+		}
+	}
+}

@@ -54,6 +54,23 @@ var (
 		App: map[string]int{"flicker": 1}, Links: map[string]int{"slow queries": 1},
 		AppEvery: 3 * time.Second, BreakEvery: 100 * time.Millisecond, Clients: 12,
 	}
+	members = Profile{
+		App: map[string]int{"flip": 2, "replace": 3}, Links: map[string]int{"slow originals": 1},
+		Visits:   map[string]int{"member's page": 3, "signed": 5, "thumbnail": 4},
+		AppEvery: 300 * time.Millisecond, BreakEvery: 100 * time.Millisecond, Clients: 12,
+	}
+	shared = Profile{
+		App: map[string]int{"flip": 1}, Visits: map[string]int{"kept list": 1},
+		AppEvery: 2 * time.Second, Clients: 6,
+	}
+	sharedDeaf = Profile{
+		App: map[string]int{"flip": 1}, Links: map[string]int{"listen": 1}, Visits: map[string]int{"kept list": 1},
+		AppEvery: 2 * time.Second, BreakEvery: 100 * time.Millisecond, Clients: 6,
+	}
+	relabelled = Profile{
+		App: map[string]int{"replace": 1}, Processes: map[string]int{"reload": 1},
+		AppEvery: 500 * time.Millisecond, BreakEvery: 100 * time.Millisecond, Clients: 6,
+	}
 	stepping = Profile{
 		App: map[string]int{"replace": 1}, Processes: map[string]int{"set back": 1}, Links: map[string]int{"lying storage": 1},
 		AppEvery: 100 * time.Millisecond, BreakEvery: 500 * time.Millisecond, Clients: 6,
@@ -100,6 +117,24 @@ var Mutants = []Mutant{
 		{"int64(time.Since(b.began)), b.retryAt.Load()", "time.Now().UnixNano(), b.retryAt.Load()"},
 		{"int64(time.Since(b.began) + breakerPause)", "time.Now().Add(breakerPause).UnixNano()"},
 	}, stepping, 30 * time.Second},
+	{"signature not looked at", "private without a signature", "proxy/signing/signing.go", []overlay.Snippet{
+		{"return equal == 1", "return equal >= 0"},
+	}, members, time.Minute},
+	{"row of a draft written as public", "public row of a draft", "resolver/postgres/upsert.go", []overlay.Snippet{
+		{"c.id = $1::bigint AND NOT p.draft)", "c.id = $1::bigint)"},
+	}, members, 2 * time.Minute},
+	{"public captures signed", "public is signed", "proxy/page_fill.go", []overlay.Snippet{
+		{"if known.Standing != thumb.Draft {", "if known.Standing == thumb.Missing {"},
+	}, members, time.Minute},
+	{"pages kept after a notification", "page of a draft", "cmd/thumbedge/program/adapters.go", []overlay.Snippet{
+		{"s.WarmSet.ChangedAll()\n\ts.pages.DropPages()", "s.WarmSet.ChangedAll()"},
+	}, shared, time.Minute},
+	{"pages kept while cut off", "page of a draft", "proxy/responses/anonymous.go", []overlay.Snippet{
+		{"&& a.connected()", ""},
+	}, sharedDeaf, 3 * time.Minute},
+	{"verdicts by the labels before", "old answer", "resolver/reader.go", []overlay.Snippet{
+		{"if !now.labels.alike(cfg.Specs) {", "if len(now.labels.specs) == 0 {"},
+	}, relabelled, time.Minute},
 }
 
 // files are the sources of the mutant, for a checkout at root.

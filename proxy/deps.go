@@ -88,7 +88,8 @@ type Thumbnail struct {
 type Files interface {
 	// Open opens the file under key, a path within the storage's root, as it
 	// stands after the URL path. An error wraps thumb.ErrFileMissing when there is
-	// no such file, or key is not one of ours.
+	// no such file, or key is not one of ours, and thumb.ErrBusy when the disk did not
+	// say so in time.
 	Open(key string) (File, error)
 }
 

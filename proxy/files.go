@@ -48,15 +48,15 @@ func newFiles(cfg Config, deps Deps, passing passing) *files {
 }
 
 // fileMetrics count what stored files were answered with.
-type fileMetrics struct{ whole, parts, unchanged, refused prometheus.Counter }
+type fileMetrics struct{ whole, parts, unchanged, refused, stalled prometheus.Counter }
 
 func newFileMetrics(reg prometheus.Registerer) *fileMetrics {
 	vec := promauto.With(reg).NewCounterVec(prometheus.CounterOpts{
-		Name: "thumbedge_file_requests_total", Help: "Requests for stored files that the proxy answered: whole, in part, with 304, or refused (412, 416).",
+		Name: "thumbedge_file_requests_total", Help: "Requests for stored files that the proxy answered: whole, in part, with 304, refused (412, 416), or stalled (503) as the disk gave nothing in time.",
 	}, []string{"outcome"})
 	return &fileMetrics{
 		whole: vec.WithLabelValues("whole"), parts: vec.WithLabelValues("parts"),
-		unchanged: vec.WithLabelValues("unchanged"), refused: vec.WithLabelValues("refused"),
+		unchanged: vec.WithLabelValues("unchanged"), refused: vec.WithLabelValues("refused"), stalled: vec.WithLabelValues("stalled"),
 	}
 }
 
@@ -64,6 +64,10 @@ func newFileMetrics(reg prometheus.Registerer) *fileMetrics {
 func (f *files) serve(r *wire.Request, below []byte) {
 	key := f.key + string(below)
 	file, err := f.open(key)
+	if errors.Is(err, thumb.ErrBusy) {
+		f.stalled(r, key, err)
+		return
+	}
 	if err != nil {
 		reason := reasonNoFile
 		if !errors.Is(err, thumb.ErrFileMissing) {
@@ -81,6 +85,17 @@ func (f *files) serve(r *wire.Request, below []byte) {
 	if !f.answer(r, key, file, cacheControl) {
 		_ = file.Close() // nothing was written to it
 	}
+}
+
+// stalled answers where the disk does not: the app, which may have the same one, would wait
+// for it, too.
+func (f *files) stalled(r *wire.Request, key string, err error) {
+	f.log.Debug("stored file cannot be opened in time", slog.String("key", key), logError(err))
+	f.metrics.stalled.Inc()
+	own := r.Own()
+	own.SetStatusCode(fasthttp.StatusServiceUnavailable)
+	own.Header.Set("Cache-Control", "no-store")
+	own.Header.Set("Retry-After", "2")
 }
 
 // open lets nothing out of the folder that FilesKey names: a dot segment that

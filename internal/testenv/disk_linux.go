@@ -1,9 +1,12 @@
 package testenv
 
 import (
+	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,7 +16,7 @@ import (
 )
 
 // Disk is what this process's calls of fsync and pwrite go through, which is how stored
-// files are flushed and spooled bodies written. While it stands still, they do not return,
+// files are flushed and spooled bodies written, or those by which files are read. While it stands still, they do not return,
 // and their threads can do nothing else: as on a disk that has stopped to answer.
 //
 // It is done by seccomp: the kernel asks a goroutine of this process what to do with each
@@ -22,6 +25,7 @@ import (
 // their calls pass.
 type Disk struct {
 	listener int
+	concerns func(*notification) bool
 	mu       sync.Mutex
 	still    bool
 	held     []uint64
@@ -48,13 +52,57 @@ type response struct {
 // InterceptDisk makes the Disk of this process.
 func InterceptDisk(t *testing.T) *Disk {
 	t.Helper()
+	return intercept(t, func(*notification) bool { return true }, unix.SYS_FSYNC, unix.SYS_FDATASYNC, unix.SYS_PWRITE64)
+}
+
+// InterceptReads makes a Disk through which this process opens and reads the files of a
+// folder, whose name is as the kernel has it, without links. It is one process's only Disk.
+func InterceptReads(t *testing.T, folder string) *Disk {
+	t.Helper()
+	return intercept(t, func(n *notification) bool {
+		name := nameOf(int32(n.args[0]))
+		if n.number == unix.SYS_OPENAT {
+			name = filepath.Join(name, textAt(uintptr(n.args[1])))
+		}
+		return name == folder || strings.HasPrefix(name, folder+"/")
+	}, unix.SYS_OPENAT, unix.SYS_PREAD64)
+}
+
+// nameOf returns what a descriptor of this process is open on; "" for none, and for the
+// working folder, which no test's files lie in.
+func nameOf(fd int32) string {
+	name, _ := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd))
+	return name
+}
+
+// textAt returns the text that begins at an address of this process.
+func textAt(address uintptr) string {
+	var room [256]byte // what is behind it may not be there: up to the end of a page, then on
+	have := 0
+	for have < len(room) {
+		length := min(len(room)-have, 4096-int((address+uintptr(have))%4096))
+		n, err := unix.ProcessVMReadv(os.Getpid(), []unix.Iovec{{Base: &room[have], Len: uint64(length)}},
+			[]unix.RemoteIovec{{Base: address + uintptr(have), Len: length}}, 0)
+		if err != nil {
+			break
+		}
+		have += n
+		if end := bytes.IndexByte(room[:have], 0); end >= 0 {
+			return string(room[:end])
+		}
+	}
+	return string(room[:have])
+}
+
+func intercept(t *testing.T, concerns func(*notification) bool, calls ...uint32) *Disk {
+	t.Helper()
 	load := unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0} // the call's number
 	is := func(number uint32, otherwise uint8) unix.SockFilter {
 		return unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: number, Jf: otherwise, Jt: 0}
 	}
 	ask := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_USER_NOTIF}
 	filter := []unix.SockFilter{load}
-	for _, number := range []uint32{unix.SYS_FSYNC, unix.SYS_FDATASYNC, unix.SYS_PWRITE64} {
+	for _, number := range calls {
 		filter = append(filter, is(number, 1), ask)
 	}
 	filter = append(filter, unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW})
@@ -69,7 +117,7 @@ func InterceptDisk(t *testing.T) *Disk {
 	if errno != 0 {
 		t.Fatalf("asking the kernel for a say in disk calls: %v", errno)
 	}
-	d := &Disk{listener: int(fd)}
+	d := &Disk{listener: int(fd), concerns: concerns}
 	go d.listen()
 	return d
 }
@@ -81,9 +129,15 @@ func (d *Disk) listen() {
 		if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(d.listener), unix.SECCOMP_IOCTL_NOTIF_RECV, uintptr(unsafe.Pointer(&n))); errno != 0 {
 			continue // the caller was interrupted, and is gone
 		}
-		_, err := os.Stat(fmt.Sprintf("/proc/self/task/%d", n.pid))
 		d.mu.Lock()
-		if d.still && err == nil {
+		still := d.still
+		d.mu.Unlock()
+		if still {
+			_, err := os.Stat(fmt.Sprintf("/proc/self/task/%d", n.pid))
+			still = err == nil && d.concerns(&n)
+		}
+		d.mu.Lock()
+		if still && d.still {
 			d.held = append(d.held, n.id)
 			d.stopped.Add(1)
 		} else {

@@ -45,8 +45,8 @@ func (r renderer) PrivateThumbnail(ctx context.Context, client thumb.Client, id 
 	return proxy.Thumbnail(made), err
 }
 
-// files is the file system's storage as the proxy serves it.
-type files struct{ *filesystem.Storage }
+// files are the file system's storage as the proxy serves it.
+type files struct{ *filesystem.Serving }
 
 func (f files) Open(key string) (proxy.File, error) {
 	file, err := f.OpenFile(key)

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -316,4 +317,67 @@ func TestDatabaseWhoseCommitsStandStill(t *testing.T) {
 	<-answered
 	s.allWarm(ids)
 	s.rowsHaveFiles(s.file.Storage.Root)
+}
+
+// The disk stands still under the files that the proxy serves itself. Each client once
+// waited for it, with a thread of the process: it ends at 10,000. They are answered in
+// time, pages are as always, and with the disk files are.
+func TestReadsThatStandStill(t *testing.T) {
+	t.Parallel()
+	if !testenv.Alone(t) {
+		return
+	}
+	s := newSite(t, with(quickToTryAgain))
+	ids := s.captures(3)
+	s.coldAnswers(ids)
+	var files []string
+	for _, labels := range s.thumbnailsOf(s.page(s.url, "limit=1000")) {
+		files = append(files, labels["small"], labels["medium"])
+	}
+	root, err := filepath.EvalSymlinks(s.file.Storage.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk := testenv.InterceptReads(t, root)
+	reads := func(times int, otherwise int) (whole int64) {
+		var clients sync.WaitGroup
+		var given atomic.Int64
+		for range times {
+			for _, file := range files {
+				clients.Go(func() {
+					response, body := s.get(file)
+					if _, err := jpeg.Decode(bytes.NewReader(body)); err == nil && response.StatusCode == http.StatusOK {
+						given.Add(1)
+					} else if response.StatusCode != otherwise {
+						t.Errorf("%s is %s", file, response.Status)
+					}
+				})
+			}
+		}
+		clients.Wait()
+		return given.Load()
+	}
+	if whole := reads(2, 0); whole != int64(2*len(files)) {
+		t.Fatalf("%d files of %d are given", whole, 2*len(files))
+	}
+	disk.StandStill()
+	answered := make(chan int64)
+	go func() { answered <- reads(60, http.StatusServiceUnavailable) }() // more than may be left behind
+	s.eventually("the disk is asked", func() bool { return disk.Stopped() > 0 })
+	for range 5 {
+		response, _ := s.get(s.url + "/api/v2/captures/?limit=1000")
+		if response.StatusCode != http.StatusOK {
+			t.Errorf("the page is %s", response.Status)
+		}
+	}
+	if whole := <-answered; whole > 0 {
+		t.Errorf("%d files were given while the disk stood still", whole)
+	}
+	if n := disk.Stopped(); n > 256 {
+		t.Errorf("the disk was asked for %d things at once", n)
+	}
+	t.Logf("%d calls waited for the disk", disk.Stopped())
+	disk.GoOn()
+	s.eventually("files are given again", func() bool { return reads(1, http.StatusServiceUnavailable) == int64(len(files)) })
+	s.allWarm(ids)
 }

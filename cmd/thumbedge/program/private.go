@@ -41,7 +41,7 @@ func NewPrivateStorage(ctx context.Context, file *config.File, log *slog.Logger)
 	if err != nil {
 		return nil, nil, fmt.Errorf("making the private storage: %w", err)
 	}
-	return storage, files{storage}, nil
+	return storage, files{storage.Serving()}, nil
 }
 
 // foldersApart refuses a private folder that is, or lies in, the public one by another

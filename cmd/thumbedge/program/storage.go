@@ -42,7 +42,7 @@ func NewStorage(ctx context.Context, file *config.File, log *slog.Logger) (Stora
 	if !file.Storage.Serve {
 		return storage, buckets, nil, nil
 	}
-	return storage, buckets, files{storage}, nil
+	return storage, buckets, files{storage.Serving()}, nil
 }
 
 // mayDelete refuses where the storage is another site's: a restored dump records the

@@ -30,7 +30,8 @@ type storageAnswer struct{ err error }
 const (
 	storageProbeEvery = 30 * time.Second
 	storageProbeLimit = 10 * time.Second
-	storageProbeRows  = 5 // whose files are looked for
+	storageProbeGrace = time.Second // to say that it is over
+	storageProbeRows  = 5           // whose files are looked for
 )
 
 // newPrivateProbe looks at private storage likewise; nil: there is none.
@@ -89,11 +90,27 @@ func (s *storageProbe) watch(ctx context.Context) {
 	}
 }
 
+// errStandsStill is what is known of a storage that does not return from a question, as a
+// file system whose disk stands still: it heeds no context.
+var errStandsStill = errors.New("it does not come back from what it was asked: the disk stands still")
+
+// ask looks once, and returns when that is over, however long it takes.
 func (s *storageProbe) ask(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, storageProbeLimit)
+	limited, cancel := context.WithTimeout(ctx, storageProbeLimit)
 	defer cancel()
-	_, err := site.Look(ctx, s.rows, s.storage, s.keys, storageProbeRows)
-	s.last.Store(&storageAnswer{err})
+	late := time.AfterFunc(storageProbeLimit+storageProbeGrace, func() { s.last.Store(&storageAnswer{errStandsStill}) })
+	done := make(chan error, 1)
+	go func() {
+		_, err := site.Look(limited, s.rows, s.storage, s.keys, storageProbeRows)
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		late.Stop()
+		s.last.Store(&storageAnswer{err})
+	case <-ctx.Done(): // the process ends, whether or not the disk comes back
+		late.Stop()
+	}
 }
 
 func (s *storageProbe) state() admin.Part {

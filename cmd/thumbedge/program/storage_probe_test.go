@@ -4,7 +4,10 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -78,4 +81,52 @@ func TestStorageProbe(t *testing.T) {
 	if gone.ask(t.Context()); gone.state().State != down || !strings.Contains(gone.state().Effect, "pages go on as before") || testutil.ToFloat64(gone.gauge()) != 0 {
 		t.Errorf("gone: %+v", gone.state())
 	}
+}
+
+// still is a storage whose disk stands still for as long as the channel is open that lies in it.
+type still struct{ atomic.Pointer[chan struct{}] }
+
+func (s *still) stand() (goOn func()) {
+	disk := make(chan struct{})
+	s.Store(&disk)
+	return func() { close(disk) }
+}
+
+func (s *still) Exists(context.Context, string) (bool, error) { <-*s.Load(); return false, nil }
+
+// A file system whose disk stands still heeds no context: what was known of the storage
+// before once stayed what /readyz said for as long as that took, and an end of the process
+// waited for it, too.
+func TestStorageThatStandsStill(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		disk := new(still)
+		disk.stand()()
+		probe := newStorageProbe(rows{}, disk, "thumbnails/", prometheus.NewRegistry())
+		probe.ask(t.Context())
+		if part := probe.state(); part.State != ok {
+			t.Fatalf("before: %+v", part)
+		}
+		goOn := disk.stand()
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			probe.watch(ctx)
+		}()
+		time.Sleep(time.Minute)
+		if part := probe.state(); part.State != down || !strings.Contains(part.Effect, "the disk stands still") || testutil.ToFloat64(probe.gauge()) != 0 {
+			t.Errorf("after a minute: %+v", part)
+		}
+		goOn()
+		synctest.Wait()
+		if part := probe.state(); part.State != ok {
+			t.Errorf("it is back: %+v", part)
+		}
+		goOn = disk.stand()
+		time.Sleep(storageProbeEvery)
+		cancel()
+		<-ended
+		goOn()
+	})
 }

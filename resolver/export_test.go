@@ -1,6 +1,8 @@
 package resolver
 
 import (
+	"time"
+
 	"github.com/thumbedge/thumbedge/internal/curve"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
@@ -15,3 +17,6 @@ func (w *WarmSet) ShowAll() {
 	w.curve.Close()
 	w.curve = curve.NewExhaustive(w.Reader().cfg.MaxSize, imitated())
 }
+
+// Pass lets time pass by the warm set's clock. Nobody else may be using it.
+func (w *WarmSet) Pass(d time.Duration) { w.start = w.start.Add(-d) }

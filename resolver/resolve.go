@@ -110,7 +110,7 @@ func (r *Reader) lookUpSome(ids []thumb.ID, known []thumb.Known, from, to int, m
 	defer w.mu.RUnlock()
 	var entries [atOnce]store.Entry
 	if r.finds() {
-		w.store.GetSome(ids[from:to], &entries)
+		w.store.GetSome(ids[from:to], now, &entries)
 	}
 	for i := from; i < to; i++ {
 		e := &entries[i-from]

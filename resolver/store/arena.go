@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
 // arena is where the entries lie: by value, in large blocks without pointers, so that Go's
@@ -26,11 +28,12 @@ const blockBits = 12
 
 type block [1 << blockBits]slot
 
-// slot is 48 bytes. Its words are written while its version is odd, when nobody has a
+// slot is 56 bytes. Its words are written while its version is odd, when nobody has a
 // handle to it.
 type slot struct {
 	version atomic.Uint32
 	project atomic.Uint32
+	id      atomic.Int64
 	packed  atomic.Uint64
 	read    atomic.Int64
 	digits  [inlineDigits]atomic.Uint64
@@ -45,10 +48,11 @@ func (a *arena) at(slot uint32) *slot {
 	return &(*a.blocks.Load())[slot>>blockBits][slot&(1<<blockBits-1)]
 }
 
-// add puts an entry into a slot.
-func (a *arena) add(e *Entry) handle {
+// add puts a capture's entry into a slot.
+func (a *arena) add(id thumb.ID, e *Entry) handle {
 	n := a.take()
 	s := a.at(n)
+	s.id.Store(int64(id))
 	s.project.Store(e.project)
 	s.packed.Store(e.packed)
 	s.read.Store(int64(e.read))
@@ -85,6 +89,16 @@ func (a *arena) take() uint32 {
 	}
 	a.at(n).version.Store(1)
 	return n
+}
+
+// find returns the entry in a slot where it is a capture's, else a zero one.
+func (a *arena) find(id thumb.ID, n uint32) Entry {
+	s := a.at(n)
+	version := s.version.Load()
+	if version%2 != 0 || s.id.Load() != int64(id) {
+		return Entry{}
+	}
+	return a.load(handle(uint64(n)<<32 | uint64(version)))
 }
 
 // load returns the entry that a handle is of, a zero one where it is not held any more.

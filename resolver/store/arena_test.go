@@ -46,7 +46,7 @@ func TestArena(t *testing.T) {
 		e := entryOf(n)
 		at := &handles[n*7%places]
 		before := handle(at.Load())
-		at.Store(uint64(a.add(&e)))
+		at.Store(uint64(a.add(1, &e)))
 		if before != 0 {
 			a.drop(before)
 			if e := a.load(before); e.Held() {

@@ -6,7 +6,7 @@ import (
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
-// Entry is what is known of a capture, as the store keeps it: in 48 bytes where there are
+// Entry is what is known of a capture, as the store keeps it: in 56 bytes where there are
 // at most three labels whose paths follow the key scheme. It is a value; the zero one
 // stands for none.
 type Entry struct {
@@ -101,7 +101,7 @@ func (e *Entry) Fill(a *thumb.Known) {
 // much as resident memory is above it.
 const (
 	ristrettoSize = 200
-	entrySize     = 48
+	entrySize     = 56
 	moreSize      = 24
 	furtherSize   = 48
 	pathsSize     = 128

@@ -26,7 +26,7 @@ func TestEntryKeepsWhatIsKnown(t *testing.T) {
 			const seq, read = 1<<44 - 1, time.Hour
 			var a arena
 			e := NewEntry(&known, seq, read)
-			e = a.load(a.add(&e))
+			e = a.load(a.add(1, &e))
 			var got thumb.Known
 			e.Fill(&got)
 			if diff := cmp.Diff(known, got); diff != "" || e.Seq() != seq || e.Read() != read || e.Standing() != known.Standing {

@@ -13,7 +13,8 @@ import (
 // what it was asked to do, or in which order.
 //
 // Captures share marks (about three of a full warm set do), so that their memory
-// is bounded; a capture that did not change is then asked for once more.
+// is bounded; a capture that did not change is then asked for once more. Those of a page,
+// whose ids lie close together as a rule, have theirs side by side.
 type marks []atomic.Uint64
 
 // marksFor returns how many marks a warm set of size bytes has: they take 1.6 % of
@@ -35,5 +36,5 @@ func newMarks(size int64, old marks) marks {
 }
 
 func (m marks) of(id thumb.ID) *atomic.Uint64 {
-	return &m[id.Hash()>>32&uint64(len(m)-1)]
+	return &m[uint64(id)&uint64(len(m)-1)]
 }

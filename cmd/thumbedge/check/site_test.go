@@ -59,6 +59,7 @@ func newSite(t *testing.T) *site {
 	})
 	s.appURL = server.URL
 	s.file = demo.Config(database, s.appURL, media)
+	s.file.Database.PageTimeout = 30 * time.Second // a busy machine is no database that is away
 	s.exec(`INSERT INTO main_project (id, name, draft) VALUES (1, 'public', false)`)
 	return s
 }

@@ -70,8 +70,10 @@ func TestCrowdOnAColdProject(t *testing.T) {
 	watched, most := s.watchConnections()
 	warm := s.arrives(func(n int) string { return fmt.Sprintf("limit=1&offset=%d", n) })
 	watched()
-	if n := most(); n == 0 || n > s.file.Database.MaxConns {
-		t.Errorf("the database saw %d connections, want %d at most", n, s.file.Database.MaxConns)
+	// Giving a query up closes its connection, which the database may notice after the next.
+	given := s.metric(`thumbedge_warmset_queries_total{outcome="timeout"}`) + s.metric(`thumbedge_warmset_queries_total{outcome="failed"}`)
+	if n, limit := most(), s.file.Database.MaxConns+int(given); n == 0 || n > limit {
+		t.Errorf("the database saw %d connections, want %d at most", n, limit)
 	}
 	waited := s.metric(`thumbedge_warmset_wait_seconds_count`)
 	longer := waited - s.metric(`thumbedge_warmset_wait_seconds_bucket{le="0.3"}`)

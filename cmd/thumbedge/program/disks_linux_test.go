@@ -148,7 +148,7 @@ func quickToTryAgain(f *config.File) {
 	f.Source.RetryAfter, f.Render.MaxWait = time.Second, 2*time.Second
 }
 
-func patientWithRenders(f *config.File) { f.Render.MaxWait = 30 * time.Second }
+func patientWithRenders(f *config.File) { f.Render.MaxWait = 4 * time.Minute }
 
 // The disk of the storage and of spooled bodies fills up while thumbnails are made:
 // clients get them all the same, no row is written without its whole file, and bodies

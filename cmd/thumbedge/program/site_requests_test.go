@@ -41,7 +41,7 @@ func (s *site) thumbnailsOf(page []byte) map[int64]map[string]string {
 
 // noRedirects is a browser that stops at the first answer.
 var noRedirects = &http.Client{
-	Timeout:       time.Minute,
+	Timeout:       5 * time.Minute, // a busy machine renders slowly
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 

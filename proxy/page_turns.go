@@ -13,11 +13,12 @@ import (
 // came: one that asks for many waits for itself. What waits holds its body, so that
 // rewrite.memory bounds how many there are; no step looks at all of them.
 type turns struct {
-	mu      sync.Mutex
-	free    int
-	waiting int
-	clients list.List                // of *turnLine: that have something waiting, the next first
-	lines   map[uint64]*list.Element // the same, by client
+	mu       sync.Mutex
+	free     int
+	waiting  int
+	patience time.Duration            // that a page waits before it streams through
+	clients  list.List                // of *turnLine: that have something waiting, the next first
+	lines    map[uint64]*list.Element // the same, by client
 }
 
 // turnLine are one client's pages that wait.
@@ -26,7 +27,9 @@ type turnLine struct {
 	waiting list.List // of chan struct{}, closed when it is its turn
 }
 
-func newTurns(free int) *turns { return &turns{free: free, lines: map[uint64]*list.Element{}} }
+func newTurns(free int) *turns {
+	return &turns{free: free, patience: turnWait, lines: map[uint64]*list.Element{}}
+}
 
 // mostTurns is how many large pages are worked on at once.
 func mostTurns() int { return max(1, runtime.GOMAXPROCS(0)/2) }
@@ -114,7 +117,7 @@ func (p *pages) takeTurn(j *job, client uint64, wait func(context.Context, <-cha
 	waited := func(turn <-chan struct{}) bool {
 		p.metrics.waiting.Inc()
 		defer p.metrics.waiting.Dec()
-		ctx, cancel := context.WithTimeout(context.Background(), turnWait)
+		ctx, cancel := context.WithTimeout(context.Background(), p.turns.patience)
 		defer cancel()
 		return wait(ctx, turn)
 	}

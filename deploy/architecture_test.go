@@ -47,6 +47,74 @@ func TestArchitectureNamesWhatIs(t *testing.T) {
 	}
 }
 
+// TestEachLockHasItsRow: each struct with a lock in what requests go through has a row in the
+// table of locks, and each lock and test that the section names is where it says.
+func TestEachLockHasItsRow(t *testing.T) {
+	t.Parallel()
+	document, err := os.ReadFile("../ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, found := strings.Cut(string(document), "## What each lock may hold up")
+	section, _, more := strings.Cut(section, "\n## ")
+	if !found || !more {
+		t.Fatal("the table is not there")
+	}
+	rows := map[string]bool{}
+	for _, named := range place.FindAllStringSubmatch(section, -1) {
+		rows[named[1]+": "+named[2]] = true
+		if !declares(t, filepath.Join("..", named[1]), named[2]) {
+			t.Errorf("%s has no %s", named[1], named[2])
+		}
+	}
+	locks := 0
+	for _, root := range []string{"proxy", "resolver", "imaging", "internal/curve"} {
+		err := filepath.WalkDir(filepath.Join("..", root), func(path string, entry os.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || entry.Name() == "testdata" || strings.Contains(path, "wiretest") {
+				return err
+			}
+			for _, name := range locksIn(t, path) {
+				locks++
+				if lock := strings.TrimPrefix(filepath.ToSlash(path), "../") + ": " + name; !rows[lock] {
+					t.Errorf("the lock of %s has no row", lock)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if locks < 20 {
+		t.Errorf("%d locks were found, want 20 at least", locks)
+	}
+}
+
+// locksIn returns the structs of a file that have a lock.
+func locksIn(t *testing.T, file string) (names []string) {
+	t.Helper()
+	source, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := parser.ParseFile(token.NewFileSet(), file, source, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(tree, func(n ast.Node) bool {
+		spec, ok := n.(*ast.TypeSpec)
+		if !ok {
+			return true
+		}
+		text := string(source[spec.Pos()-1 : spec.End()-1])
+		if strings.Contains(text, "sync.Mutex") || strings.Contains(text, "sync.RWMutex") {
+			names = append(names, spec.Name.Name)
+		}
+		return false
+	})
+	return names
+}
+
 // declares says whether a file declares a name: a function, Type.Method, a type, a
 // constant or a variable.
 func declares(t *testing.T, file, name string) bool {

@@ -124,6 +124,7 @@ func (c *composition) files(dir, admin string) {
 				text = strings.Replace(text, "listen 80;", "listen "+c.site.Address+";", 1)
 			} else {
 				text = strings.Replace(c.edits.Replace(text), "[server]\n", "[server]\nadmin_listen = \""+admin+"\"\n", 1)
+				text = strings.Replace(text, "[database]\n", "[database]\npage_timeout = \"30s\"\n", 1) // a busy machine is no database that is away
 			}
 			path := filepath.Join(dir, parts[1])
 			err := os.MkdirAll(filepath.Dir(path), 0o755)

@@ -16,7 +16,7 @@ import (
 )
 
 // browserTimeout bounds each thing that a test asks of a tab.
-const browserTimeout = 60 * time.Second
+const browserTimeout = 3 * time.Minute
 
 var chromium = sync.OnceValues(startChromium)
 

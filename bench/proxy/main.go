@@ -13,7 +13,7 @@
 // Where the time of a rewritten page goes, by perf: 30 % into system calls, five of them,
 // most of it for copying; 16 % into 40 look-ups in ristretto, which wait for memory, as no
 // cache holds the entries of so many pages asked for in turn, and 5 % into its counting of
-// reads; 16 % into finding the members, of it a third into telling bytes apart; 10 % into
+// reads (both only where a page was not asked for in this quarter of a second already); 16 % into finding the members, of it a third into telling bytes apart; 10 % into
 // writing 68 KB with 120 URLs in them; 5 % into the access log. The rest is memory that the
 // kernel finds cold, and waking the other core: a server that is the bottleneck leaves its
 // peers idle, and pays for that. So there is a second table, of all servers at one rate.

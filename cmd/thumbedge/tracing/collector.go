@@ -57,39 +57,47 @@ func (c *collector) UploadTraces(ctx context.Context, spans []*tracepb.ResourceS
 	if err != nil {
 		return fmt.Errorf("%w: %w", errRefused, err)
 	}
-	answer, said, err := c.post(ctx, body)
+	answer, err := c.post(ctx, body)
 	if err != nil {
 		return err
 	}
-	switch status := answer.StatusCode; {
+	switch status := answer.code; {
 	case status == http.StatusTooManyRequests, status == http.StatusBadGateway, status == http.StatusServiceUnavailable, status == http.StatusGatewayTimeout:
-		return fmt.Errorf("the collector says %s", answer.Status)
+		return fmt.Errorf("the collector says %s", answer.status)
 	case status/100 != 2:
-		return fmt.Errorf("%w: it says %s", errRefused, answer.Status)
+		return fmt.Errorf("%w: it says %s", errRefused, answer.status)
 	}
-	if n := rejected(said); n > 0 {
+	if n := rejected(answer.body); n > 0 {
 		return partly(n)
 	}
 	return nil
 }
 
-// post sends the collector a batch and returns its answer, whose body is read: what came of
-// it where it broke off, for the collector has the spans then.
-func (c *collector) post(ctx context.Context, batch []byte) (answer *http.Response, said []byte, err error) {
+// answer is what a collector says of a batch.
+type answer struct {
+	code   int
+	status string // such as "404 Not Found"
+	header http.Header
+	body   []byte // what came of it where it broke off, for the collector has the spans then
+}
+
+// post sends the collector a batch.
+func (c *collector) post(ctx context.Context, batch []byte) (answer, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(batch))
 	if err != nil {
-		return nil, nil, fmt.Errorf("making a request to the collector: %w", err)
+		return answer{}, fmt.Errorf("making a request to the collector: %w", err)
 	}
 	for name, value := range c.headers {
 		request.Header.Set(name, value)
 	}
 	request.Header.Set("Content-Type", "application/x-protobuf")
-	if answer, err = c.http.Do(request); err != nil {
-		return nil, nil, fmt.Errorf("sending spans: %w", err)
+	response, err := c.http.Do(request)
+	if err != nil {
+		return answer{}, fmt.Errorf("sending spans: %w", err)
 	}
-	defer answer.Body.Close()
-	said, _ = io.ReadAll(io.LimitReader(answer.Body, mostAnswer))
-	return answer, said, nil
+	defer response.Body.Close()
+	said, _ := io.ReadAll(io.LimitReader(response.Body, mostAnswer))
+	return answer{response.StatusCode, response.Status, response.Header, said}, nil
 }
 
 // partly is how many spans of a batch a collector did not take.

@@ -17,20 +17,20 @@ import (
 func Try(ctx context.Context, cfg Config) (fact string, err error) {
 	c := newCollector(cfg)
 	defer c.http.CloseIdleConnections()
-	answer, said, err := c.post(ctx, nil)
+	answer, err := c.post(ctx, nil)
 	if err != nil {
 		return "", unreachable(c.url, err)
 	}
 	advice := ""
-	switch status := answer.StatusCode; {
+	switch status := answer.code; {
 	case status/100 == 2:
-		if media, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type")); media == "text/html" {
+		if media, _, _ := mime.ParseMediaType(answer.header.Get("Content-Type")); media == "text/html" {
 			return "", fmt.Errorf("%s answers with a web page. The way out: tracing.endpoint is the collector's address for OTLP over HTTP (port 4318, mostly)", c.url)
 		}
 		return fmt.Sprintf("%s takes OTLP: it answers %d to a batch without spans", c.url, status), nil
 	case status/100 == 3:
-		advice = fmt.Sprintf("tracing.endpoint is where it redirects to, %s: spans follow no redirect", answer.Header.Get("Location"))
-	case status == http.StatusBadRequest && strings.Contains(string(said), "HTTPS"):
+		advice = fmt.Sprintf("tracing.endpoint is where it redirects to, %s: spans follow no redirect", answer.header.Get("Location"))
+	case status == http.StatusBadRequest && strings.Contains(string(answer.body), "HTTPS"):
 		advice = "it wants TLS: tracing.endpoint begins with https://"
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		advice = "tracing.headers holds what the collector wants to see, such as Authorization"
@@ -41,9 +41,9 @@ func Try(ctx context.Context, cfg Config) (fact string, err error) {
 	case status == http.StatusTooManyRequests, status >= 500:
 		advice = "see the collector's log, or try again"
 	default:
-		return "", fmt.Errorf("%s answers %s", c.url, answer.Status)
+		return "", fmt.Errorf("%s answers %s", c.url, answer.status)
 	}
-	return "", fmt.Errorf("%s answers %s. The way out: %s", c.url, answer.Status, advice)
+	return "", fmt.Errorf("%s answers %s. The way out: %s", c.url, answer.status, advice)
 }
 
 // unreachable says why nothing answers, and the way out.

@@ -3,11 +3,13 @@ package testenv
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
@@ -94,13 +96,21 @@ func (tab *Tab) Open(url string) {
 	tab.Do(chromedp.Navigate(url))
 }
 
+// targetReplaced is the code of what Chromium says of a page that is there no more.
+const targetReplaced = -32000
+
 // Wait waits until a JavaScript expression is true.
 func (tab *Tab) Wait(expression string) {
 	tab.t.Helper()
 	ctx, cancel := context.WithTimeout(tab.ctx, browserTimeout)
 	defer cancel()
 	poll := chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(0)) // ctx ends it
-	if _, err := chromedp.Run(ctx, poll); err != nil {
+	_, err := chromedp.Run(ctx, poll)
+	// A page that another replaces, as when a form is sent, takes what looks at it with it.
+	for replaced := (*cdproto.Error)(nil); errors.As(err, &replaced) && replaced.Code == targetReplaced && ctx.Err() == nil; {
+		_, err = chromedp.Run(ctx, poll)
+	}
+	if err != nil {
 		tab.t.Fatalf("waiting for %s: %v", expression, err)
 	}
 }

@@ -84,3 +84,25 @@ func TestTabEvaluates(t *testing.T) {
 		t.Error("the screenshot is no PNG")
 	}
 }
+
+// A page that is replaced again and again, as by a form, is waited for all the same.
+func TestWaitOutlivesThePage(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/" {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html")
+		if n := asked.Add(1); n < 20 {
+			_, _ = fmt.Fprintf(w, `<title>%d</title><script>requestAnimationFrame(() => setTimeout(() => location.reload()))</script>`, n)
+			return
+		}
+		_, _ = fmt.Fprint(w, `<title>done</title>`)
+	}))
+	t.Cleanup(server.Close)
+	tab := testenv.Browser(t)
+	tab.Open(server.URL + "/")
+	tab.Wait(`document.title === "done"`)
+}

@@ -28,7 +28,7 @@ func lookAtStorage(ctx context.Context, file *config.File) (string, error) {
 		return "", err
 	}
 	urls := storage.StorageURLs()
-	return fmt.Sprintf("%s: put, get and delete work; browsers are sent to %s", file.Storage.Driver, urls.Of(string(file.Storage.Prefix)+"…")), nil
+	return fmt.Sprintf("%s: put, get and delete work; browsers are sent to %s%s…", file.Storage.Driver, urls.Base, file.Storage.Prefix), nil
 }
 
 // tryStorage puts, gets and deletes a picture; meanwhile is called while it is there, unless

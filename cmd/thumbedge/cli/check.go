@@ -27,8 +27,8 @@ URLs were rewritten. A URL without a path means the first of rewrite.paths.
 
 With --diff it asks the thumbedge that serves, at server.admin_listen, what a reload
 (SIGHUP) would change: one line each, key: old -> new, and whether it takes a reload or a
-restart. A secret's line says only that it changed. Exit status 1 when the reload would
-fail, and then it changes nothing.`,
+restart, or that a value which was set by hand stays. A secret's line says only that it
+changed. Exit status 1 when the reload would fail, and then it changes nothing.`,
 		run: func(ctx context.Context, env Env, flags *flag.FlagSet, parse func() (string, error)) error {
 			path := configFlag(env, flags)
 			via := flags.String("via", "", "the site's public `URL`, or a page's: look at that instead")
@@ -77,5 +77,5 @@ func sayFinding(env Env, f check.Finding) {
 
 // say prints one finding on one line.
 func say(env Env, verdict, part, text string) {
-	fmt.Fprintf(env.Stdout, "%-9s %-14s %s\n", verdict, part, strings.Join(strings.Fields(text), " "))
+	fmt.Fprintf(env.Stdout, "%-9s %-14s %s\n", verdict, part, strings.Join(strings.Fields(once(text)), " "))
 }

@@ -105,10 +105,14 @@ func (c command) start(ctx context.Context, env Env, args []string) int {
 	case errors.Is(err, errReported):
 		return exitFailed
 	default:
-		fmt.Fprintf(env.Stderr, "thumbedge %s: %v\n", c.name, err)
+		fmt.Fprintf(env.Stderr, "thumbedge %s: %s\n", c.name, once(err.Error()))
 		return exitFailed
 	}
 }
+
+// once drops a line that only says again what the one before it says, as where a database
+// was tried with TLS and without.
+func once(text string) string { return strings.Join(slices.Compact(strings.Split(text, "\n")), "\n") }
 
 // parse reads flags and the verb, in any order.
 func (c command) parse(flags *flag.FlagSet, args []string) (verb string, err error) {
@@ -135,7 +139,7 @@ func (c command) parse(flags *flag.FlagSet, args []string) (verb string, err err
 }
 
 func (c command) help(w io.Writer, flags *flag.FlagSet) {
-	fmt.Fprintf(w, "Usage: thumbedge %s %s\n\n%s\n", c.name, c.synopsis, strings.TrimSpace(c.text))
+	fmt.Fprintf(w, "Usage: %s\n\n%s\n", strings.TrimSpace("thumbedge "+c.name+" "+c.synopsis), strings.TrimSpace(c.text))
 	any := false
 	flags.VisitAll(func(f *flag.Flag) {
 		if !any {

@@ -36,6 +36,8 @@ RETURNING d.project_id`
 // removePublicSQL removes the public rows of some captures of a project, provided that it
 // has been a draft for long enough, which the same statement looks at, and records their
 // files for deletion where they lie in their captures' folders. It prolongs the claim.
+// A file that was recorded before, and named again since (a row restored from a backup),
+// has all of its time from now on, as in an upsert.
 const removePublicSQL = `
 WITH portion AS (
 	SELECT c.id::bigint AS id FROM {capture} c WHERE c.project_id = $1 AND c.id > $2 ORDER BY c.id LIMIT $3
@@ -47,10 +49,10 @@ WITH portion AS (
 	WHERE t.source_image_id = portion.id
 	RETURNING t.path, t.source_image_id::bigint AS capture_id, $5::text || 'capture_' || t.source_image_id || '/' AS folder
 ), recorded AS (
-	INSERT INTO {files} (path, capture_id, due)
+	INSERT INTO {files} AS f (path, capture_id, due)
 	SELECT path, capture_id, clock_timestamp() + make_interval(secs => $4) FROM deleted
 	WHERE starts_with(path, folder) AND length(path) > length(folder) AND strpos(substr(path, length(folder) + 1), '/') = 0
-	ON CONFLICT (path) DO NOTHING
+	ON CONFLICT (path) DO UPDATE SET due = greatest(f.due, excluded.due)
 ), claimed AS (
 	UPDATE thumbedge.draft_project d SET due = clock_timestamp() + make_interval(secs => $6) FROM draft WHERE d.project_id = draft.id
 )

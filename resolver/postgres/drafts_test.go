@@ -326,3 +326,30 @@ func TestPublicRowsOfDraftsAreRemoved(t *testing.T) {
 		t.Error("it is never looked at again")
 	}
 }
+
+// A file that was recorded for deletion before its row came back, as from a backup, was
+// once deleted right after that row was removed. It has all of its time from then on.
+func TestFilesOfRowsThatCameBackHaveTheirTime(t *testing.T) {
+	t.Parallel()
+	url, app := migrated(t)
+	s := newStore(t, url, withPrivate)
+	private := draftRow(t, s, 10, 2, 7)
+	exec(t, app, `INSERT INTO thumbedge.file_to_delete (path, capture_id, due) SELECT path, source_image_id, now() FROM main_sourceimagethumbnail WHERE source_image_id = 2;
+		UPDATE main_project SET draft = id = 1`)
+	exec(t, app, `INSERT INTO thumbedge.private_file_to_delete (path, capture_id, due) VALUES ($1, 10, now())`, private)
+	if err := s.SeeDrafts(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, app, `UPDATE thumbedge.draft_project SET since = since - interval '1 hour'`)
+	if removed, _, err := s.RemovePublic(t.Context(), 1, 0, 100, time.Hour); removed == 0 || err != nil {
+		t.Fatalf("%d public rows were removed: %v", removed, err)
+	}
+	if removed, _, err := s.Private().RemoveOrphans(t.Context(), 0, 100, time.Hour); removed != 1 || err != nil {
+		t.Fatalf("%d private rows were removed: %v", removed, err)
+	}
+	for _, table := range []string{"file_to_delete", "private_file_to_delete"} {
+		if n := ask[int](t, app, `SELECT count(*) FROM thumbedge.`+table+` WHERE due < now() + interval '50 minutes'`); n != 0 {
+			t.Errorf("%d files of %s are deleted too early", n, table)
+		}
+	}
+}

@@ -18,9 +18,9 @@ const orphansSQL = `, orphaned AS (
 ), deleted AS (
 	DELETE FROM {thumbnail} t USING orphaned o WHERE t.id = o.id AND t.path = o.path RETURNING t.path, t.source_image_id
 ), recorded AS (
-	INSERT INTO {files} (path, capture_id, due)
+	INSERT INTO {files} AS f (path, capture_id, due)
 	SELECT path, source_image_id, clock_timestamp() + make_interval(secs => $1) FROM deleted
-	ON CONFLICT (path) DO NOTHING
+	ON CONFLICT (path) DO UPDATE SET due = greatest(f.due, excluded.due)
 )
 SELECT (SELECT count(*) FROM deleted), coalesce((SELECT max(id) FROM portion), 0)`
 

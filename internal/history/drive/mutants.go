@@ -122,7 +122,7 @@ var Mutants = []Mutant{
 	}, members, time.Minute},
 	{"row of a draft written as public", "public row of a draft", "resolver/postgres/upsert.go", []overlay.Snippet{
 		{"c.id = $1::bigint AND NOT p.draft)", "c.id = $1::bigint)"},
-	}, members, 2 * time.Minute},
+	}, members, 4 * time.Minute},
 	{"public captures signed", "public is signed", "proxy/page_fill.go", []overlay.Snippet{
 		{"if known.Standing != thumb.Draft {", "if known.Standing == thumb.Missing {"},
 	}, members, time.Minute},

@@ -75,7 +75,12 @@ func newDatabase(t *testing.T) *site {
 	if err := m.Up(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	pool, err := postgres.Open(cfg, nil)
+	dial, err := pgxpool.ParseConfig(cfg.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dial.MaxConns = int32(cfg.MaxConns)
+	pool, err := pgxpool.NewWithConfig(context.Background(), dial) // serve's own gives connecting two seconds
 	if err != nil {
 		t.Fatal(err)
 	}

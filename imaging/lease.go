@@ -44,11 +44,16 @@ type turn struct {
 // that nobody waits behind a job that does nothing; labels that the other has made
 // meanwhile are finished from their rows. The turn is nil when nothing is left.
 func (r *Renderer) awaitTurn(j *job) (*turn, *thumb.Work, error) {
+	elsewhere := false
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		t, work, err := r.tryTurn(j)
+		if elsewhere && errors.Is(err, errWaited) {
+			err = errLeased // which it waited for; the last look found no turn free
+		}
 		if err != nil || t != nil {
 			return t, work, err
 		}
+		elsewhere = true
 		if r.finishFromRows(j, work) == 0 {
 			return nil, nil, nil
 		}

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/thumbedge/thumbedge/internal/child"
+	"github.com/thumbedge/thumbedge/internal/eventually"
 )
 
 // Workers is a kind of gunicorn worker.
@@ -232,7 +233,7 @@ func Send(t testing.TB, address, raw string) (*http.Response, string) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(time.Minute))
+	conn = eventually.Unhurried(conn)
 	if _, err := io.WriteString(conn, raw); err != nil {
 		t.Fatal(err)
 	}

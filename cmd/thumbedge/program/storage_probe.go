@@ -98,18 +98,23 @@ var errStandsStill = errors.New("it does not come back from what it was asked: t
 func (s *storageProbe) ask(ctx context.Context) {
 	limited, cancel := context.WithTimeout(ctx, storageProbeLimit)
 	defer cancel()
-	late := time.AfterFunc(storageProbeLimit+storageProbeGrace, func() { s.last.Store(&storageAnswer{errStandsStill}) })
 	done := make(chan error, 1)
 	go func() {
 		_, err := site.Look(limited, s.rows, s.storage, s.keys, storageProbeRows)
 		done <- err
 	}()
-	select {
-	case err := <-done:
-		late.Stop()
-		s.last.Store(&storageAnswer{err})
-	case <-ctx.Done(): // the process ends, whether or not the disk comes back
-		late.Stop()
+	late := time.NewTimer(storageProbeLimit + storageProbeGrace)
+	defer late.Stop()
+	for {
+		select {
+		case err := <-done:
+			s.last.Store(&storageAnswer{err})
+			return
+		case <-late.C:
+			s.last.Store(&storageAnswer{errStandsStill})
+		case <-ctx.Done(): // the process ends, whether or not the disk comes back
+			return
+		}
 	}
 }
 

@@ -8,9 +8,9 @@
 //	make cache-tests ONLY=thumbedge   thumbedge alone, as CI does
 //	make cache-tests ONLY=thumbedge ID=vary-match   one test, each message of it printed
 //
-// red.txt names thumbedge's red tests, each with its reason. A test that is red twice and
-// that it does not name fails the run, and so does a green one that it names: a behaviour is
-// neither lost nor gained unseen.
+// red.txt names thumbedge's red tests, each with its reason. A test that is red in three
+// runs and that it does not name fails the command, and so does a green one that it names: a
+// behaviour is neither lost nor gained unseen.
 package main
 
 import (
@@ -73,9 +73,14 @@ func run(ctx context.Context, out io.Writer, suiteDir, redFile, only, id string)
 			continue
 		}
 		if c.name == "thumbedge" {
-			if compare(suite.red(results), reasons) != nil {
-				// The suite counts real seconds: on a starved machine an answer grows old
-				// before it is asked for again. What is red by that is green another time.
+			// The suite counts real seconds: on a starved machine an answer grows old before
+			// it is asked for again. What is red by that is green another time.
+			for range 2 {
+				differences := compare(suite.red(results), reasons)
+				if differences == nil {
+					break
+				}
+				fmt.Fprintf(os.Stderr, "cachetests: running the tests another time: %v\n", differences)
 				again, err := measure(ctx, c, suite, dir, "")
 				if err != nil {
 					return fmt.Errorf("%s, another time: %w", c.name, err)
@@ -97,7 +102,15 @@ func run(ctx context.Context, out io.Writer, suiteDir, redFile, only, id string)
 	return compare(red, reasons)
 }
 
+// measure runs the tests against c, whose files lie in a folder of its own below dir.
 func measure(ctx context.Context, c contestant, suite *suite, dir, id string) (results, error) {
+	dir, err := os.MkdirTemp(dir, "")
+	if err != nil {
+		return results{}, fmt.Errorf("making a folder: %w", err)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return results{}, fmt.Errorf("opening the folder to the server's users: %w", err)
+	}
 	address, err := child.FreeAddress()
 	if err != nil {
 		return results{}, err

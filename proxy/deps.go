@@ -18,6 +18,10 @@ type Resolver interface {
 	// there all the same and the others are Unresolved: a page goes out as the app
 	// wrote it where nothing better is known.
 	Resolve(ctx context.Context, ids []thumb.ID, answers []thumb.Known) error
+	// Watch returns what says, as often as it is asked and from many goroutines, whether
+	// all that is in memory of these captures now is what Resolve would tell then. It is
+	// nil where that can't be said. Nobody changes ids any more.
+	Watch(ids []thumb.ID) (unchanged func() bool)
 	// Fresh reads one capture past the warm set, and remembers the answer. An
 	// error wraps thumb.ErrDatabase.
 	Fresh(ctx context.Context, id thumb.ID) (thumb.Known, error)

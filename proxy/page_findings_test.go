@@ -52,15 +52,17 @@ func TestFindingsAreOfTheBodyAlone(t *testing.T) {
 				func() { captures.set(2, thumb.Warm, thumb.Warm) },
 			} {
 				change()
-				if bodies := want(); bodies[0] != bodies[1] {
-					t.Errorf("after change %d: out of memory %q, from the app %q", i, bodies[0], bodies[1])
+				for n := range 4 { // so that the page is finished by the next change
+					if bodies := want(); bodies[0] != bodies[1] {
+						t.Errorf("answer %d after change %d: out of memory %q, from the app %q", n, i, bodies[0], bodies[1])
+					}
 				}
 			}
 			if asked := strings.Count(strings.Join(a.Seen(), ""), "If-None-Match"); len(a.Seen()) != 1+asked {
 				t.Errorf("the app was asked %d times, %d of them whether it holds", len(a.Seen()), asked)
 			}
 			state := kept.server.Responses().State()
-			if least := int64(len(text)); state.Used < least || c.coding == "" && state.Used > 2*least || state.Entries != 1 {
+			if least := int64(len(text)); state.Used < least || c.coding == "" && state.Used > 3*least || state.Entries != 1 {
 				t.Errorf("it takes %d bytes, in %d entries", state.Used, state.Entries)
 			}
 		})

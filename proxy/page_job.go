@@ -4,6 +4,8 @@ import (
 	"io"
 	"sync/atomic"
 
+	"github.com/cespare/xxhash/v2"
+
 	"github.com/thumbedge/thumbedge/proxy/coding"
 	"github.com/thumbedge/thumbedge/proxy/page"
 	"github.com/thumbedge/thumbedge/proxy/signing"
@@ -61,6 +63,10 @@ type job struct {
 	text        []byte          // decoded, where it was encoded
 	out         []byte          // rewritten
 	decided     decided         // what decides its bytes beside the app's
+	urls        decided         // how the storage URLs in it are written
+	kept        *findings       // what was found in it is kept; nil: it is not
+	unchanged   func() bool     // see finished; nil: it is not to be finished
+	finished    *finished       // what is sent; nil: out
 	tag         []byte          // its entity tag
 	packed      []byte          // encoded
 	coding      *coding.Coding  // of the answer; nil: none
@@ -124,7 +130,8 @@ func (j *job) reset() {
 	j.cold, j.ahead, j.prefetch = j.cold[:0], j.ahead[:0], nil
 	j.labels = labelCounts{}
 	j.soonest = expiry{}
-	j.decided = 0
+	j.decided, j.urls = 0, 0
+	j.kept, j.unchanged, j.finished = nil, nil, nil
 	j.work.Begin() // the next page's is another piece of work
 }
 
@@ -225,6 +232,22 @@ func (g giving) Read(p []byte) (int, error) {
 	n, err := g.Reader.Read(p[:min(len(p), giveway.Stretch)])
 	g.work.Did(n)
 	return n, err
+}
+
+// captures is how many captures the page refers to.
+func (j *job) captures() int {
+	if j.finished != nil {
+		return len(j.kept.found.IDs())
+	}
+	return len(j.found.IDs)
+}
+
+// sum is the hash of the body that is sent, before it is encoded.
+func (j *job) sum() uint64 {
+	if j.finished != nil {
+		return j.finished.sum
+	}
+	return xxhash.Sum64(j.out)
 }
 
 // encode makes j.packed of j.out. It says whether there was memory for that.

@@ -42,6 +42,8 @@ func (warmAll) Resolve(_ context.Context, _ []thumb.ID, answers []thumb.Known) e
 	return nil
 }
 
+func (warmAll) Watch([]thumb.ID) func() bool { return nil }
+
 func (warmAll) PublicURLs() thumb.StorageURLs {
 	return thumb.StorageURLs{Base: "https://cdn.test/", Own: "https://cdn.test/thumbnails/"}
 }

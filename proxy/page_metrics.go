@@ -3,8 +3,6 @@ package proxy
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
-
-	"github.com/thumbedge/thumbedge/proxy/page"
 )
 
 // pageMetrics count what became of pages; why one stayed as it was is counted with
@@ -54,11 +52,11 @@ func (p *pages) countLabels(counts *labelCounts) {
 }
 
 // countOthers counts the route URLs that a scan left alone.
-func (p *pages) countOthers(f *page.Found) {
-	if f.OtherHost > 0 {
-		p.metrics.labels[labelOtherAuthority].Add(float64(f.OtherHost))
+func (p *pages) countOthers(host, label int) {
+	if host > 0 {
+		p.metrics.labels[labelOtherAuthority].Add(float64(host))
 	}
-	if f.OtherLabel > 0 {
-		p.metrics.labels[labelOtherLabel].Add(float64(f.OtherLabel))
+	if label > 0 {
+		p.metrics.labels[labelOtherLabel].Add(float64(label))
 	}
 }

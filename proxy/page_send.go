@@ -9,26 +9,35 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/thumbedge/thumbedge/proxy/condition"
+	"github.com/thumbedge/thumbedge/proxy/responses"
 	"github.com/thumbedge/thumbedge/proxy/wire"
 	"github.com/thumbedge/thumbedge/proxy/wire/field"
 )
 
-// send answers with j.out, under the app's own head as far as that holds. It returns
-// false, and has changed nothing, where there is no memory to encode it.
-func (p *pages) send(r *wire.Request, j *job, answer *wire.Answer) bool {
+// send answers with what the page became, under the app's own head as far as that holds. It
+// returns false, and has changed nothing, where there is no memory to encode it. The entry is
+// the page's in the response cache, if it has one.
+func (p *pages) send(r *wire.Request, j *job, answer *wire.Answer, entry *responses.Entry) bool {
 	h := &answer.Header
 	appTag := h.Peek(fasthttp.HeaderETag)
 	j.tag = j.tag[:0]
 	if len(appTag) > 0 || len(h.Peek(fasthttp.HeaderLastModified)) > 0 {
-		j.tag = appendTag(j.tag, appTag, j.decided, j.out)
+		j.tag = appendTag(j.tag, appTag, j.decided, j.sum)
 	}
 	has := condition.NotModified(r.Header(), j.tag, nil)
 	body := j.out
-	if j.coding != nil && !has {
+	switch {
+	case has:
+	case j.finished != nil:
+		body = j.finished.body
+	case j.coding != nil:
 		if !j.encode() {
 			return false
 		}
 		body = j.packed
+	}
+	if !has {
+		p.finish(j, j.kept, entry, body)
 	}
 	j.leave()
 	p.rewritten(r, j)
@@ -97,7 +106,7 @@ func (p *pages) rewritten(r *wire.Request, j *job) {
 	p.metrics.rewritten.Inc()
 	r.MarkDetail("rewritten")
 	if p.log.Enabled(context.Background(), slog.LevelDebug) {
-		p.log.Debug("page rewritten", slog.String("uri", string(r.Target())), slog.Int("captures", len(j.found.IDs)),
+		p.log.Debug("page rewritten", slog.String("uri", string(r.Target())), slog.Int("captures", j.captures()),
 			slog.Int("warm", int(j.labels[labelWarm])), slog.Int("cold", int(j.labels[labelCold])), slog.Int("stale", int(j.labels[labelStale])),
 			slog.Int("private", int(j.labels[labelPrivate])), slog.Int("missing", int(j.labels[labelMissing])), slog.Int("unresolved", int(j.labels[labelUnresolved])))
 	}

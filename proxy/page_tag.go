@@ -67,12 +67,12 @@ func (d *decided) addURL(at int, id thumb.ID, known *thumb.Known, label uint64, 
 
 // appendTag appends the weak entity tag of a rewritten body, which every replica
 // gives alike. Where the app's own tag says which body was rewritten, that and what was
-// decided say the rest; otherwise the body itself is hashed, all of it.
-func appendTag(dst, appTag []byte, decided decided, body []byte) []byte {
+// decided say the rest; otherwise the body itself is hashed, all of it, by sumOf.
+func appendTag(dst, appTag []byte, decided decided, sumOf func() uint64) []byte {
 	decided.addText(appTag)
 	sum := uint64(decided)
 	if len(appTag) == 0 {
-		sum = xxhash.Sum64(body)
+		sum = sumOf()
 	}
 	dst = append(append(dst, "W/"...), tagPrefix...)
 	dst = strconv.AppendUint(dst, sum, 16)

@@ -79,7 +79,8 @@ func (p *pages) write(j *job, body []byte) passReason {
 	room := cap(j.out)
 	urls := p.resolver.PublicURLs()
 	j.soonest.include(urls.Expires)
-	j.decided.addURLs(&urls)
+	j.urls.addURLs(&urls)
+	j.decided = j.urls
 	w := page.NewRewriter(j.out[:0], body)
 	nulls := j.found.Nulls
 	for i := range j.found.Refs {

@@ -48,6 +48,7 @@ type pages struct {
 // pageResolver is what pages take of a Resolver.
 type pageResolver interface {
 	Resolve(ctx context.Context, ids []thumb.ID, answers []thumb.Known) error
+	Watch(ids []thumb.ID) (unchanged func() bool)
 	PublicURLs() thumb.StorageURLs
 }
 
@@ -127,7 +128,7 @@ func (p *pages) serve(r *wire.Request) {
 			answer.Whole(j.body)
 		}
 	}
-	if reason == "" && !p.send(r, j, answer) {
+	if reason == "" && !p.send(r, j, answer, entry) {
 		reason = reasonMemory
 	}
 	if reason != "" {
@@ -195,7 +196,7 @@ func (p *pages) rewriteTraced(r *wire.Request, j *job, encoding []byte, entry *r
 	ctx, end := p.tracer.Span(r.Traced(), "rewrite")
 	reason := p.rewrite(ctx, r, j, encoding, entry)
 	if end != nil {
-		end("", slog.Int("thumbedge.page.bytes", len(j.body)), slog.Int("thumbedge.page.captures", len(j.found.IDs)),
+		end("", slog.Int("thumbedge.page.bytes", len(j.body)), slog.Int("thumbedge.page.captures", j.captures()),
 			slog.Int("thumbedge.page.warm", int(j.labels[labelWarm])), slog.String("thumbedge.reason", string(reason)))
 	}
 	return reason
@@ -204,11 +205,25 @@ func (p *pages) rewriteTraced(r *wire.Request, j *job, encoding []byte, entry *r
 // rewrite makes j.out of what was read, and remembers with its entry in the response cache,
 // if there is one, what was found in it. A reason is why it stays as it is.
 func (p *pages) rewrite(ctx context.Context, r *wire.Request, j *job, encoding []byte, entry *responses.Entry) passReason {
-	body, reason := p.look(r, j, encoding, entry)
+	if isCoded(encoding) {
+		if j.coding = p.codings.Of(encoding); j.coding == nil {
+			return reasonEncoding
+		}
+	}
+	hosts := page.Hosts{r.AppHost(), r.ForwardedHost()}
+	j.kept = p.findingsOf(entry, hosts)
+	if p.repeat(r, j, j.kept) {
+		return ""
+	}
+	body, reason := p.look(j, j.kept, hosts)
 	if reason != "" {
 		return reason
 	}
-	p.countOthers(&j.found)
+	if j.kept == nil {
+		j.kept = p.keepFindings(j, entry, hosts, body)
+	}
+	p.countOthers(j.found.OtherHost, j.found.OtherLabel)
+	p.watch(j, j.kept, len(body))
 	switch {
 	case len(j.found.Refs) == 0 && len(j.found.Nulls) == 0 && len(j.ahead) == 0:
 		return reasonOfNone(j)
@@ -227,7 +242,7 @@ func (p *pages) rewrite(ctx context.Context, r *wire.Request, j *job, encoding [
 	if reason := p.write(j, body); reason != "" {
 		return reason
 	}
-	j.coding = p.codingTo(r, j)
+	j.coding = p.codingTo(r, j.coding, &j.soonest, len(j.out))
 	return ""
 }
 
@@ -247,12 +262,12 @@ const minPacked = 1 << 10
 // the app used, or where server.compress is on one that the client likes. A page with
 // signed URLs stays plain for a client with cookies: the app may echo parts of the
 // request in it, and its size would tell them apart (the BREACH attack).
-func (p *pages) codingTo(r *wire.Request, j *job) *coding.Coding {
+func (p *pages) codingTo(r *wire.Request, apps *coding.Coding, soonest *expiry, size int) *coding.Coding {
 	switch {
-	case j.soonest.set && len(r.Header().Peek(fasthttp.HeaderCookie)) > 0:
+	case soonest.set && len(r.Header().Peek(fasthttp.HeaderCookie)) > 0:
 		return nil
-	case j.coding != nil || !p.compress || len(j.out) < minPacked:
-		return j.coding
+	case apps != nil || !p.compress || size < minPacked:
+		return apps
 	}
 	return p.codings.Liked(r.Header().Peek(fasthttp.HeaderAcceptEncoding))
 }

@@ -27,6 +27,7 @@ type knownCaptures struct {
 	err     error
 	asked   [][]thumb.ID
 	urls    thumb.StorageURLs // without a Base: those of storageURL
+	changes int
 }
 
 var pageSpecs = thumb.Specs{{Label: "small", Width: 240}, {Label: "medium", Width: 1024}}
@@ -93,6 +94,17 @@ func (k *knownCaptures) set(id thumb.ID, verdicts ...thumb.Verdict) {
 	answer := thumb.Known{Standing: thumb.Public, Digits: [thumb.MaxSpecs]uint64{0x0123456789abcdef, 0x0123456789abcdef}}
 	copy(answer.Verdicts[:], verdicts)
 	k.answers[id] = answer
+	k.changes++
+}
+
+func (k *knownCaptures) Watch([]thumb.ID) func() bool {
+	changes := func() int {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		return k.changes
+	}
+	before := changes()
+	return func() bool { return changes() == before }
 }
 
 // warmCaptures are captures 1 (warm), 2 (small warm, medium cold), 3 (stale), 4

@@ -53,6 +53,8 @@ func (r *scriptedResolver) AppendURL(dst []byte, id thumb.ID, _ *thumb.Known, po
 	return fmt.Appendf(dst, "/media/%d/%d.jpg", id, position), r.expires
 }
 
+func (r *scriptedResolver) Watch([]thumb.ID) func() bool { return nil }
+
 func (r *scriptedResolver) PublicURLs() thumb.StorageURLs {
 	return thumb.StorageURLs{Base: "/media/", Own: "/media/"}
 }

@@ -100,10 +100,13 @@ func (w *WarmSet) restart(r *Reader, size int64) {
 }
 
 // Resolve fills known[i] with what is known of ids[i], as Reader.Resolve does, by the
-// labels in force when it is called. So do Fresh, AppendURL and AppendKey, each for itself.
+// labels in force when it is called. So do the others below, each for itself.
 func (w *WarmSet) Resolve(ctx context.Context, ids []thumb.ID, known []thumb.Known) error {
 	return w.Reader().Resolve(ctx, ids, known)
 }
+
+// Watch is the Reader's.
+func (w *WarmSet) Watch(ids []thumb.ID) (unchanged func() bool) { return w.Reader().Watch(ids) }
 
 // Fresh is the Reader's.
 func (w *WarmSet) Fresh(ctx context.Context, id thumb.ID) (thumb.Known, error) {

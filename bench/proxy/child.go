@@ -72,7 +72,7 @@ func serveThumbedge(ctx context.Context, ln net.Listener, app string, log *slog.
 	cfg.Upstream.URL = "http://" + app
 	cfg.Specs = labels
 	cfg.AccessLog = true
-	cfg.Responses.MaxSize = 256 << 20 // all the pages
+	cfg.Responses.MaxSize = 1 << 30 // as nginx has: all the pages, and what they became
 	server, err := proxy.New(cfg, proxy.Deps{
 		Resolver: warmSet, Renderer: noRenderer{}, Log: log, Metrics: proxy.NewMetrics(reg),
 	})

@@ -56,5 +56,11 @@ func (f *Found) Recall(k *Kept) {
 	}
 }
 
+// IDs are the captures that the body refers to, as Found has them. Nobody changes them.
+func (k *Kept) IDs() []thumb.ID { return k.ids }
+
+// Others are Found's OtherHost and OtherLabel.
+func (k *Kept) Others() (host, label int) { return k.otherHost, k.otherLabel }
+
 // Weight is roughly how many bytes of memory k holds.
 func (k *Kept) Weight() int { return keptSize + len(k.refs)*keptRefSize + cap(k.ids)*8 }

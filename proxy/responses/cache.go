@@ -52,6 +52,7 @@ type Cache struct {
 	clock     clock
 	flights   flights
 	verdicts  verdicts
+	spare     spare
 	updating  updating
 	visits    sync.Pool    // *visit
 	recording atomic.Int64 // bytes of bodies that are being kept, not whole yet

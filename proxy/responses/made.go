@@ -25,29 +25,33 @@ func (e *Entry) Made() Made {
 // entry may be one that is still to be kept (Fetched.Keeps). Where there is no room for it,
 // or the entry has gone meanwhile, nothing happens.
 func (c *Cache) Attach(e *Entry, value Made) {
-	m := &made{value, value.Weight()}
-	if r := c.rules(); m.weight <= min(r.MaxObject, r.MaxSize/8) {
-		c.store.attach(e, m)
-	}
+	c.attach(e, &made{value, value.Weight()})
+}
+
+// attach says whether there was room.
+func (c *Cache) attach(e *Entry, m *made) bool {
+	r := c.rules()
+	return m.weight <= min(r.MaxObject, r.MaxSize/8) && c.store.attach(e, m)
 }
 
 // attach is Attach. What is kept of the URL then costs more, as ristretto is told.
-func (s *store) attach(e *Entry, m *made) {
+func (s *store) attach(e *Entry, m *made) bool {
 	stripe := &s.stripes[e.hash%stripes]
 	stripe.Lock()
 	defer stripe.Unlock()
 	old := s.find(e.hash, []byte(e.key))
 	if old == nil || !old.has(e) {
 		e.made.Store(m) // add counts it
-		return
+		return true
 	}
 	before := e.cost()
 	next := &variants{key: old.key, entries: old.entries, cost: old.cost - before + e.costWith(m)}
 	if next.cost > s.size.Load()/4 {
-		return
+		return false
 	}
 	e.made.Store(m)
 	s.replace(e.hash, old, next)
+	return true
 }
 
 func (v *variants) has(e *Entry) bool {

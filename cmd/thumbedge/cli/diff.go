@@ -3,9 +3,12 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/admin"
@@ -17,7 +20,7 @@ import (
 func diff(ctx context.Context, env Env, path string, file *config.File) error {
 	var told admin.Changes
 	if err := askAdmin(ctx, file, "/config/changes", &told); err != nil {
-		return fmt.Errorf("asking the thumbedge that serves, at server.admin_listen %s: %w", file.Server.Admin.Listen, err)
+		return fmt.Errorf("asking the thumbedge that serves what would change: %w", err)
 	}
 	if own, err := filepath.Abs(path); err == nil && told.File != "" && told.File != own {
 		fmt.Fprintf(env.Stdout, "the thumbedge that serves reads %s, not %s\n", told.File, own)
@@ -46,13 +49,23 @@ func askAdmin(ctx context.Context, file *config.File, path string, into any) err
 	if token := file.Server.Admin.Token; token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
+	listen := file.Server.Admin.Listen
 	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
+	if asked := new(url.Error); errors.As(err, &asked) {
+		err = asked.Err // the rest repeats the address
+	}
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("nothing listens at server.admin_listen %s of this file: does thumbedge serve, with this file, on this machine?", listen)
+	case err != nil:
+		return fmt.Errorf("at server.admin_listen %s: %w", listen, err)
 	}
 	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("the admin listener answers %s", response.Status)
+	switch response.StatusCode {
+	case http.StatusOK:
+		return json.NewDecoder(response.Body).Decode(into)
+	case http.StatusUnauthorized:
+		return fmt.Errorf("server.admin_token of this file is not the one that is served with at %s", listen)
 	}
-	return json.NewDecoder(response.Body).Decode(into)
+	return fmt.Errorf("what listens at server.admin_listen %s answers %s", listen, response.Status)
 }

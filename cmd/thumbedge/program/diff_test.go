@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -14,8 +16,8 @@ import (
 	"github.com/thumbedge/thumbedge/internal/testenv"
 )
 
-// diff is what check --diff says of a file.
-func diff(path string) (status int, said string) {
+// diffOf is what check --diff says of a file.
+func diffOf(path string) (status int, said string) {
 	var out bytes.Buffer
 	env := cli.Env{Stdout: &out, Stderr: &out, LookupEnv: os.LookupEnv}
 	status = cli.Main(context.Background(), env, []string{"check", "--diff", "--config", path})
@@ -28,7 +30,20 @@ func TestCheckDiff(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, unstarted, with(func(f *config.File) { f.Server.Admin.Listen = testenv.FreeAddress(t) }))
 	r := s.serveRelabelled()
-	diff := func() (status int, said string) { return diff(r.path) }
+	wantsToken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
+	t.Cleanup(wantsToken.Close)
+	diff := func() (status int, said string) { return diffOf(r.path) }
+	for says, other := range map[string]func(*config.File){
+		"nothing listens at server.admin_listen 127.0.0.1:": func(f *config.File) { f.Server.Admin.Listen = testenv.FreeAddress(t) },
+		"server.admin_token of this file is not the one":    func(f *config.File) { f.Server.Admin.Listen = wantsToken.Listener.Addr().String() },
+	} {
+		file, path := r.file, filepath.Join(t.TempDir(), "thumbedge.toml")
+		other(&file)
+		r.writeFile(path, &file)
+		if status, said := diffOf(path); status != 1 || !strings.Contains(said, says) {
+			t.Errorf("%d, no %q in: %s", status, says, said)
+		}
+	}
 	edit := func(change func(*config.File)) {
 		change(&r.file)
 		r.writeFile(r.path, &r.file)
@@ -73,7 +88,7 @@ func TestSizeSetByHand(t *testing.T) {
 		t.Fatalf("resizing is %s: %s", response.Status, body)
 	}
 	const kept = "cache.max_size: stays 24MiB, which was set by hand; the file says 64MiB"
-	if status, said := diff(r.path); status != 0 || said != kept+"\n" {
+	if status, said := diffOf(r.path); status != 0 || said != kept+"\n" {
 		t.Errorf("by hand, diff says: %d, %s", status, said)
 	}
 	has("by hand", 24<<20)
@@ -85,14 +100,14 @@ func TestSizeSetByHand(t *testing.T) {
 
 	r.file.Cache.MaxSize = 40 << 20
 	r.writeFile(r.path, &r.file)
-	if status, said := diff(r.path); status != 0 || said != "cache.max_size: 24MiB -> 40MiB (reload)\n" {
+	if status, said := diffOf(r.path); status != 0 || said != "cache.max_size: 24MiB -> 40MiB (reload)\n" {
 		t.Errorf("of another value, diff says: %d, %s", status, said)
 	}
 	r.reload(func(*config.File) {})
 	has("after one with another size", 40<<20)
 	r.reload(func(f *config.File) { f.Cache.MaxSize, f.Thumbnails = 16<<20, orders[0] })
 	has("after one with another size and other labels", 16<<20)
-	if status, said := diff(r.path); status != 0 || said != "no key has another value\n" {
+	if status, said := diffOf(r.path); status != 0 || said != "no key has another value\n" {
 		t.Errorf("at the end, diff says: %d, %s", status, said)
 	}
 }

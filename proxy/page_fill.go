@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"math/bits"
 	"strconv"
 	"strings"
 	"time"
@@ -30,7 +31,7 @@ type filling struct {
 	specs    thumb.Specs
 	heads    [thumb.MaxSpecs]string // of a label's member, up to the capture's id
 	tails    [thumb.MaxSpecs]string // what follows that, up to the signature
-	decides  [thumb.MaxSpecs]uint64 // see pages
+	texts    filledTexts
 	filled   prometheus.Counter
 }
 
@@ -52,7 +53,6 @@ func newFilling(cfg Config, deps Deps) *filling {
 		signer: deps.Signer, renderer: deps.Renderer, base: strings.TrimSuffix(cfg.Server.PublicURL, "/") + cfg.Rewrite.Route,
 		captures: []byte(captures), events: []byte(api + "events/"), specs: cfg.Specs, filled: deps.Metrics.filled,
 	}
-	f.decides = decidesOf(cfg.Specs)
 	for position, spec := range cfg.Specs {
 		f.heads[position] = `"` + spec.Label + `":"` + f.base
 		f.tails[position] = "/?label=" + spec.Label + "&"
@@ -123,54 +123,59 @@ func (f *filling) fillUntil(j *job, w *page.Rewriter, nulls []page.Null, end int
 	}
 	for len(nulls) > 0 && nulls[0].Start < end {
 		j.work.Did(nullWork)
-		if n := f.fill(j, w, &nulls[0]); n > 0 {
-			j.filled += n
-			j.soonest.include(time.Unix(j.signedUntil, 0))
-		}
+		f.fill(j, w, &nulls[0])
 		nulls = nulls[1:]
+	}
+	if j.filled > 0 {
+		j.soonest.include(time.Unix(j.signedUntil, 0))
 	}
 	return nulls
 }
 
-// fill puts the URLs of a capture's labels in the place of its null, and says how many. A
-// label that is not to be had is left out; without any the null stays, and the client
-// does as it would without thumbedge.
-func (f *filling) fill(j *job, w *page.Rewriter, null *page.Null) int {
+// fill puts the URLs of a capture's labels in the place of its null. A label that is not to
+// be had is left out; without any the null stays, and the client does as it would without
+// thumbedge.
+func (f *filling) fill(j *job, w *page.Rewriter, null *page.Null) {
 	id, known := j.found.IDs[null.Capture], &j.known[null.Capture]
 	if known.Standing != thumb.Draft {
-		return 0
+		return
 	}
-	var dst []byte
-	var room [20]byte
-	digits := strconv.AppendInt(room[:0], int64(id), 10)
-	filled, start := 0, 0
+	of := filledOf{signer: j.signer, id: id, project: known.Project, until: j.signedUntil}
 	for position := range f.specs {
-		if known.Verdicts[position] != thumb.Warm && f.renderer.Failed(id, position) {
+		if known.Verdicts[position] == thumb.Warm || !f.renderer.Failed(id, position) {
+			of.labels |= 1 << position
+		}
+	}
+	if of.labels == 0 {
+		return
+	}
+	dst := w.OpenNull(null)
+	start := len(dst)
+	dst, hash, ok := f.texts.append(dst, &of)
+	if !ok {
+		dst = f.sign(dst, &of)
+		hash = f.texts.remember(&of, dst[start:])
+	}
+	w.Close(dst)
+	j.filled += bits.OnesCount64(of.labels)
+	j.decided.add(uint64(null.Start))
+	j.decided.add(hash)
+}
+
+// sign appends the object that takes a null's place.
+func (f *filling) sign(dst []byte, of *filledOf) []byte {
+	opens := byte('{')
+	for position, spec := range f.specs {
+		if of.labels>>position&1 == 0 {
 			continue
 		}
-		if filled++; filled == 1 {
-			dst = w.OpenNull(null)
-			start = len(dst)
-			dst = append(dst, '{')
-		} else {
-			dst = append(dst, ',')
-		}
-		dst = append(append(append(dst, f.heads[position]...), digits...), f.tails[position]...)
-		dst = j.signer.Append(dst, signing.Permission{ID: id, Label: f.specs[position].Label, Project: known.Project}, j.signedUntil)
+		dst = append(append(dst, opens), f.heads[position]...)
+		dst = append(strconv.AppendInt(dst, int64(of.id), 10), f.tails[position]...)
+		dst = of.signer.Append(dst, signing.Permission{ID: of.id, Label: spec.Label, Project: of.project}, of.until)
 		dst = append(dst, '"')
-		if j.filled == 0 && filled == 1 { // the key, the site and the moment are the same for all
-			j.decided.addText(dst[start:])
-		}
-		j.decided.add(f.decides[position])
+		opens = ','
 	}
-	if filled == 0 {
-		return 0
-	}
-	w.Close(append(dst, '}'))
-	j.decided.add(uint64(null.Start))
-	j.decided.add(uint64(id))
-	j.decided.add(uint64(known.Project))
-	return filled
+	return append(dst, '}')
 }
 
 // describe makes the head of a page with signatures keep it with this client. Fields that

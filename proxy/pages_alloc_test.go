@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/thumbedge/thumbedge/proxy/signing"
 	"github.com/thumbedge/thumbedge/resolver/thumb"
 )
 
@@ -140,6 +141,23 @@ func TestPageAllocatesNothing(t *testing.T) {
 		l := startPageLoop(t, fields)
 		if n := testing.AllocsPerRun(200, func() { l.once(t) }); n != 0 {
 			t.Errorf("%s: %v allocations for a page, want 0", name, n)
+		}
+	}
+}
+
+// Nor does it cost one to put signed URLs in the place of nulls, the same as before or others.
+func TestFillingAllocatesNothing(t *testing.T) {
+	signer := testSigner(t, testSite)
+	f := newFillingOf(&scriptedFilling{}, benchSpecs, func() *signing.Signer { return signer })
+	j, dst := jobOfNull(12, &thumb.Known{Standing: thumb.Draft, Project: 1 << 40}), make([]byte, 0, 1<<10)
+	for name, step := range map[string]int64{"remembered": 0, "signed": 1} {
+		if n := testing.AllocsPerRun(1000, func() {
+			j.known[0].Project += step
+			if len(f.fillOnly(j, dst)) <= len(nullBody) {
+				t.Fatal("nothing is filled in")
+			}
+		}); n != 0 {
+			t.Errorf("%s: %v allocations for a null, want 0", name, n)
 		}
 	}
 }

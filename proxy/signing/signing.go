@@ -43,7 +43,6 @@ type Permission struct {
 type Signer struct {
 	keys     []*key
 	lifetime int64 // seconds
-	recent   recent
 	scratch  sync.Pool
 }
 
@@ -77,18 +76,10 @@ const encoded = (sha256.Size*8 + 5) / 6
 
 // Append appends "expires=…&signature=…" to dst, which give a permission until expiry.
 func (s *Signer) Append(dst []byte, p Permission, expiry int64) []byte {
-	seen := s.recent.slot(p)
-	seen.Lock()
-	defer seen.Unlock()
-	if seen.permission != p || seen.expiry != expiry {
-		work := s.scratch.Get().(*scratch)
-		seen.permission, seen.expiry = p, expiry
-		text := strconv.AppendInt(append(seen.text[:0], "expires="...), expiry, 10)
-		text = append(append(text, "&signature="...), work.sign(s.keys[0], p, expiry)...)
-		seen.length = len(text)
-		s.scratch.Put(work)
-	}
-	return append(dst, seen.text[:seen.length]...)
+	work := s.scratch.Get().(*scratch)
+	defer s.scratch.Put(work)
+	dst = strconv.AppendInt(append(dst, "expires="...), expiry, 10)
+	return append(append(dst, "&signature="...), work.sign(s.keys[0], p, expiry)...)
 }
 
 // Verify says whether a signature gives the permission at now.

@@ -36,6 +36,7 @@ func TestModel(t *testing.T) {
 				})
 				s.Cut()
 				s.links.Wait()
+				t.Logf("%d pages were answered as before", s.repeated)
 			})
 		})
 	}
@@ -52,6 +53,15 @@ type modelled struct {
 	link  *link
 	links sync.WaitGroup
 	t     *testing.T
+
+	repeated int // pages that were answered as before
+	answered map[thumb.ID]answered
+}
+
+// answered is what a page was told of a capture, and what says whether that still holds.
+type answered struct {
+	known     thumb.Known
+	unchanged func() bool
 }
 
 // link is one connection of the listener.
@@ -66,7 +76,7 @@ type notice struct {
 }
 
 func newModelled(t *testing.T, seed uint64) *modelled {
-	s := &modelled{db: newTable(), rnd: rand.New(rand.NewPCG(seed, 1)), slow: rand.New(rand.NewPCG(seed, 2)), t: t}
+	s := &modelled{db: newTable(), rnd: rand.New(rand.NewPCG(seed, 1)), slow: rand.New(rand.NewPCG(seed, 2)), t: t, answered: map[thumb.ID]answered{}}
 	s.WarmSet = newWarmSet(t, s)
 	s.Restore()
 	return s
@@ -83,8 +93,36 @@ func (s *modelled) Captures(ctx context.Context, ids []thumb.ID) ([]thumb.Captur
 	return captures, err
 }
 
+// Page answers as the last pages were answered, where all of it still holds, or anew.
 func (s *modelled) Page(ids []thumb.ID, answers []thumb.Known) error {
-	return s.Resolve(context.Background(), ids, answers)
+	if s.repeat(ids, answers) {
+		return nil
+	}
+	ids = slices.Clone(ids)
+	unchanged := s.Watch(ids)
+	if err := s.Resolve(context.Background(), ids, answers); err != nil || unchanged == nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, id := range ids {
+		s.answered[id] = answered{answers[i], unchanged}
+	}
+	return nil
+}
+
+func (s *modelled) repeat(ids []thumb.ID, answers []thumb.Known) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, id := range ids {
+		a, ok := s.answered[id]
+		if !ok || !a.unchanged() {
+			return false
+		}
+		answers[i] = a.known
+	}
+	s.repeated++
+	return true
 }
 
 func (s *modelled) Write(captures []thumb.Capture) error {

@@ -52,7 +52,7 @@ WITH portion AS (
 	INSERT INTO {files} AS f (path, capture_id, due)
 	SELECT path, capture_id, clock_timestamp() + make_interval(secs => $4) FROM deleted
 	WHERE starts_with(path, folder) AND length(path) > length(folder) AND strpos(substr(path, length(folder) + 1), '/') = 0
-	ON CONFLICT (path) DO UPDATE SET due = greatest(f.due, excluded.due)
+	ON CONFLICT (path) DO UPDATE SET due = greatest(f.due, excluded.due), tries = 0
 ), claimed AS (
 	UPDATE thumbedge.draft_project d SET due = clock_timestamp() + make_interval(secs => $6) FROM draft WHERE d.project_id = draft.id
 )

@@ -25,6 +25,10 @@ ON CONFLICT (path) DO NOTHING`
 // or a removal that fails, needs no clearing up. SKIP LOCKED keeps two replicas
 // that claim at once from waiting for each other; each looks at a row's due time
 // once more when it has its lock.
+//
+// The tries are what a claim goes by: whoever records anew a file whose row has gone only
+// now sets them to 0, which ends the claim. Its due time may not tell: it stays where the
+// claim's end is later than the file's new time.
 const claimSQL = `
 UPDATE {files} f
 SET due = clock_timestamp() + make_interval(secs => $2 * power(2, least(f.tries, 8))), tries = f.tries + 1
@@ -33,7 +37,13 @@ FROM (
 	ORDER BY due LIMIT $1 FOR UPDATE SKIP LOCKED
 ) claimed
 WHERE f.path = claimed.path
-RETURNING f.capture_id, f.path`
+RETURNING f.capture_id, f.path, f.tries`
+
+// lastLookSQL says of a claimed file whether the claim still holds, and whether a row names
+// the file: both at one moment. A row that goes in between would be missed by either alone.
+const lastLookSQL = `
+SELECT EXISTS (SELECT FROM {files} WHERE path = $1 AND tries = $2),
+	EXISTS (SELECT FROM {thumbnail} WHERE source_image_id = $3 AND path = $1)`
 
 // claim is how long a sweep has its files to itself at least; it hands none out
 // after half of it.
@@ -58,7 +68,8 @@ func (t *Table) Discard(ctx context.Context, id thumb.ID, paths []string, after 
 
 // Sweep claims up to limit files whose time has come, hands each that no row names
 // to remove, right after that last look, and forgets those that were removed or
-// are named. Two replicas never get the same file. It returns how many it forgot;
+// are named. Two replicas never get the same file. A file that was recorded anew since it
+// was claimed is left alone until its new time. It returns how many it forgot;
 // a file whose removal failed is tried again later, ever less often. The error is
 // the first that remove returned, as it is, or wraps thumb.ErrDatabase.
 //
@@ -90,6 +101,7 @@ func (t *Table) Sweep(ctx context.Context, limit int, remove func(ctx context.Co
 type claimed struct {
 	CaptureID thumb.ID
 	Path      string
+	Tries     int
 }
 
 func (t *Table) claimFiles(ctx context.Context, conn *pgxpool.Conn, limit int) ([]claimed, error) {
@@ -106,15 +118,14 @@ func (t *Table) claimFiles(ctx context.Context, conn *pgxpool.Conn, limit int) (
 }
 
 func (t *Table) sweepOne(ctx context.Context, f claimed, remove func(context.Context, thumb.ID, string) error) (gone bool, err error) {
-	named := !t.ours(f.CaptureID, f.Path)
+	held, named := true, !t.ours(f.CaptureID, f.Path)
 	if !named {
 		err = t.run(ctx, "sweep", "looking whether a row names a file", func(ctx context.Context, conn *pgxpool.Conn) error {
-			return conn.QueryRow(ctx, t.sql(`SELECT EXISTS (SELECT FROM {thumbnail} WHERE source_image_id = $1 AND path = $2)`),
-				int64(f.CaptureID), f.Path).Scan(&named)
+			return conn.QueryRow(ctx, t.sql(lastLookSQL), f.Path, f.Tries, int64(f.CaptureID)).Scan(&held, &named)
 		})
-		if err != nil {
-			return false, err
-		}
+	}
+	if err != nil || !held {
+		return false, err
 	}
 	if !named {
 		if err := remove(ctx, f.CaptureID, f.Path); err != nil {
@@ -122,7 +133,7 @@ func (t *Table) sweepOne(ctx context.Context, f claimed, remove func(context.Con
 		}
 	}
 	err = t.run(ctx, "sweep", "forgetting a deleted file", func(ctx context.Context, conn *pgxpool.Conn) error {
-		_, err := conn.Exec(ctx, t.sql(`DELETE FROM {files} WHERE path = $1`), f.Path)
+		_, err := conn.Exec(ctx, t.sql(`DELETE FROM {files} WHERE path = $1 AND tries = $2`), f.Path, f.Tries)
 		return err
 	})
 	return err == nil, err

@@ -20,7 +20,7 @@ const orphansSQL = `, orphaned AS (
 ), recorded AS (
 	INSERT INTO {files} AS f (path, capture_id, due)
 	SELECT path, source_image_id, clock_timestamp() + make_interval(secs => $1) FROM deleted
-	ON CONFLICT (path) DO UPDATE SET due = greatest(f.due, excluded.due)
+	ON CONFLICT (path) DO UPDATE SET due = greatest(f.due, excluded.due), tries = 0
 )
 SELECT (SELECT count(*) FROM deleted), coalesce((SELECT max(id) FROM portion), 0)`
 

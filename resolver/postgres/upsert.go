@@ -71,7 +71,7 @@ const recordUnnamedSQL = `, taken_back AS (
 	) AS unnamed
 	WHERE starts_with(path, $8) AND length(path) > length($8) AND strpos(substr(path, length($8) + 1), '/') = 0
 	ORDER BY path
-	ON CONFLICT (path) DO UPDATE SET due = greatest(f.due, excluded.due)
+	ON CONFLICT (path) DO UPDATE SET due = greatest(f.due, excluded.due), tries = 0
 )`
 
 const upsertedSQL = ` SELECT f.label, f.path, coalesce(f.old, ''), f.newer, w.label IS NOT NULL FROM found f LEFT JOIN written w USING (label)`

@@ -92,7 +92,7 @@ var Mutants = []Mutant{
 		{"	var rows []thumb.Row\n", "	if again, err := r.database.Original(ctx, j.id); err == nil {\n\t\twork = &again\n\t}\n	var rows []thumb.Row\n"},
 	}, slow, time.Minute},
 	{"deletion without the last look", "file deleted too early", "resolver/postgres/files.go", []overlay.Snippet{
-		{"f.Path).Scan(&named)", "f.Path).Scan(new(bool))"},
+		{".Scan(&held, &named)", ".Scan(&held, new(bool))"},
 	}, restored, 5 * time.Minute},
 	{"lease taken from whoever has it", "lease taken early", "resolver/postgres/lease.go", []overlay.Snippet{
 		{"OR l.until <= clock_timestamp()", "OR true"},

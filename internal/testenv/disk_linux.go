@@ -55,18 +55,22 @@ func InterceptDisk(t *testing.T) *Disk {
 	return intercept(t, func(*notification) bool { return true }, unix.SYS_FSYNC, unix.SYS_FDATASYNC, unix.SYS_PWRITE64)
 }
 
-// InterceptReads makes a Disk through which this process opens and reads the files of a
-// folder, whose name is as the kernel has it, without links, by a descriptor of it or of a
+// InterceptReads makes a Disk through which this process opens, reads and sends the files of
+// a folder, those without a name too, whose name is as the kernel has it, without links, by a descriptor of it or of a
 // folder below. It is one process's only Disk.
 func InterceptReads(t *testing.T, folder string) *Disk {
 	t.Helper()
 	return intercept(t, func(n *notification) bool {
-		name := nameOf(int32(n.args[0]))
+		file := n.args[0]
+		if n.number == unix.SYS_SENDFILE {
+			file = n.args[1]
+		}
+		name := nameOf(int32(file))
 		if n.number == unix.SYS_OPENAT {
 			name = filepath.Join(name, textAt(uintptr(n.args[1])))
 		}
 		return name == folder || strings.HasPrefix(name, folder+"/")
-	}, unix.SYS_OPENAT, unix.SYS_PREAD64)
+	}, unix.SYS_OPENAT, unix.SYS_PREAD64, unix.SYS_SENDFILE)
 }
 
 // nameOf returns what a descriptor of this process is open on; "" for none, and for the

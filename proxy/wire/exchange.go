@@ -170,9 +170,9 @@ func (a *appConn) sendWith(head []byte, b *spool.Body) error {
 	parts := append(make([][]byte, 0, maxParts), head)
 	for {
 		part, err := b.Next()
-		if err == nil && part.File != nil {
+		if err == nil && part.InFile() {
 			part.Bytes = make([]byte, part.Length)
-			_, err = io.ReadFull(part.File, part.Bytes)
+			_, err = part.ReadAt(part.Bytes, 0)
 		}
 		if err != nil && err != io.EOF {
 			return fmt.Errorf("%w: %w", errSpool, err)

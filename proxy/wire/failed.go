@@ -23,6 +23,7 @@ var failures = []failure{
 	{errResponseTimeout, 504, "timeout", "The application did not answer in time."},
 	{errNoAnswer, 502, "no_answer", "The application did not answer."},
 	{errBadAnswer, 502, "bad_answer", "The application's answer could not be understood."},
+	{errSpool, 503, "spool", "The request's body could not be kept."},
 }
 
 var unknownFailure = failure{nil, 502, "other", "The application did not answer."}

@@ -55,7 +55,7 @@ func (c *client) offer(parts ...[]byte) (*spool.Body, error) {
 }
 
 // follow sends the client what is in the body, and what the app still gives. It says
-// whether the app's connection was given back; an error is the app's.
+// whether the app's connection was given back; an error is the app's, or the disk's.
 func (r *Answer) follow(c *client, b *spool.Body, length int64) (released bool, err error) {
 	c.s.metrics.spooledAnswers.Inc()
 	f := &follower{r: r, a: r.conn, body: b, length: length, done: make(chan struct{})}
@@ -82,7 +82,9 @@ func (r *Answer) follow(c *client, b *spool.Body, length int64) (released bool, 
 		case err != nil:
 			return false, err
 		}
-		if err := c.writeSpooled(part); err != nil {
+		if err := c.writeSpooled(part); errors.Is(err, errSpool) {
+			return false, err
+		} else if err != nil {
 			c.gone()
 			return false, nil
 		}
@@ -93,11 +95,15 @@ func (r *Answer) follow(c *client, b *spool.Body, length int64) (released bool, 
 
 // writeSpooled writes a part to the client.
 func (c *client) writeSpooled(part spool.Part) error {
-	if part.File == nil {
+	if !part.InFile() {
 		return c.write(part.Bytes)
 	}
-	rest := &io.LimitedReader{R: part.File, N: part.Length}
-	return c.persist(func() (int64, error) { return io.Copy(c.streamConn, rest) })
+	done := int64(0)
+	return c.persist(func() (int64, error) {
+		n, err := c.outlet.writeFile(part, done, &c.s.buffers)
+		done += n
+		return n, err
+	})
 }
 
 // run takes the answer from the app.

@@ -1,12 +1,15 @@
 package wire
 
 import (
+	"fmt"
 	"io"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/thumbedge/thumbedge/proxy/wire/giveway"
+	"github.com/thumbedge/thumbedge/proxy/wire/spool"
 )
 
 const (
@@ -64,6 +67,37 @@ func (o *outlet) writeNow() (int, error) {
 		err = o.err
 	}
 	return before - o.left, err
+}
+
+// writeFile writes a part of a spooled body that is in a file, from a position on, and
+// returns how much of it was written; likewise it may be called again. It has one of the
+// buffers, of copyBuffer, while the peer takes something: what a slow one leaves of that is
+// read again. Sendfile would need none, and would wait for a disk that stands still.
+func (o *outlet) writeFile(part spool.Part, from int64, buffers *sync.Pool) (n int64, err error) {
+	write := func(fd uintptr) bool {
+		buf := buffers.Get().(*[]byte)
+		defer buffers.Put(buf)
+		defer o.set()
+		for from+n < part.Length {
+			data := (*buf)[:min(part.Length-from-n, int64(len(*buf)))]
+			if _, failure := part.ReadAt(data, from+n); failure != nil {
+				o.err = fmt.Errorf("%w: %w", errSpool, failure)
+				return true
+			}
+			o.set(data)
+			all := o.flushTo(fd)
+			n += int64(len(data) - o.left)
+			if !all || o.err != nil {
+				return all
+			}
+		}
+		return true
+	}
+	o.err = nil
+	if err = o.raw.Write(write); err == nil {
+		err = o.err
+	}
+	return n, err
 }
 
 func (o *outlet) flushTo(fd uintptr) bool {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"strconv"
 	"sync/atomic"
@@ -66,7 +65,7 @@ func (u *upload) sendSpooled(b *spool.Body) bool {
 			u.fail(fmt.Errorf("%w: %w", errSpool, err))
 			return false
 		}
-		if part.File == nil {
+		if !part.InFile() {
 			if !u.send(part.Bytes) {
 				return false
 			}
@@ -77,35 +76,21 @@ func (u *upload) sendSpooled(b *spool.Body) bool {
 	}
 }
 
-// sendFile sends a part that is in a file, without taking it to memory where the
-// kernel can.
+// sendFile sends a part that is in a file.
 func (u *upload) sendFile(part spool.Part) bool {
-	if _, tcp := u.a.streamConn.(*net.TCPConn); !tcp {
-		return u.copyFile(part)
+	var out outlet
+	out.init(u.a.raw)
+	done := int64(0)
+	err := persist(u.a.raw, u.a.pool.stall, u.setDeadline, func() (int64, error) {
+		n, err := out.writeFile(part, done, &u.c.s.buffers)
+		done += n
+		return n, err
+	})
+	u.sent.Add(done)
+	if errors.Is(err, errSpool) {
+		u.fail(err)
 	}
-	rest := &io.LimitedReader{R: part.File, N: part.Length}
-	err := persist(u.a.raw, u.a.pool.stall, u.setDeadline, func() (int64, error) { return io.Copy(u.a.streamConn, rest) })
-	u.sent.Add(part.Length - rest.N)
 	return u.wrote(err)
-}
-
-// copyFile is sendFile where the kernel cannot: there io.Copy would lose what it has read
-// and not written yet when a deadline interrupts it.
-func (u *upload) copyFile(part spool.Part) bool {
-	buf := u.c.s.buffers.Get().(*[]byte)
-	defer u.c.s.buffers.Put(buf)
-	for left := part.Length; left > 0; {
-		n, err := io.ReadFull(part.File, (*buf)[:min(left, int64(len(*buf)))])
-		if err != nil {
-			u.fail(fmt.Errorf("%w: %w", errSpool, err))
-			return false
-		}
-		if !u.send((*buf)[:n]) {
-			return false
-		}
-		left -= int64(n)
-	}
-	return true
 }
 
 // stream sends what the client still sends.

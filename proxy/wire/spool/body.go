@@ -4,6 +4,8 @@ import (
 	"io"
 	"os"
 	"sync"
+
+	"github.com/thumbedge/thumbedge/internal/disk"
 )
 
 // Body is one body. One goroutine writes it (Room and Commit, Write, Push, End) and one
@@ -49,12 +51,24 @@ func (b *Body) Len() int64 {
 	return b.length
 }
 
-// Part is the next piece of a body: Bytes, or Length bytes of File from its position
-// on, for sendfile. It is valid until Skip, and File is for reading only.
+// Part is the next piece of a body: Bytes, or Length bytes of a file, which ReadAt reads.
+// It is valid until Skip.
 type Part struct {
 	Bytes  []byte
-	File   *os.File
 	Length int64
+
+	file *os.File
+	from int64 // in file
+	disk *disk.Disk
+}
+
+// InFile says whether the part is in a file.
+func (p Part) InFile() bool { return p.file != nil }
+
+// ReadAt reads from a position of a part that is in a file, for as long as the disk
+// answers: an error may wrap disk.ErrStandsStill.
+func (p Part) ReadAt(b []byte, off int64) (int, error) {
+	return p.disk.ReadAt(p.file, b, p.from+off)
 }
 
 // Next waits for bytes and returns the next ones, without going past them. After the
@@ -81,10 +95,7 @@ func (b *Body) Next() (Part, error) {
 		b.passed += int64(len(data))
 	}
 	if at < b.filed {
-		if _, err := b.file.Seek(at, io.SeekStart); err != nil {
-			return Part{}, err
-		}
-		return Part{File: b.file, Length: b.filed - at}, nil
+		return Part{Length: b.filed - at, file: b.file, from: at, disk: b.store.reads}, nil
 	}
 	at -= b.filed
 	return Part{Bytes: b.lent[at:], Length: int64(len(b.lent)) - at}, nil

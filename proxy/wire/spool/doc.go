@@ -16,6 +16,6 @@
 //     End(nil).
 //   - What cannot be taken is refused at once, with ErrTooLarge, ErrFull or ErrDisk;
 //     only Push waits, until its bytes were read.
-//   - A file's bytes never change once they were written: the kernel may still be
-//     sending them when the reader has gone on.
+//   - A file's bytes never change once they were written: what was asked of a disk that
+//     stands still is read when the reader has long gone.
 package spool

@@ -25,9 +25,9 @@ func take(t testing.TB, b *Body, most int) ([]byte, error) {
 		return nil, err
 	}
 	data := part.Bytes
-	if part.File != nil {
+	if part.InFile() {
 		data = make([]byte, min(part.Length, int64(most)))
-		if _, err := io.ReadFull(part.File, data); err != nil {
+		if _, err := part.ReadAt(data, 0); err != nil {
 			t.Fatalf("reading the file: %v", err)
 		}
 	} else if int64(len(data)) != part.Length {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/thumbedge/thumbedge/internal/disk"
 )
 
 // Why a body takes no more bytes.
@@ -31,6 +33,7 @@ type Store struct {
 	memory atomic.Int64
 	disk   atomic.Int64
 	pools  [len(chunkSizes)]sync.Pool // *chunk, by size
+	reads  *disk.Disk                 // that files are read from
 	named  bool                       // the file system does not make files without a name; for tests
 }
 
@@ -38,7 +41,7 @@ type Store struct {
 // A directory that cannot be used is no error: see Notice.
 func New(cfg Config) *Store {
 	cfg.Dir = directory(cfg.Dir)
-	s := &Store{cfg: cfg}
+	s := &Store{cfg: cfg, reads: disk.New()}
 	for i, size := range chunkSizes {
 		s.pools[i].New = func() any { return &chunk{buf: make([]byte, size), class: i} }
 	}

@@ -2,8 +2,12 @@ package wire
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/thumbedge/thumbedge/internal/growth"
+	"github.com/thumbedge/thumbedge/proxy/wire/wiretest"
 )
 
 // apart is a connection that looks, when it is closed, whether the pool is free meanwhile.
@@ -77,3 +81,48 @@ func TestJoiningHeadersIsBoundedWork(t *testing.T) {
 		}
 	}
 }
+
+// A head as large as server.max_header may be takes no longer than many small ones of as many
+// bytes: to read who the client is off a trusted proxy's claims, to tell the app, and to
+// write the access log.
+func TestLargestHeadIsReadAsFastAsManySmallOnes(t *testing.T) {
+	const largest, parts = 1<<20 - 512, 64
+	a := wiretest.StartApp(t, wiretest.Answering(wiretest.OK))
+	p := startServer(t, a.Addr, func(cfg *Config) { cfg.Server.MaxHeader = 1 << 20 })
+	w := p.Dial()
+	for name, of := range map[string]func(size int) (target, lines string){
+		"hops": func(n int) (string, string) {
+			return "/x", "X-Forwarded-For: " + filled("127.0.0.1, ", n) + "1.2.3.4\r\n"
+		},
+		"hops, a line each":    func(n int) (string, string) { return "/x", filled("X-Forwarded-For: 127.0.0.1\r\n", n) },
+		"one hop that is none": func(n int) (string, string) { return "/x", "X-Forwarded-For: " + filled("1", n) + "\r\n" },
+		"empty hops":           func(n int) (string, string) { return "/x", "X-Forwarded-For: " + filled(",", n) + "\r\n" },
+		"elements": func(n int) (string, string) {
+			return "/x", "Forwarded: " + filled("for=127.0.0.1;proto=http, ", n) + "by=x\r\n"
+		},
+		"elements, a line each":   func(n int) (string, string) { return "/x", filled("Forwarded: for=127.0.0.1\r\n", n) },
+		"one element":             func(n int) (string, string) { return "/x", "Forwarded: " + filled("for=127.0.0.1;", n) + "by=x\r\n" },
+		"a quote that never ends": func(n int) (string, string) { return "/x", "Forwarded: for=\"" + filled("\\,;", n) + "\r\n" },
+		"a target":                func(n int) (string, string) { return "/" + filled("x", n), "" },
+		"a target to be quoted":   func(n int) (string, string) { return "/?" + filled("\"=", n), "" },
+		"claims, a line each":     func(n int) (string, string) { return "/x", filled("X-Real-IP: 127.0.0.1\r\n", n) },
+	} {
+		ask := func(size, times int) func() {
+			target, lines := of(size)
+			request := "GET " + target + " HTTP/1.1\r\nHost: site.test\r\nX-Request-Id: mine\r\n" + lines + "\r\n"
+			return func() {
+				for range times {
+					if raw := w.Send(request).Answer(); wiretest.Body(raw) != "ok" {
+						t.Fatalf("%s: a head of %d bytes is answered %q", name, len(request), raw)
+					}
+				}
+			}
+		}
+		if times := growth.TimesOfLong(ask(largest/parts, parts), ask(largest, 1)); times > 4 {
+			t.Errorf("%s: one head of 1 MiB takes %.1f times as long as %d that are as large together", name, times, parts)
+		}
+	}
+}
+
+// filled repeats text to so many bytes at most.
+func filled(text string, size int) string { return strings.Repeat(text, size/len(text)) }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"image/jpeg"
 	"io"
@@ -19,8 +18,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/thumbedge/thumbedge/cmd/thumbedge/config"
 	"github.com/thumbedge/thumbedge/internal/testenv"
@@ -220,101 +217,6 @@ func TestDiskThatStandsStill(t *testing.T) {
 	if !<-uploaded {
 		t.Error("the upload did not reach the app as it was sent")
 	}
-	s.allWarm(ids)
-	s.rowsHaveFiles(s.file.Storage.Root)
-}
-
-// PostgreSQL's disk fills up, with its data and its log: pages are the app's or right
-// rewrites, no row is without its file, and with room again all is as before.
-func TestFullDiskUnderTheDatabase(t *testing.T) {
-	t.Parallel()
-	if !testenv.Alone(t) {
-		return
-	}
-	disk, before := testenv.SmallDisk(t, "200m"), os.Getenv("TMPDIR")
-	_ = os.Setenv("TMPDIR", disk) // where the server's folder is made
-	server := testenv.Postgres(t, "synchronous_commit=on")
-	_ = os.Setenv("TMPDIR", before)
-	o := &outage{site: newSiteOn(t, server.TCPURL("postgres"), with(quickToTryAgain), with(patientWithRenders)), server: server}
-	ids := o.captures(20)
-	o.coldAnswers(ids[:5])
-	giveBack := testenv.Fill(t, disk, 0)
-	// Rows of a transaction that fails take what room the table still had.
-	var full error
-	for attempt := 0; full == nil && attempt < 1000; attempt++ {
-		_, full = o.pool.Exec(t.Context(), `INSERT INTO main_sourceimagethumbnail (created_at, updated_at, path, label, width, height, size, source_image_id)
-			SELECT now(), now(), '', repeat('x', 200) || $1::int || '/' || n, 1, 1, 1, $2 FROM generate_series(1, 500) AS n`, attempt, ids[0])
-	}
-	o.exec(`DELETE FROM main_sourceimagethumbnail WHERE path = ''`)
-	var refused *pgconn.PgError
-	if !errors.As(full, &refused) || refused.Code != "53100" { // disk_full
-		t.Errorf("filling the disk ended with %v", full)
-	}
-	kept, unkept, others := o.coldAnswers(ids)
-	if unkept == 0 {
-		t.Error("no picture was given that could not be kept")
-	}
-	t.Logf("the database says %v; %d thumbnails were kept, %d given all the same, %d not", full, kept, unkept, others)
-	rowsWere := o.rowsHaveFiles(o.file.Storage.Root)
-	response, page := o.get(o.url + "/api/v2/captures/?limit=1000")
-	own, want := o.get(o.appURL + "/api/v2/captures/?limit=1000")
-	if response.StatusCode != own.StatusCode || response.StatusCode == http.StatusOK && len(o.thumbnailsOf(page)) != len(o.thumbnailsOf(want)) {
-		t.Errorf("the page is %s, the app's own %s", response.Status, own.Status)
-	}
-	if warm := o.pageIsRight(len(ids)); warm != rowsWere {
-		t.Errorf("%d thumbnails are on the page, the database has %d", warm, rowsWere)
-	}
-	giveBack()
-	if alive, err := o.pool.Exec(t.Context(), `SELECT 1`); err != nil {
-		t.Logf("the server has ended, and is started again: %v %v", alive, err)
-		_ = server.Stop()
-		o.restart()
-	}
-	o.eventually("pages are there", func() bool {
-		response, _ := o.get(o.url + "/api/v2/captures/?limit=1000")
-		return response.StatusCode == http.StatusOK
-	})
-	o.rowsHaveFiles(o.file.Storage.Root)
-	o.allWarm(ids)
-	o.rowsHaveFiles(o.file.Storage.Root)
-}
-
-// No commit of PostgreSQL's comes to an end, as when its log's disk stands still. Its
-// readers notice nothing, and neither do pages.
-func TestDatabaseWhoseCommitsStandStill(t *testing.T) {
-	t.Parallel()
-	server := testenv.Postgres(t, "synchronous_commit=on")
-	s := newSiteOn(t, server.TCPURL("postgres"), with(quickToTryAgain))
-	ids := s.captures(6)
-	s.coldAnswers(ids[:3])
-	setting := func(sql string) {
-		conn := (&outage{site: s}).connect(server)
-		defer conn.Close(context.Background())
-		for _, statement := range []string{sql, `SELECT pg_reload_conf()`} {
-			if _, err := conn.Exec(t.Context(), statement); err != nil {
-				t.Fatal(err)
-			}
-		}
-		// What a commit waits for: a standby that never comes.
-		s.eventually("the server has read it", func() bool {
-			var waits string
-			err := conn.QueryRow(t.Context(), `SHOW synchronous_standby_names`).Scan(&waits)
-			return err == nil && (waits == "nobody") == strings.Contains(sql, "nobody")
-		})
-	}
-	setting(`ALTER SYSTEM SET synchronous_standby_names = 'nobody'`)
-	answered := make(chan struct{})
-	go func() {
-		defer close(answered)
-		s.coldAnswers(ids[3:])
-	}()
-	for range 20 {
-		if warm := s.pageIsRight(len(ids)); warm < 6 {
-			t.Errorf("%d thumbnails are on the page, want the 6 that were there", warm)
-		}
-	}
-	setting(`ALTER SYSTEM RESET synchronous_standby_names`)
-	<-answered
 	s.allWarm(ids)
 	s.rowsHaveFiles(s.file.Storage.Root)
 }

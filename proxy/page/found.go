@@ -44,7 +44,7 @@ type Found struct {
 
 // Weight is roughly how many bytes of memory f holds.
 func (f *Found) Weight() int {
-	return cap(f.Refs)*40 + cap(f.Nulls)*24 + cap(f.IDs)*8 + len(f.slots)*4 + cap(f.blocks)*24 + cap(f.scratch) + cap(f.open)
+	return cap(f.Refs)*40 + cap(f.Nulls)*24 + cap(f.IDs)*8 + len(f.slots)*4 + cap(f.blocks)*16 + cap(f.scratch) + cap(f.open)
 }
 
 func (f *Found) between(bytes int) {

@@ -1,7 +1,6 @@
 package page
 
 import (
-	"bytes"
 	"cmp"
 	"slices"
 
@@ -55,6 +54,9 @@ func (w *walk) nulls(place Place) {
 		w.outlineHead()
 		w.letIn = stretch
 		r := reading{walk: w, blocks: f.blocks}
+		if !w.escapes {
+			r.plain = len(w.body)
+		}
 		at = r.object(at, levels[place])
 	}
 	if at < 0 || w.space(at) != len(w.body) {
@@ -92,7 +94,7 @@ func (r *reading) object(at int, l *level) (end int) {
 			return -1
 		}
 		name := r.body[at+1 : quote]
-		if r.mayEscape(at, quote) && bytes.IndexByte(name, '\\') >= 0 {
+		if quote > r.plain && r.escaped(at, quote) {
 			return -1 // it may be any of those that are looked for
 		}
 		if at = r.past(quote+1, ':'); r.byteAt(at) != ':' {

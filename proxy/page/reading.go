@@ -1,13 +1,14 @@
 package page
 
 import (
+	"bytes"
 	"math/bits"
 	"slices"
 )
 
 // outline is what the first walk found in a block, kept for a second one: of its bytes
-// those that begin or end strings, the brackets outside strings, and the backslashes.
-type outline struct{ quotes, brackets, backslashes uint64 }
+// those that begin or end strings, and the brackets outside strings.
+type outline struct{ quotes, brackets uint64 }
 
 // outline keeps the outlines of blocks that were looked at, from the chunk with the first
 // null on: most bodies have none.
@@ -19,7 +20,7 @@ func (w *walk) outline(part []masks, first int) {
 	}
 	for i := range part {
 		m := &part[i]
-		f.blocks[first+i] = outline{m.quotes, m.brackets &^ m.parity, m.backslashes}
+		f.blocks[first+i] = outline{m.quotes, m.brackets &^ m.parity}
 	}
 }
 
@@ -45,6 +46,7 @@ func (w *walk) outlineHead() {
 type reading struct {
 	*walk
 	blocks []outline
+	plain  int // no backslash stands between where the walk is and here
 }
 
 // past is space where c is expected, and stands there at once as a rule.
@@ -73,10 +75,15 @@ func (r *reading) quote(at int) int {
 	return -1
 }
 
-// mayEscape says whether there may be a backslash between two places.
-func (r *reading) mayEscape(from, to int) bool {
-	first, last := uint(from)/blockSize, uint(to)/blockSize
-	return r.blocks[first].backslashes|r.blocks[last].backslashes != 0 || last-first > 1
+// escaped says whether a backslash stands between two places, where the last one is not plain.
+// It looks ahead a little, so that most names need no look of their own.
+func (r *reading) escaped(from, to int) bool {
+	ahead := r.body[from:min(max(to, from+blockSize*chunk), len(r.body))]
+	if r.plain = bytes.IndexByte(ahead, '\\'); r.plain < 0 {
+		r.plain = len(ahead)
+	}
+	r.plain += from
+	return r.plain < to
 }
 
 // deepest is how many brackets may be open at once in a value that is skipped: as many as

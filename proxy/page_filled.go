@@ -10,9 +10,10 @@ import (
 )
 
 // filledTexts remembers what was put in the place of nulls last, for pages that are polled:
-// until they are signed for another moment, the same takes each null's place. Signing a label
-// takes some twenty times as long. Nothing of it is used to verify, so that nobody can tell
-// by the time that takes who was shown what.
+// until they are signed for another moment, the same takes each null's place, some 500 bytes for
+// three labels. Signing them takes some twenty times as long on a processor without
+// instructions for SHA-256. Nothing of it is used to verify, so that nobody can tell by the
+// time that takes who was shown what.
 type filledTexts [1 << 12]filledText
 
 // filledText is the text that took a capture's null's place.

@@ -38,8 +38,9 @@ func (h *Header) readFrom(br *bufio.Reader) error {
 	if err != nil {
 		return err
 	}
-	h.keep(raw) // first: where it joins a folded line fasthttp writes over it
-	if h.repeated || h.identity || hasOddBytes(raw) {
+	odd := hasOddBytes(raw)
+	h.keep(raw, odd) // first: where it joins a folded line fasthttp writes over it
+	if h.repeated || h.identity || odd {
 		err := h.readCopy(raw)
 		h.length = nil
 		_, _ = br.Discard(len(raw))
@@ -74,8 +75,9 @@ func peekHead(br *bufio.Reader) ([]byte, error) {
 	}
 }
 
-// keep keeps the lines that go on to the client.
-func (h *Header) keep(raw []byte) {
+// keep keeps the lines that go on to the client; odd says whether there are bytes in them
+// that may stand nowhere.
+func (h *Header) keep(raw []byte, odd bool) {
 	h.lines, h.lengths, h.named = h.lines[:0], 0, false
 	h.length, h.repeated, h.differs, h.identity = nil, false, false, false
 	raw = bytes.TrimSuffix(bytes.TrimSuffix(raw, []byte{'\n'}), []byte{'\r'})
@@ -85,7 +87,7 @@ func (h *Header) keep(raw []byte) {
 		line := raw[:end]
 		raw = raw[end:]
 		colon := bytes.IndexByte(line, ':')
-		if colon < 1 || end < 2 || line[0] <= ' ' || line[end-2] != '\r' || bytes.IndexByte(line[:colon], ' ') > 0 {
+		if colon < 1 || end < 2 || line[0] <= ' ' || line[end-2] != '\r' || bytes.IndexByte(line[:colon], ' ') > 0 || odd && hasOddName(line) {
 			kept = h.keepOdd(bytes.TrimRight(line, "\r\n"), kept)
 			continue
 		}
@@ -100,7 +102,7 @@ func (h *Header) keep(raw []byte) {
 // one is joined to the one before, if that was kept, and space before a colon goes
 // (RFC 9112 sections 5.1 and 5.2). It says whether the line was kept.
 func (h *Header) keepOdd(line []byte, joined bool) bool {
-	if len(line) > 0 && (line[0] == ' ' || line[0] == '\t') {
+	if isFolded(line) {
 		if joined {
 			h.lines = append(bytes.TrimRight(h.lines, " \t\r\n"), ' ')
 			h.lines = append(append(h.lines, bytes.Trim(line, " \t")...), crlf...)

@@ -34,7 +34,7 @@ func endOfHeadIn(buf []byte, from int) int {
 func hasOddBytes(raw []byte) bool {
 	last := byte(0)
 	for _, c := range raw {
-		if (c < ' ' || c == 0x7f) && c != '\t' && c != '\r' && c != '\n' || (c == '\n') != (last == '\r') {
+		if isOdd(c) && c != '\r' && c != '\n' || (c == '\n') != (last == '\r') {
 			return true
 		}
 		last = c
@@ -46,11 +46,17 @@ func hasOddBytes(raw []byte) bool {
 // return inside a line is refused here too: other readers could end the line there.
 func (h *Header) readCopy(raw []byte) error {
 	var clean []byte
-	sized := false
+	sized, dropped := false, false
 	for line := range bytes.Lines(raw) {
 		line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte{'\n'}), []byte{'\r'})
 		if bytes.IndexByte(line, 0) >= 0 || bytes.IndexByte(line, '\r') >= 0 {
 			return errHeadByte
+		}
+		if !isFolded(line) {
+			dropped = len(clean) > 0 && hasOddName(line) // no header, nor what is folded to it
+		}
+		if dropped {
+			continue
 		}
 		if name, value, ok := field.Cut(line); ok {
 			if isIdentity(name, value) || sized && field.Is(name, "content-length") && h.repeated {
@@ -61,7 +67,7 @@ func (h *Header) readCopy(raw []byte) error {
 		start := len(clean)
 		clean = append(clean, line...)
 		for i, c := range clean[start:] {
-			if (c < ' ' || c == 0x7f) && c != '\t' {
+			if isOdd(c) {
 				clean[start+i] = ' '
 			}
 		}
@@ -69,6 +75,18 @@ func (h *Header) readCopy(raw []byte) error {
 	}
 	return h.read.Read(bufio.NewReaderSize(bytes.NewReader(clean), max(len(clean), 16)))
 }
+
+// isOdd says whether a byte may stand nowhere in a line.
+func isOdd(c byte) bool { return (c < ' ' || c == 0x7f) && c != '\t' }
+
+// hasOddName says whether such a byte stands in a header's name.
+func hasOddName(line []byte) bool {
+	name, _, _ := bytes.Cut(line, []byte{':'})
+	return bytes.ContainsFunc(name, func(r rune) bool { return r < 0x80 && isOdd(byte(r)) })
+}
+
+// isFolded says whether a line goes on with the one before.
+func isFolded(line []byte) bool { return len(line) > 0 && (line[0] == ' ' || line[0] == '\t') }
 
 // isIdentity finds the coding that is none (RFC 2616 had it).
 func isIdentity(name, value []byte) bool {

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -62,12 +63,15 @@ func TestJoiningHeadersIsBoundedWork(t *testing.T) {
 			values = append(values, raw[at+n:at+len(line)-2])
 		}
 		var f facts
-		allocations := testing.AllocsPerRun(3, func() {
-			f = facts{}
-			for _, value := range values {
-				f.note(use, []byte(name), value)
-			}
-		})
+		allocations := math.Inf(1)
+		for range 5 { // what other tests have left running allocates, too
+			allocations = min(allocations, testing.AllocsPerRun(3, func() {
+				f = facts{}
+				for _, value := range values {
+					f.note(use, []byte(name), value)
+				}
+			}))
+		}
 		joined := [...][]byte{f.forwardedFor, f.forwarded, f.tracestate}
 		want := bytes.Join(values, []byte(", "))
 		if !bytes.Equal(bytes.Join(joined[:], nil), want) {

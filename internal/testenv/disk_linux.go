@@ -56,8 +56,9 @@ func InterceptDisk(t *testing.T) *Disk {
 }
 
 // InterceptReads makes a Disk through which this process opens, reads and sends the files of
-// a folder, those without a name too, whose name is as the kernel has it, without links, by a descriptor of it or of a
-// folder below. It is one process's only Disk.
+// a folder, those without a name too. The folder's name is as the kernel has it, without
+// links; its files are opened by a descriptor of it or of a folder below. It is one process's
+// only Disk.
 func InterceptReads(t *testing.T, folder string) *Disk {
 	t.Helper()
 	return intercept(t, func(n *notification) bool {

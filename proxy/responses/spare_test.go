@@ -11,6 +11,18 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
+// newSpacious returns a cache of 8 MiB, a mebibyte of which may be spare.
+func newSpacious(t *testing.T, maxObject int64) *Cache {
+	t.Helper()
+	cfg := Defaults()
+	cfg.MaxSize, cfg.MaxObject = 8<<20, maxObject
+	c, err := New(cfg, nil, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 // keepNew keeps an entry of 1,000 bytes under a key.
 func keepNew(c *Cache, key string) *Entry {
 	e := &Entry{key: key, hash: xxhash.Sum64String(key)}
@@ -24,12 +36,8 @@ func keepNew(c *Cache, key string) *Entry {
 func TestSpareRoom(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		cfg := Defaults()
-		cfg.MaxSize, cfg.MaxObject = 8<<20, 256<<10
-		c, err := New(cfg, nil, nil, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		const maxObject = 256 << 10
+		c := newSpacious(t, maxObject)
 		defer c.Close()
 		const most, size = 9, 100 << 10 // of a mebibyte
 		lend := func(keys string) (entries []*Entry) {
@@ -63,7 +71,7 @@ func TestSpareRoom(t *testing.T) {
 		if now := c.State().Used; now > used+int64(3*len(first))<<11 {
 			t.Errorf("it takes %d bytes, %d before", now, used)
 		}
-		if c.Spare(cfg.MaxObject + 1) {
+		if c.Spare(maxObject + 1) {
 			t.Error("there is spare room for more than any body may have")
 		}
 	})
@@ -73,12 +81,7 @@ func TestSpareRoom(t *testing.T) {
 func TestSpareStaysSpareWhenValidated(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		cfg := Defaults()
-		cfg.MaxSize, cfg.MaxObject = 8<<20, 2<<20
-		c, err := New(cfg, nil, nil, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := newSpacious(t, 2<<20)
 		defer c.Close()
 		e := keepNew(c, "a")
 		c.AttachSpare(e, weight(1<<20-1), weight(100))
@@ -98,12 +101,7 @@ func TestSpareStaysSpareWhenValidated(t *testing.T) {
 // Many at once never hold more than the room.
 func TestSpareRoomOfMany(t *testing.T) {
 	t.Parallel()
-	cfg := Defaults()
-	cfg.MaxSize, cfg.MaxObject = 8<<20, 2<<20
-	c, err := New(cfg, nil, nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := newSpacious(t, 2<<20)
 	defer c.Close()
 	const size = 10 << 10
 	var all sync.WaitGroup
